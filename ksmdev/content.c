@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Hashing, comparing and testing for zero, a page at a time. See content.h. */
+#include <linux/random.h>
+#include <asm/cpufeature.h>
+#include <asm/fpu/api.h>
+
+#include "content.h"
+
+#define WORDS (PAGE_SIZE / sizeof(u64))
+#define STEP 128
+
+void ksm_key_init(struct ksm_key *key)
+{
+	get_random_bytes(key, sizeof(*key));
+	key->fold[0] |= 1;
+	key->fold[1] |= 1;
+}
+
+u64 ksm_content_hash(const void *page, const struct ksm_key *key)
+{
+	const u64 *m = page;
+	const u64 *k = key->page;
+	unsigned __int128 sum = 0;
+	unsigned int i;
+
+#pragma GCC unroll 16
+	for (i = 0; i < WORDS; i += 2)
+		sum += (unsigned __int128)(m[i] + k[i]) * (m[i + 1] + k[i + 1]);
+
+	/* 128 bits to 64 by a keyed multiply-shift, the high half is kept. */
+	sum = (unsigned __int128)(u64)sum * key->fold[0] +
+	      (unsigned __int128)(u64)(sum >> 64) * key->fold[1] +
+	      ((unsigned __int128)(u64)(sum >> 64) << 64);
+	return (u64)(sum >> 64) ^ (u64)sum;
+}
+
+static bool equal_words(const u64 *a, const u64 *b)
+{
+	unsigned int i, j;
+
+	for (i = 0; i < WORDS; i += 16) {
+		u64 diff = 0;
+
+#pragma GCC unroll 16
+		for (j = i; j < i + 16; j++)
+			diff |= a[j] ^ b[j];
+		if (diff)
+			return false;
+	}
+	return true;
+}
+
+static bool zero_words(const u64 *a)
+{
+	unsigned int i, j;
+
+	for (i = 0; i < WORDS; i += 16) {
+		u64 bits = 0;
+
+#pragma GCC unroll 16
+		for (j = i; j < i + 16; j++)
+			bits |= a[j];
+		if (bits)
+			return false;
+	}
+	return true;
+}
+
+/* The caller is within kernel_fpu_begin(). */
+static bool equal_avx2(const u8 *a, const u8 *b)
+{
+	const u8 *end = a + PAGE_SIZE;
+	bool same = true;
+
+	while (a < end && same) {
+		asm volatile("vmovdqa 0(%1), %%ymm0\n\t"
+			     "vmovdqa 32(%1), %%ymm1\n\t"
+			     "vmovdqa 64(%1), %%ymm2\n\t"
+			     "vmovdqa 96(%1), %%ymm3\n\t"
+			     "vpxor 0(%2), %%ymm0, %%ymm0\n\t"
+			     "vpxor 32(%2), %%ymm1, %%ymm1\n\t"
+			     "vpxor 64(%2), %%ymm2, %%ymm2\n\t"
+			     "vpxor 96(%2), %%ymm3, %%ymm3\n\t"
+			     "vpor %%ymm1, %%ymm0, %%ymm0\n\t"
+			     "vpor %%ymm3, %%ymm2, %%ymm2\n\t"
+			     "vpor %%ymm2, %%ymm0, %%ymm0\n\t"
+			     "vptest %%ymm0, %%ymm0\n\t"
+			     : "=@ccz" (same)
+			     : "r" (a), "r" (b)
+			     : "memory");
+		a += STEP;
+		b += STEP;
+	}
+	return same;
+}
+
+/* The caller is within kernel_fpu_begin(). */
+static bool zero_avx2(const u8 *a)
+{
+	const u8 *end = a + PAGE_SIZE;
+	bool zero = true;
+
+	while (a < end && zero) {
+		asm volatile("vmovdqa 0(%1), %%ymm0\n\t"
+			     "vmovdqa 32(%1), %%ymm1\n\t"
+			     "vpor 64(%1), %%ymm0, %%ymm0\n\t"
+			     "vpor 96(%1), %%ymm1, %%ymm1\n\t"
+			     "vpor %%ymm1, %%ymm0, %%ymm0\n\t"
+			     "vptest %%ymm0, %%ymm0\n\t"
+			     : "=@ccz" (zero)
+			     : "r" (a)
+			     : "memory");
+		a += STEP;
+	}
+	return zero;
+}
+
+/* AVX2 state saved and restored around the call costs less than it saves only
+ * where the first words do not decide already.
+ */
+static bool use_avx2(void)
+{
+	return static_cpu_has(X86_FEATURE_AVX2) && irq_fpu_usable();
+}
+
+bool ksm_content_equal(const void *a, const void *b)
+{
+	const u64 *x = a, *y = b;
+	bool same;
+
+	if ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[WORDS / 2] ^ y[WORDS / 2]) |
+	    (x[WORDS - 1] ^ y[WORDS - 1]))
+		return false;
+	if (!use_avx2())
+		return equal_words(x, y);
+	kernel_fpu_begin();
+	same = equal_avx2(a, b);
+	asm volatile("vzeroupper");
+	kernel_fpu_end();
+	return same;
+}
+
+bool ksm_content_zero(const void *page)
+{
+	const u64 *x = page;
+	bool zero;
+
+	if (x[0] | x[1] | x[WORDS / 2] | x[WORDS - 1])
+		return false;
+	if (!use_avx2())
+		return zero_words(x);
+	kernel_fpu_begin();
+	zero = zero_avx2(page);
+	asm volatile("vzeroupper");
+	kernel_fpu_end();
+	return zero;
+}

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Domains: who may share frames with whom. See domain.h. */
+#include <linux/pagemap.h>
+#include <linux/slab.h>
+#include <linux/uidgid.h>
+
+#include "area.h"
+#include "domain.h"
+#include "frame.h"
+
+static DEFINE_MUTEX(domains_lock);	/* guards domains; outside areas_lock */
+static LIST_HEAD(domains);
+static u64 domain_ids;			/* domains_lock */
+
+static unsigned int zero_frames(void)
+{
+	return nr_node_ids * KSM_ZERO_FRAMES;
+}
+
+static void domain_init(struct ksm_domain *d, kuid_t uid)
+{
+	kref_init(&d->ref);
+	d->uid = uid;
+	mutex_init(&d->areas_lock);
+	INIT_LIST_HEAD(&d->areas);
+	spin_lock_init(&d->queue_lock);
+	INIT_LIST_HEAD(&d->next);
+	INIT_LIST_HEAD(&d->todo);
+	INIT_LIST_HEAD(&d->scannable);
+	init_waitqueue_head(&d->pass_done);
+	ksm_key_init(d->key);
+}
+
+static struct ksm_domain *domain_alloc(kuid_t uid)
+{
+	struct ksm_domain *d = kzalloc(sizeof(*d), GFP_KERNEL_ACCOUNT);
+
+	if (!d)
+		return NULL;
+	d->key = kvmalloc(sizeof(*d->key), GFP_KERNEL_ACCOUNT);
+	if (!d->key)
+		goto err_free;
+	d->zero = kcalloc(zero_frames(), sizeof(*d->zero), GFP_KERNEL_ACCOUNT);
+	if (!d->zero)
+		goto err_free_key;
+	if (ksm_table_init(&d->table))
+		goto err_free_zero;
+	domain_init(d, uid);
+	return d;
+
+err_free_zero:
+	kfree(d->zero);
+err_free_key:
+	kvfree_sensitive(d->key, sizeof(*d->key));
+err_free:
+	kfree(d);
+	return NULL;
+}
+
+static void domain_free(struct ksm_domain *d)
+{
+	unsigned int i;
+
+	for (i = 0; i < zero_frames(); i++)
+		if (d->zero[i])
+			ksm_frame_free(d->zero[i]);
+	ksm_table_destroy(&d->table);
+	kfree(d->zero);
+	kvfree_sensitive(d->key, sizeof(*d->key));
+	kfree(d);
+}
+
+static void domain_publish(struct ksm_domain *d)
+{
+	lockdep_assert_held(&domains_lock);
+	d->id = ++domain_ids;
+	list_add_tail(&d->all, &domains);
+}
+
+/* A new domain; INVALID_UID makes it a private one.  NULL without memory. */
+struct ksm_domain *ksm_domain_new(kuid_t uid)
+{
+	struct ksm_domain *d = domain_alloc(uid);
+
+	if (!d)
+		return NULL;
+	mutex_lock(&domains_lock);
+	domain_publish(d);
+	mutex_unlock(&domains_lock);
+	return d;
+}
+
+static struct ksm_domain *domain_find(kuid_t uid)
+{
+	struct ksm_domain *d;
+
+	lockdep_assert_held(&domains_lock);
+	list_for_each_entry(d, &domains, all)
+		if (uid_valid(d->uid) && uid_eq(d->uid, uid) &&
+		    kref_get_unless_zero(&d->ref))
+			return d;
+	return NULL;
+}
+
+/* The domain of a user, with a reference; made if need be. */
+struct ksm_domain *ksm_domain_of_uid(kuid_t uid)
+{
+	struct ksm_domain *d, *new;
+
+	mutex_lock(&domains_lock);
+	d = domain_find(uid);
+	mutex_unlock(&domains_lock);
+	if (d)
+		return d;
+
+	new = domain_alloc(uid);
+	if (!new)
+		return NULL;
+	mutex_lock(&domains_lock);
+	d = domain_find(uid);
+	if (!d)
+		domain_publish(new);
+	mutex_unlock(&domains_lock);
+	if (!d)
+		return new;
+	domain_free(new);
+	return d;
+}
+
+static void domain_release(struct kref *ref)
+{
+	struct ksm_domain *d = container_of(ref, struct ksm_domain, ref);
+
+	lockdep_assert_held(&domains_lock);
+	list_del(&d->all);
+	mutex_unlock(&domains_lock);
+	domain_free(d);
+}
+
+void ksm_domain_put(struct ksm_domain *d)
+{
+	kref_put_mutex(&d->ref, domain_release, &domains_lock);
+}
+
+void ksm_domain_add(struct ksm_domain *d, struct ksm_area *area)
+{
+	mutex_lock(&d->areas_lock);
+	list_add_tail(&area->in_domain, &d->areas);
+	mutex_unlock(&d->areas_lock);
+}
+
+void ksm_domain_remove(struct ksm_domain *d, struct ksm_area *area)
+{
+	mutex_lock(&d->areas_lock);
+	list_del_init(&area->in_domain);
+	mutex_unlock(&d->areas_lock);
+}
+
+static struct page *zero_frame_make(int nid)
+{
+	struct page *page;
+
+	page = alloc_pages_node(nid, GFP_NOWAIT | __GFP_ZERO | __GFP_ACCOUNT |
+				__GFP_NOWARN, 0);
+	if (page)
+		page->mapping = ksm_stable_mapping;
+	return page;
+}
+
+/*
+ * The frame of zeroes that readers of page @index on node @nid see, always the
+ * same one: who breaks the sharing must be able to lock it.  NULL without
+ * memory (then the reader gets a frame of its own).
+ */
+struct page *ksm_domain_zero_frame(struct ksm_domain *d, int nid,
+				   unsigned long index)
+{
+	struct page **zero = &d->zero[nid * KSM_ZERO_FRAMES +
+				      index % KSM_ZERO_FRAMES];
+	struct page *page = READ_ONCE(*zero), *old;
+
+	if (likely(page))
+		return page;
+	page = zero_frame_make(nid);
+	if (!page)
+		return NULL;
+	old = cmpxchg(zero, NULL, page);
+	if (!old)
+		return page;
+	ksm_frame_free(page);
+	return old;
+}
+
+/* Kernel memory of the domain itself, without its areas. */
+unsigned long ksm_domain_bytes(struct ksm_domain *d)
+{
+	unsigned long bytes = sizeof(*d) + sizeof(*d->key) +
+			      zero_frames() * sizeof(*d->zero) +
+			      ksm_table_bytes(&d->table);
+	unsigned int i;
+
+	for (i = 0; i < zero_frames(); i++)
+		if (READ_ONCE(d->zero[i]))
+			bytes += PAGE_SIZE;
+	return bytes;
+}
+
+/* Call @fn for each domain, one after the other. */
+void ksm_domain_for_each(void (*fn)(struct ksm_domain *d, void *arg), void *arg)
+{
+	struct ksm_domain *d;
+
+	mutex_lock(&domains_lock);
+	list_for_each_entry(d, &domains, all)
+		fn(d, arg);
+	mutex_unlock(&domains_lock);
+}
+
+/* The same for reclaim, which must not wait: does nothing if others are here. */
+void ksm_domain_try_each(void (*fn)(struct ksm_domain *d, void *arg), void *arg)
+{
+	struct ksm_domain *d;
+
+	if (!mutex_trylock(&domains_lock))
+		return;
+	list_for_each_entry(d, &domains, all)
+		fn(d, arg);
+	mutex_unlock(&domains_lock);
+}

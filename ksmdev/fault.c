@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Faults on an area. See fault.h. */
+#include <linux/highmem.h>
+#include <linux/pagemap.h>
+
+#include "area.h"
+#include "domain.h"
+#include "fault.h"
+#include "pass.h"
+#include "register.h"
+#include "trace.h"
+
+static bool written_soon(struct ksm_chunk *chunk, ksm_slot_t slot)
+{
+	unsigned long pass = READ_ONCE(chunk->area->domain->pass);
+
+	return pass - chunk->visited <= 2ul << slot_level(slot);
+}
+
+/* The frame of slot @i, if it is clean, leaves the table. Holds chunk->lock. */
+void ksm_slot_forget(struct ksm_chunk *chunk, unsigned int i)
+{
+	struct ksm_table *table = &chunk->area->domain->table;
+	struct page *page = slot_page(chunk->slots[i]);
+
+	if (!(chunk->slots[i] & SLOT_CLEAN))
+		return;
+	spin_lock(&table->lock);
+	ksm_table_del(table, page);
+	table->nr_candidates--;
+	spin_unlock(&table->lock);
+	chunk->slots[i] &= ~SLOT_CLEAN;
+}
+
+/* The private slot @i is about to be written. Must hold chunk->lock. */
+void ksm_slot_unclean(struct ksm_chunk *chunk, unsigned int i)
+{
+	ksm_slot_t slot = chunk->slots[i];
+
+	if (!(slot & SLOT_CLEAN))
+		return;
+	ksm_slot_forget(chunk, i);
+	slot = chunk->slots[i];
+	chunk->slots[i] = slot_age(slot, written_soon(chunk, slot));
+	if (!(slot & SLOT_NOMERGE))
+		ksm_queue_chunk(chunk);
+}
+
+/*
+ * Wait until nobody is about to map the shared frame that slot @i had, @page
+ * or the zero frame, and unmap it.
+ */
+static void slot_zap_shared(struct ksm_chunk *chunk, unsigned int i,
+			    struct page *page)
+{
+	struct ksm_area *area = chunk->area;
+
+	if (!page)
+		page = ksm_domain_zero_frame(area->domain, chunk->nid,
+					     chunk->first + i);
+	if (page) {
+		lock_page(page);
+		unlock_page(page);
+	}
+	unmap_mapping_pages(ksm_area_mapping(area), chunk->first + i, 1, false);
+}
+
+static void slot_count_given(struct ksm_area *area, ksm_slot_t old)
+{
+	atomic_long_inc(&area->counts.private);
+	if (old & SLOT_STABLE)
+		atomic_long_dec(&area->counts.merged);
+	else if (old & SLOT_ZERO)
+		atomic_long_dec(&area->counts.zero);
+	if (slot_merged(old))
+		atomic64_inc(&area->counts.cow_breaks);
+}
+
+/*
+ * Slot @i, stable or without a frame, gets the frame @frame for its own, with
+ * the same contents (a frame for a slot without one holds zeroes already).
+ * Must hold chunk->lock.
+ */
+void ksm_slot_give(struct ksm_chunk *chunk, unsigned int i, struct page *frame)
+{
+	struct ksm_area *area = chunk->area;
+	ksm_slot_t old = chunk->slots[i];
+	struct page *shared = slot_page(old);
+
+	if (shared)
+		copy_highpage(frame, shared);
+	frame->mapping = ksm_area_mapping(area);
+	frame->index = chunk->first + i;
+	chunk->slots[i] = slot_make(old, frame, 0);
+	if (slot_merged(old))
+		chunk->slots[i] = slot_age(chunk->slots[i],
+					   written_soon(chunk, old));
+	if (old & SLOT_MAPPED)
+		slot_zap_shared(chunk, i, shared);
+	slot_count_given(area, old);
+	if (slot_merged(old))
+		trace_ksm_break(area->id, chunk->first + i, shared, frame);
+	if (shared)
+		ksm_stable_put(area->domain, shared);
+	if (!(old & SLOT_NOMERGE))
+		ksm_queue_chunk(chunk);
+}
+
+enum need { NEED_NOTHING, NEED_ZEROES, NEED_FRAME };
+
+static enum need slot_need(struct ksm_chunk *chunk, unsigned int i, bool write)
+{
+	ksm_slot_t slot = chunk->slots[i];
+
+	if (slot & SLOT_PENDING)
+		return NEED_FRAME;
+	if (slot & SLOT_STABLE)
+		return write ? NEED_FRAME : NEED_NOTHING;
+	if (slot_has_frame(slot))
+		return NEED_NOTHING;
+	if (!write && ksm_domain_zero_frame(chunk->area->domain, chunk->nid,
+					    chunk->first + i))
+		return NEED_NOTHING;
+	return NEED_ZEROES;
+}
+
+static void slot_satisfy(struct ksm_chunk *chunk, unsigned int i,
+			 struct page *frame)
+{
+	if (chunk->slots[i] & SLOT_PENDING)
+		ksm_pending_resolve(chunk, i, frame);
+	else
+		ksm_slot_give(chunk, i, frame);
+}
+
+/*
+ * Lock the chunk, with slot @i ready to be mapped for reading or writing.
+ * Frames are allocated without waiting while the lock is held; if that fails,
+ * it is dropped, so that reclaim and the OOM killer never run under it.
+ *
+ * Return: 0 with chunk->lock held; -ENOMEM, -EINTR (fatal signal) without.
+ */
+static int chunk_lock_ready(struct ksm_chunk *chunk, unsigned int i, bool write)
+{
+	struct page *frame = NULL;
+	int err = 0;
+
+	for (;;) {
+		enum need need;
+
+		err = ksm_chunk_lock_registered(chunk, i);
+		if (err)
+			break;
+		need = slot_need(chunk, i, write);
+		if (need == NEED_NOTHING)
+			break;
+		if (!frame)
+			frame = ksm_frame_alloc(chunk->area,
+						need == NEED_ZEROES,
+						GFP_NOWAIT | __GFP_NOWARN);
+		if (frame) {
+			slot_satisfy(chunk, i, frame);
+			frame = NULL;
+			/* A pending page was not made ready for writing. */
+			if (slot_need(chunk, i, write) == NEED_NOTHING)
+				break;
+		}
+		mutex_unlock(&chunk->lock);
+		frame = ksm_frame_alloc(chunk->area, true, GFP_KERNEL);
+		if (!frame)
+			return -ENOMEM;
+	}
+	if (frame)
+		ksm_frame_free(frame);
+	return err;
+}
+
+/* Give slot @i a frame of its own (KSM_UNMERGE). 0, -ENOMEM or -EINTR. */
+int ksm_slot_make_private(struct ksm_chunk *chunk, unsigned int i)
+{
+	int err = chunk_lock_ready(chunk, i, true);
+
+	if (!err)
+		mutex_unlock(&chunk->lock);
+	return err;
+}
+
+/* A task that is being killed need not see a result: it never gets to it. */
+static vm_fault_t fault_error(int err)
+{
+	return err == -EINTR ? VM_FAULT_NOPAGE : VM_FAULT_OOM;
+}
+
+/* A mapping that grew by mremap() takes what it grew by from the limit. */
+static bool fault_in_bounds(struct ksm_area *area, struct vm_fault *vmf)
+{
+	struct vm_area_struct *vma = vmf->vma;
+
+	if (likely(vmf->pgoff < READ_ONCE(area->mapped)))
+		return true;
+	if (vmf->pgoff < KSM_REGION_FIRST)
+		return vma->vm_pgoff + vma_pages(vma) <= KSM_REGION_FIRST &&
+		       !ksm_area_reserve(area, vma->vm_pgoff + vma_pages(vma));
+	return ksm_region_covers(area, vma->vm_pgoff, vmf->pgoff);
+}
+
+static vm_fault_t ksm_fault(struct vm_fault *vmf)
+{
+	struct ksm_area *area = ksm_area_of_file(vmf->vma->vm_file);
+	unsigned int i = ksm_slot_index(vmf->pgoff);
+	struct ksm_chunk *chunk;
+	struct page *page;
+	int err;
+
+	if (!fault_in_bounds(area, vmf))
+		return VM_FAULT_SIGBUS;
+	chunk = ksm_chunk_get(area, vmf->pgoff);
+	if (!chunk)
+		return VM_FAULT_OOM;
+	err = chunk_lock_ready(chunk, i, vmf->flags & FAULT_FLAG_WRITE);
+	if (err)
+		return fault_error(err);
+
+	page = slot_page(chunk->slots[i]) ?:
+	       ksm_domain_zero_frame(area->domain, chunk->nid, vmf->pgoff);
+	chunk->slots[i] |= SLOT_MAPPED;
+	get_page(page);
+	lock_page(page);
+	mutex_unlock(&chunk->lock);
+	vmf->page = page;
+	return VM_FAULT_LOCKED;
+}
+
+static vm_fault_t ksm_page_mkwrite(struct vm_fault *vmf)
+{
+	struct ksm_area *area = ksm_area_of_file(vmf->vma->vm_file);
+	unsigned int i = ksm_slot_index(vmf->pgoff);
+	vm_fault_t ret = VM_FAULT_NOPAGE;
+	struct ksm_chunk *chunk;
+	int err;
+
+	chunk = ksm_chunk_find(area, vmf->pgoff);
+	if (WARN_ON_ONCE(!chunk))
+		return VM_FAULT_SIGBUS;
+	err = chunk_lock_ready(chunk, i, true);
+	if (err)
+		return fault_error(err);
+
+	/* Otherwise the PTE is gone or going: the access faults again. */
+	if (slot_page(chunk->slots[i]) == vmf->page) {
+		ksm_slot_unclean(chunk, i);
+		lock_page(vmf->page);
+		ret = VM_FAULT_LOCKED;
+	}
+	mutex_unlock(&chunk->lock);
+	return ret;
+}
+
+/*
+ * Without ->map_pages 6.12 would not run faults under the lock of the VMA
+ * alone; there is nothing to map around, though.
+ */
+static vm_fault_t ksm_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end)
+{
+	return 0;
+}
+
+const struct vm_operations_struct ksm_vm_ops = {
+	.fault = ksm_fault,
+	.page_mkwrite = ksm_page_mkwrite,
+	.map_pages = ksm_map_pages,
+};

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * KSM_REGISTER: taking private anonymous memory over in place.
+ *
+ * For each 2 MiB: pin the anonymous pages for writing, note them in the slots
+ * as PENDING, replace the mapping by one of the area (vm_mmap), and copy each
+ * page at its first use or at the end of the call.  Writes before the old
+ * mapping went reached the pinned pages; later ones fault and wait for the
+ * copy: none is lost.  The copy waits as long as somebody else has a reference
+ * to the page, a device writing into it for instance.
+ *
+ * Regions: what one call registered, in page offsets of its own.  Without a
+ * ->close of the mapping nothing tells when registered memory is unmapped, so
+ * each pass compares a signature of the area's mappings with the last one and,
+ * if it changed, gives back what nothing maps any more (sweep).
+ */
+#ifndef _KSMDEV_REGISTER_H
+#define _KSMDEV_REGISTER_H
+
+#include "area.h"
+
+struct ksm_range;
+
+struct ksm_region {
+	unsigned long first;		/* (i) page offset */
+	unsigned long pages;		/* charged; area->size_lock */
+};
+
+int ksm_register(struct file *file, struct ksm_range *range);
+bool ksm_region_covers(struct ksm_area *area, unsigned long vm_pgoff,
+		       unsigned long pgoff);
+void ksm_regions_free(struct ksm_area *area);
+void ksm_regions_sweep(struct ksm_area *area);
+
+int ksm_chunk_lock_registered(struct ksm_chunk *chunk, unsigned int i);
+bool ksm_pending_quiet(struct ksm_chunk *chunk, unsigned int i);
+void ksm_pending_resolve(struct ksm_chunk *chunk, unsigned int i,
+			 struct page *frame);
+
+#endif /* _KSMDEV_REGISTER_H */

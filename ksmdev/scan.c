@@ -1,0 +1,493 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Scanning a chunk. See scan.h. */
+#include <linux/pagemap.h>
+#include <linux/rmap.h>
+#include <linux/slab.h>
+
+#include "area.h"
+#include "domain.h"
+#include "pass.h"
+#include "register.h"
+#include "scan.h"
+#include "trace.h"
+
+/* So many neighbours are cheaper to unmap together than to protect singly. */
+#define RUN_MIN 8
+/* Tries to lock the chunk of a candidate before the page waits for a pass. */
+#define OWNER_TRIES 8
+
+struct ksm_scanner *ksm_scanner_new(void)
+{
+	return kvzalloc(sizeof(struct ksm_scanner), GFP_KERNEL);
+}
+
+void ksm_scanner_free(struct ksm_scanner *s)
+{
+	ksm_scanner_rest(s);
+	kvfree(s);
+}
+
+/*
+ * Remember the stable frame @page, or none.  A reference keeps it from being
+ * used for anything else; whether it is still stable, the table tells.
+ */
+static void scanner_set_last(struct ksm_scanner *s, struct page *page)
+{
+	if (s->last == page)
+		return;
+	if (page)
+		get_page(page);
+	if (s->last)
+		put_page(s->last);
+	s->last = page;
+}
+
+/* Before a sleep or another domain: keep no frame alive, and no domain. */
+void ksm_scanner_rest(struct ksm_scanner *s)
+{
+	scanner_set_last(s, NULL);
+	if (s->domain)
+		ksm_domain_put(s->domain);
+	s->domain = NULL;
+}
+
+/* ---- 1. collect ---- */
+
+/* Slot @i is one to look at in this pass. */
+static bool slot_wanted(struct ksm_scanner *s, struct ksm_chunk *chunk,
+			unsigned int i)
+{
+	ksm_slot_t slot = chunk->slots[i];
+
+	if (slot & (SLOT_CLEAN | SLOT_STABLE | SLOT_NOMERGE | SLOT_PENDING) ||
+	    !slot_has_frame(slot))
+		return false;
+	if (likely(!slot_skip(slot)) || s->force)
+		return true;
+	chunk->slots[i] = slot_skip_dec(slot);
+	s->counts.is_volatile++;
+	s->again = true;
+	return false;
+}
+
+static void collect(struct ksm_scanner *s, struct ksm_chunk *chunk)
+{
+	unsigned int i;
+
+	s->nr = 0;
+	for (i = 0; i < KSM_CHUNK_PAGES; i++)
+		if (slot_wanted(s, chunk, i))
+			s->index[s->nr++] = i;
+	s->counts.scanned += s->nr;
+}
+
+/* ---- 2. and 3. protect ---- */
+
+/* The page was left alone: skip it for some passes if that happens often. */
+static void slot_busy(struct ksm_scanner *s, struct ksm_chunk *chunk,
+		      unsigned int i)
+{
+	chunk->slots[i] = slot_age(chunk->slots[i], true);
+	s->counts.skipped++;
+	s->again = true;
+}
+
+static bool slot_unmapped_alone(struct ksm_chunk *chunk, unsigned int i)
+{
+	if (page_count(slot_page(chunk->slots[i])) != 1)
+		return false;
+	chunk->slots[i] &= ~SLOT_MAPPED;
+	return true;
+}
+
+static bool page_only_mapped(struct page *page)
+{
+	return page_count(page) == atomic_read(&page->_mapcount) + 2;
+}
+
+/* Write-protect the page of slot @i; false if somebody could still write. */
+static bool protect_one(struct ksm_chunk *chunk, unsigned int i)
+{
+	struct page *page = slot_page(chunk->slots[i]);
+	bool protected;
+
+	if (!(chunk->slots[i] & SLOT_MAPPED))
+		return page_count(page) == 1;
+	if (!trylock_page(page))
+		return false;
+	folio_mkclean(page_folio(page));
+	smp_mb();	/* PTE changes before the look at the count, as in GUP */
+	protected = page_only_mapped(page);
+	unlock_page(page);
+	return protected;
+}
+
+/* The length of the run of neighbours that starts at s->index[n]. */
+static unsigned int run_length(struct ksm_scanner *s, unsigned int n)
+{
+	unsigned int first = n;
+
+	while (n + 1 < s->nr && s->index[n + 1] == s->index[n] + 1)
+		n++;
+	return n + 1 - first;
+}
+
+static bool run_mapped(struct ksm_scanner *s, struct ksm_chunk *chunk,
+		       unsigned int n, unsigned int len)
+{
+	u64 mapped = 0;
+
+	while (len--)
+		mapped |= chunk->slots[s->index[n++]];
+	return mapped & SLOT_MAPPED;
+}
+
+static void protect_run(struct ksm_scanner *s, struct ksm_chunk *chunk,
+			unsigned int n, unsigned int len)
+{
+	if (!run_mapped(s, chunk, n, len))
+		return;
+	unmap_mapping_pages(ksm_area_mapping(chunk->area),
+			    chunk->first + s->index[n], len, false);
+}
+
+/*
+ * Protect all collected pages; those that cannot be are taken off the list.
+ * After it no PTE and no pin lets anybody write to them.
+ */
+static void protect(struct ksm_scanner *s, struct ksm_chunk *chunk)
+{
+	unsigned int n, len, kept = 0, j;
+
+	for (n = 0; n < s->nr; n += len) {
+		len = run_length(s, n);
+		if (len >= RUN_MIN) {
+			protect_run(s, chunk, n, len);
+			smp_mb();	/* as in protect_one() */
+		}
+		for (j = n; j < n + len; j++) {
+			unsigned int i = s->index[j];
+			bool ok = len >= RUN_MIN ?
+				  slot_unmapped_alone(chunk, i) :
+				  protect_one(chunk, i);
+
+			if (ok)
+				s->index[kept++] = i;
+			else
+				slot_busy(s, chunk, i);
+		}
+	}
+	s->nr = kept;
+}
+
+/* ---- 4. merge ---- */
+
+/*
+ * Unmap the protected page of slot @i.  False if it has other users now, who
+ * can only read.
+ */
+static bool slot_unmap(struct ksm_chunk *chunk, unsigned int i)
+{
+	if (!(chunk->slots[i] & SLOT_MAPPED))
+		return true;
+	unmap_mapping_pages(ksm_area_mapping(chunk->area), chunk->first + i, 1,
+			    false);
+	smp_mb();	/* as in protect_one() */
+	return slot_unmapped_alone(chunk, i);
+}
+
+/*
+ * Slot @i drops its frame for the stable frame @shared, of which it already
+ * has a share and a reference, or for none (NULL: it holds zeroes).
+ */
+static void slot_merge(struct ksm_scanner *s, struct ksm_chunk *chunk,
+		       unsigned int i, struct page *shared)
+{
+	struct ksm_area *area = chunk->area;
+	struct page *old = slot_page(chunk->slots[i]);
+
+	trace_ksm_merge(area->id, chunk->first + i, old, shared);
+	chunk->slots[i] = slot_make(chunk->slots[i], shared,
+				    shared ? SLOT_STABLE : SLOT_ZERO);
+	atomic_long_dec(&area->counts.private);
+	if (shared) {
+		atomic_long_inc(&area->counts.merged);
+		s->counts.merged++;
+	} else {
+		atomic_long_inc(&area->counts.zero);
+		s->counts.zero++;
+	}
+	ksm_frame_free_clean(area, &s->freed, old, !shared);
+}
+
+static bool nodes_may_share(struct page *a, struct page *b)
+{
+	return READ_ONCE(ksm_knobs.merge_across_nodes) ||
+	       page_to_nid(a) == page_to_nid(b);
+}
+
+/* Take a share of the frame that the last page merged into, if it has room. */
+static bool last_get(struct ksm_scanner *s)
+{
+	struct ksm_table *t = &s->domain->table;
+	bool got = false;
+
+	spin_lock(&t->lock);
+	if (!hlist_unhashed(page_node(s->last)))
+		got = ksm_stable_get(s->domain, s->last);
+	spin_unlock(&t->lock);
+	return got;
+}
+
+/* Popular content: a mismatch costs a few instructions, no hash is needed. */
+static bool merge_with_last(struct ksm_scanner *s, struct ksm_chunk *chunk,
+			    unsigned int i)
+{
+	struct page *page = slot_page(chunk->slots[i]);
+
+	if (!s->last || !nodes_may_share(page, s->last) ||
+	    !ksm_content_equal(page_address(page), page_address(s->last)))
+		return false;
+	if (!last_get(s)) {
+		scanner_set_last(s, NULL);
+		return false;
+	}
+	if (slot_unmap(chunk, i)) {
+		slot_merge(s, chunk, i, s->last);
+	} else {
+		ksm_stable_put(s->domain, s->last);
+		slot_busy(s, chunk, i);
+	}
+	return true;
+}
+
+/* What a look-up found: a stable frame, or a candidate with its chunk. */
+struct match {
+	struct page *page;		/* stable: with a share for the caller */
+	struct ksm_chunk *owner;	/* candidate: locked unless ours */
+	unsigned int tried;		/* equal hash, other content */
+	bool busy;			/* the owner is locked by others */
+};
+
+/*
+ * The chunk of the candidate @page, locked, its area referenced; @self if it is
+ * that one; NULL if another thread has it locked.  Holds the table lock, which
+ * keeps the candidate in its slot.
+ */
+static struct ksm_chunk *owner_trylock(struct ksm_chunk *self,
+				       struct page *page)
+{
+	struct ksm_area *area = ksm_area_of_frame(page);
+	struct ksm_chunk *owner = ksm_chunk_find(area, page->index);
+
+	if (owner == self)
+		return self;
+	if (!mutex_trylock(&owner->lock))
+		return NULL;
+	ksm_area_get(area);
+	return owner;
+}
+
+static void owner_unlock(struct ksm_chunk *self, struct ksm_chunk *owner)
+{
+	struct ksm_area *area = owner->area;
+
+	if (owner == self)
+		return;
+	mutex_unlock(&owner->lock);
+	ksm_area_put(area);
+}
+
+/* Must hold the table lock. True if @m says what to do with @found. */
+static bool match_take(struct ksm_scanner *s, struct ksm_chunk *self,
+		       struct page *found, struct match *m)
+{
+	if (found->mapping == ksm_stable_mapping) {
+		if (!ksm_stable_get(s->domain, found))
+			return false;
+		m->owner = NULL;
+	} else {
+		m->owner = owner_trylock(self, found);
+		if (!m->owner) {
+			m->busy = true;
+			return true;
+		}
+	}
+	m->page = found;
+	return true;
+}
+
+/*
+ * Look for another page with the hash of @page, past m->tried ones; without
+ * any, @page itself becomes a candidate.
+ */
+static bool match_find(struct ksm_scanner *s, struct ksm_chunk *chunk,
+		       struct page *page, struct match *m)
+{
+	struct ksm_table *t = &s->domain->table;
+	struct hlist_node *node, *next;
+	unsigned int skip = m->tried;
+	bool found = false;
+
+	m->busy = false;
+	spin_lock(&t->lock);
+	for (node = ksm_table_bucket(t, page->private)->first; node && !found;
+	     node = next) {
+		struct page *p = node_page(node);
+
+		next = node->next;
+		if (p->private != page->private || !nodes_may_share(p, page))
+			continue;
+		if (skip) {
+			skip--;
+			continue;
+		}
+		found = match_take(s, chunk, p, m);
+	}
+	if (!found) {
+		ksm_table_add(t, page);
+		t->nr_candidates++;
+	}
+	spin_unlock(&t->lock);
+	return found;
+}
+
+static void match_drop(struct ksm_scanner *s, struct ksm_chunk *chunk,
+		       struct match *m)
+{
+	if (m->owner)
+		owner_unlock(chunk, m->owner);
+	else
+		ksm_stable_put(s->domain, m->page);
+}
+
+/*
+ * The matched candidate becomes a stable frame, its slot's share is the first,
+ * the caller's the second.  It is write-protected already: no PTE changes.
+ * False if somebody has it pinned.
+ */
+static bool match_promote(struct ksm_scanner *s, struct match *m)
+{
+	struct ksm_chunk *owner = m->owner;
+	unsigned int i = ksm_slot_index(m->page->index);
+
+	if (!page_only_mapped(m->page))
+		return false;
+	spin_lock(&s->domain->table.lock);
+	ksm_stable_make(s->domain, m->page);
+	ksm_stable_get(s->domain, m->page);
+	spin_unlock(&s->domain->table.lock);
+
+	owner->slots[i] = slot_make(owner->slots[i], m->page, SLOT_STABLE |
+				    (owner->slots[i] & SLOT_MAPPED));
+	atomic_long_dec(&owner->area->counts.private);
+	atomic_long_inc(&owner->area->counts.merged);
+	return true;
+}
+
+/* Merge slot @i with an equal page. False: not now, look at it again. */
+static bool match_merge(struct ksm_scanner *s, struct ksm_chunk *chunk,
+			unsigned int i, struct match *m)
+{
+	struct page *shared = m->page;
+
+	if (!slot_unmap(chunk, i) || (m->owner && !match_promote(s, m))) {
+		match_drop(s, chunk, m);
+		return false;
+	}
+	if (m->owner)
+		owner_unlock(chunk, m->owner);
+	slot_merge(s, chunk, i, shared);
+	scanner_set_last(s, shared);
+	return true;
+}
+
+/* Hash the page of slot @i and merge it with an equal one, if there is any. */
+static void merge_by_hash(struct ksm_scanner *s, struct ksm_chunk *chunk,
+			  unsigned int i)
+{
+	struct page *page = slot_page(chunk->slots[i]);
+	struct match m = { };
+	int tries = OWNER_TRIES;
+
+	page->private = ksm_content_hash(page_address(page), s->domain->key);
+	s->counts.hashed++;
+	while (match_find(s, chunk, page, &m)) {
+		if (m.busy) {
+			if (!--tries) {
+				s->counts.skipped++;
+				s->again = true;
+				return;
+			}
+			cpu_relax();
+			continue;
+		}
+		if (ksm_content_equal(page_address(page),
+				      page_address(m.page))) {
+			if (!match_merge(s, chunk, i, &m))
+				slot_busy(s, chunk, i);
+			return;
+		}
+		match_drop(s, chunk, &m);
+		m.tried++;
+	}
+	chunk->slots[i] |= SLOT_CLEAN;
+}
+
+static void merge_one(struct ksm_scanner *s, struct ksm_chunk *chunk,
+		      unsigned int i)
+{
+	struct page *page = slot_page(chunk->slots[i]);
+
+	if (READ_ONCE(ksm_knobs.use_zero_pages) &&
+	    ksm_content_zero(page_address(page))) {
+		if (slot_unmap(chunk, i))
+			slot_merge(s, chunk, i, NULL);
+		else
+			slot_busy(s, chunk, i);
+		return;
+	}
+	if (!merge_with_last(s, chunk, i))
+		merge_by_hash(s, chunk, i);
+}
+
+/* Visit a chunk of a pass. */
+void ksm_scan_chunk(struct ksm_scanner *s, struct ksm_chunk *chunk)
+{
+	unsigned int n;
+
+	memset(&s->counts, 0, sizeof(s->counts));
+	s->again = false;
+	ksm_table_prepare(&s->domain->table, KSM_CHUNK_PAGES);
+
+	mutex_lock(&chunk->lock);
+	collect(s, chunk);
+	if (s->nr) {
+		protect(s, chunk);
+		for (n = 0; n < s->nr; n++)
+			merge_one(s, chunk, s->index[n]);
+		chunk->visited = s->domain->pass;
+	}
+	if (s->again)
+		ksm_queue_chunk(chunk);
+	mutex_unlock(&chunk->lock);
+	ksm_frame_flush(&s->freed);
+}
+
+/* Visit one chunk of the pass of @d; false if none is left. */
+bool ksm_scan_step(struct ksm_scanner *s, struct ksm_domain *d)
+{
+	struct ksm_chunk *chunk;
+
+	if (s->domain != d) {
+		ksm_scanner_rest(s);
+		ksm_domain_get(d);
+		s->domain = d;
+	}
+	chunk = ksm_pass_take(d);
+	if (!chunk)
+		return false;
+	ksm_scan_chunk(s, chunk);
+	ksm_pass_finish(d, chunk, &s->counts);
+	return true;
+}

@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Scan threads and KSM_SCAN. See scand.h. */
+#include <linux/freezer.h>
+#include <linux/hrtimer.h>
+#include <linux/kthread.h>
+#include <linux/ksmdev.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+
+#include "area.h"
+#include "domain.h"
+#include "pass.h"
+#include "register.h"
+#include "scan.h"
+#include "scand.h"
+#include "stats.h"
+
+/* Shorter sleeps are saved up. */
+#define MIN_SLEEP_NS (NSEC_PER_MSEC)
+
+static DEFINE_MUTEX(threads_lock);	/* guards threads, nr_threads, gone_ns */
+static struct task_struct *threads[KSM_MAX_THREADS];
+static unsigned int nr_threads;
+static u64 gone_ns;			/* CPU time of threads that ended */
+
+static void sleep_ns(u64 ns)
+{
+	ktime_t t = ns_to_ktime(ns);
+
+	set_current_state(TASK_INTERRUPTIBLE | TASK_FREEZABLE);
+	if (kthread_should_stop())
+		__set_current_state(TASK_RUNNING);
+	else
+		schedule_hrtimeout_range(&t, ns >> 4, HRTIMER_MODE_REL);
+}
+
+/*
+ * cpu-budget: after @worked ns of work sleep so long that the thread keeps to
+ * its share; returns what is left to sleep, too short for now.
+ */
+static u64 pace_budget(u64 worked, u64 debt)
+{
+	unsigned int share = READ_ONCE(ksm_knobs.max_cpu) /
+			     max(READ_ONCE(ksm_knobs.scan_threads), 1u);
+
+	share = clamp(share, 1u, 100u);
+	debt += worked * (100 - share) / share;
+	if (debt < MIN_SLEEP_NS)
+		return debt;
+	sleep_ns(debt);
+	return 0;
+}
+
+/* Areas of the domain: give back what nothing maps any more. */
+static void domain_sweep(struct ksm_domain *d)
+{
+	struct ksm_area *area;
+
+	mutex_lock(&d->areas_lock);
+	list_for_each_entry(area, &d->areas, in_domain)
+		ksm_regions_sweep(area);
+	mutex_unlock(&d->areas_lock);
+}
+
+/*
+ * There is a pass to take part in: under way, or begun now.  With a budget,
+ * passes do not begin one right after the other: sleep until it is time.
+ */
+static bool join_pass(struct ksm_domain *d)
+{
+	s64 wait = 0;
+
+	if (READ_ONCE(d->in_pass))
+		return true;
+	if (READ_ONCE(ksm_knobs.advisor) == KSM_ADVISOR_CPU_BUDGET)
+		wait = ktime_to_ns(ktime_sub(READ_ONCE(d->next_start),
+					     ktime_get()));
+	if (wait > 0) {
+		sleep_ns(wait);
+		return false;
+	}
+	domain_sweep(d);
+	return ksm_pass_begin(d) || READ_ONCE(d->in_pass);
+}
+
+/* Visit pages until @max; returns how many. */
+static unsigned long scan_pages(struct ksm_scanner *s, struct ksm_domain *d,
+				unsigned long max)
+{
+	unsigned long pages = 0;
+
+	while (pages < max && ksm_scan_step(s, d)) {
+		pages += s->counts.scanned;
+		cond_resched();
+	}
+	return pages;
+}
+
+/* A batch of work on @d and the pause after it. */
+static u64 scan_batch(struct ksm_scanner *s, struct ksm_domain *d, u64 debt)
+{
+	bool budget = READ_ONCE(ksm_knobs.advisor) == KSM_ADVISOR_CPU_BUDGET;
+	u64 start = ktime_get_ns();
+	unsigned long pages;
+
+	pages = scan_pages(s, d, budget ? 1 :
+			   READ_ONCE(ksm_knobs.pages_to_scan));
+	if (!pages && READ_ONCE(d->in_pass))
+		sleep_ns(MIN_SLEEP_NS);	/* others do the last chunks */
+	if (budget)
+		return pace_budget(ktime_get_ns() - start, debt);
+	if (READ_ONCE(ksm_knobs.sleep_millisecs))
+		sleep_ns((u64)READ_ONCE(ksm_knobs.sleep_millisecs) *
+			 NSEC_PER_MSEC);
+	return 0;
+}
+
+static bool work_to_do(void)
+{
+	return READ_ONCE(ksm_knobs.run) == KSM_RUN_MERGE && ksm_pass_pending();
+}
+
+static int scand(void *arg)
+{
+	struct ksm_scanner *s = arg;
+	struct ksm_domain *d;
+	u64 debt = 0;
+
+	set_freezable();
+	set_user_nice(current, 5);
+	while (!kthread_should_stop()) {
+		if (!work_to_do()) {
+			ksm_scanner_rest(s);
+			wait_event_freezable(ksm_pass_wait, work_to_do() ||
+					     kthread_should_stop());
+			continue;
+		}
+		try_to_freeze();
+		d = ksm_pass_next_domain();
+		if (!d)
+			continue;
+		if (join_pass(d))
+			debt = scan_batch(s, d, debt);
+		ksm_domain_put(d);
+	}
+	ksm_scanner_free(s);
+	return 0;
+}
+
+static int thread_start(unsigned int i)
+{
+	struct ksm_scanner *s = ksm_scanner_new();
+	struct task_struct *t;
+
+	if (!s)
+		return -ENOMEM;
+	t = kthread_create(scand, s, "ksmdev/%u", i);
+	if (IS_ERR(t)) {
+		ksm_scanner_free(s);
+		return PTR_ERR(t);
+	}
+	threads[i] = get_task_struct(t);
+	wake_up_process(t);
+	return 0;
+}
+
+static void thread_stop(unsigned int i)
+{
+	kthread_stop(threads[i]);
+	gone_ns += threads[i]->se.sum_exec_runtime;
+	put_task_struct(threads[i]);
+	threads[i] = NULL;
+}
+
+/* Have @nr scan threads. Those that could be started stay: -ENOMEM. */
+int ksm_scand_set_threads(unsigned int nr)
+{
+	int err = 0;
+
+	mutex_lock(&threads_lock);
+	while (nr_threads > nr)
+		thread_stop(--nr_threads);
+	while (nr_threads < nr && !err) {
+		err = thread_start(nr_threads);
+		if (!err)
+			nr_threads++;
+	}
+	mutex_unlock(&threads_lock);
+	return err;
+}
+
+/* CPU time of all scan threads, exact while they sleep, and of KSM_SCAN. */
+u64 ksm_scand_cpu_ns(void)
+{
+	u64 ns;
+	unsigned int i;
+
+	mutex_lock(&threads_lock);
+	ns = gone_ns + atomic64_read(&ksm_totals.scan_cpu_ns);
+	for (i = 0; i < nr_threads; i++)
+		ns += READ_ONCE(threads[i]->se.sum_exec_runtime);
+	mutex_unlock(&threads_lock);
+	return ns;
+}
+
+/* ---- KSM_SCAN ---- */
+
+static unsigned long passes_wanted(struct ksm_domain *d,
+				   struct ksm_scan_counts *before)
+{
+	unsigned long wanted;
+
+	spin_lock(&d->queue_lock);
+	wanted = d->passes_done + 1 + d->in_pass;
+	*before = d->total;
+	spin_unlock(&d->queue_lock);
+	return wanted;
+}
+
+static bool domain_idle(struct ksm_domain *d)
+{
+	bool idle;
+
+	spin_lock(&d->queue_lock);
+	idle = !d->in_pass && list_empty(&d->next);
+	spin_unlock(&d->queue_lock);
+	return idle;
+}
+
+/*
+ * Take part in passes until @wanted have ended: the one under way began too
+ * early to see everything that was written before the call.
+ */
+static int scan_until(struct ksm_scanner *s, struct ksm_domain *d,
+		      unsigned long wanted)
+{
+	unsigned long done;
+
+	while ((done = READ_ONCE(d->passes_done)) < wanted) {
+		ksm_pass_begin(d);
+		while (ksm_scan_step(s, d)) {
+			if (signal_pending(current))
+				return -EINTR;
+			cond_resched();
+		}
+		if (domain_idle(d))
+			return 0;
+		if (wait_event_interruptible(d->pass_done, !d->in_pass ||
+				READ_ONCE(d->passes_done) != done))
+			return -EINTR;
+	}
+	return 0;
+}
+
+static void scan_report(struct ksm_domain *d, struct ksm_scan *arg,
+			const struct ksm_scan_counts *before)
+{
+	spin_lock(&d->queue_lock);
+	arg->pages_scanned = d->total.scanned - before->scanned;
+	arg->pages_hashed = d->total.hashed - before->hashed;
+	arg->pages_merged = d->total.merged - before->merged;
+	arg->pages_zero = d->total.zero - before->zero;
+	arg->pages_skipped = d->total.skipped - before->skipped;
+	arg->pages_volatile = d->total.is_volatile - before->is_volatile;
+	arg->passes = d->passes_done;
+	spin_unlock(&d->queue_lock);
+}
+
+int ksm_scan_now(struct ksm_area *area, struct ksm_scan *arg)
+{
+	struct ksm_scan_counts before;
+	struct ksm_scanner *s;
+	struct ksm_domain *d;
+	u64 start = ktime_get_ns();
+	int err;
+
+	if (arg->flags & ~KSM_SCAN_FORCE ||
+	    memchr_inv(arg->reserved, 0, sizeof(arg->reserved)))
+		return -EINVAL;
+	s = ksm_scanner_new();
+	if (!s)
+		return -ENOMEM;
+	s->force = arg->flags & KSM_SCAN_FORCE;
+	mutex_lock(&area->size_lock);
+	d = area->domain;
+	ksm_domain_get(d);
+	mutex_unlock(&area->size_lock);
+
+	domain_sweep(d);
+	err = scan_until(s, d, passes_wanted(d, &before));
+	scan_report(d, arg, &before);
+	ksm_scanner_free(s);
+	ksm_domain_put(d);
+	atomic64_add(ktime_get_ns() - start, &ksm_totals.scan_cpu_ns);
+	return err;
+}

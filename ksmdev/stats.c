@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The files under /sys/class/misc/ksm and debugfs ksmdev/; what each means
+ * stands in Documentation/ABI/sysfs-class-misc-ksm.
+ */
+#include <linux/debugfs.h>
+#include <linux/device.h>
+#include <linux/kstrtox.h>
+#include <linux/seq_file.h>
+#include <linux/sysfs.h>
+
+#include "area.h"
+#include "domain.h"
+#include "pass.h"
+#include "range.h"
+#include "scand.h"
+#include "stats.h"
+
+struct ksm_knobs ksm_knobs = {
+	.run = KSM_RUN_MERGE,
+	.advisor = KSM_ADVISOR_CPU_BUDGET,
+	.max_cpu = 20,
+	.pages_to_scan = 100,
+	.sleep_millisecs = 20,
+	.scan_threads = 1,
+	.max_page_sharing = 256,
+	.use_zero_pages = true,
+	.merge_across_nodes = true,
+};
+
+struct ksm_totals ksm_totals;
+
+static DEFINE_MUTEX(knobs_lock);	/* serializes writers; outermost */
+
+void ksm_scan_counts_add(struct ksm_scan_counts *to,
+			 const struct ksm_scan_counts *more)
+{
+	to->scanned += more->scanned;
+	to->hashed += more->hashed;
+	to->merged += more->merged;
+	to->zero += more->zero;
+	to->skipped += more->skipped;
+	to->is_volatile += more->is_volatile;
+}
+
+void ksm_totals_add(const struct ksm_scan_counts *more)
+{
+	atomic64_add(more->scanned, &ksm_totals.scanned);
+	atomic64_add(more->merged + more->zero, &ksm_totals.merged);
+	atomic64_add(more->skipped + more->is_volatile, &ksm_totals.skipped);
+}
+
+/* ---- sums over all domains ---- */
+
+struct sums {
+	long shared;
+	long unshared;
+	long merged;
+	long zero;
+	long private;
+	long spare;
+	long domains;
+	u64 bytes;
+	u64 cow_breaks;
+};
+
+static void sum_area(struct ksm_area *area, struct sums *s)
+{
+	s->merged += atomic_long_read(&area->counts.merged);
+	s->zero += atomic_long_read(&area->counts.zero);
+	s->private += atomic_long_read(&area->counts.private);
+	s->cow_breaks += atomic64_read(&area->counts.cow_breaks);
+	s->spare += ksm_spares_count(&area->spares);
+	s->bytes += ksm_area_bytes(area);
+}
+
+static void sum_domain(struct ksm_domain *d, void *arg)
+{
+	struct sums *s = arg;
+	struct ksm_area *area;
+
+	s->domains++;
+	s->shared += READ_ONCE(d->table.nr_stable);
+	s->unshared += READ_ONCE(d->table.nr_candidates);
+	s->bytes += ksm_domain_bytes(d);
+	mutex_lock(&d->areas_lock);
+	list_for_each_entry(area, &d->areas, in_domain)
+		sum_area(area, s);
+	mutex_unlock(&d->areas_lock);
+}
+
+static struct sums sums_read(void)
+{
+	struct sums s = { };
+
+	ksm_domain_for_each(sum_domain, &s);
+	s.cow_breaks += atomic64_read(&ksm_totals.cow_breaks);
+	return s;
+}
+
+/* Counters are read one after the other: never show a negative difference. */
+static long diff(long a, long b)
+{
+	return max(a - b, 0l);
+}
+
+#define SUM_ATTR(_name, _expr)						\
+static ssize_t _name##_show(struct device *dev,				\
+			    struct device_attribute *attr, char *buf)	\
+{									\
+	struct sums s = sums_read();					\
+									\
+	return sysfs_emit(buf, "%lld\n", (long long)(_expr));		\
+}									\
+static DEVICE_ATTR_RO(_name)
+
+SUM_ATTR(pages_shared, s.shared);
+SUM_ATTR(pages_sharing, diff(s.merged, s.shared));
+SUM_ATTR(pages_unshared, s.unshared);
+SUM_ATTR(pages_volatile, diff(s.private, s.unshared));
+SUM_ATTR(ksm_zero_pages, s.zero);
+SUM_ATTR(pages_spare, s.spare);
+SUM_ATTR(cow_breaks, s.cow_breaks);
+SUM_ATTR(domains, s.domains);
+SUM_ATTR(metadata_bytes, s.bytes);
+SUM_ATTR(general_profit, (diff(s.merged, s.shared) + s.zero) *
+			 (long)PAGE_SIZE - (long)s.bytes);
+
+#define TOTAL_ATTR(_name, _expr)					\
+static ssize_t _name##_show(struct device *dev,				\
+			    struct device_attribute *attr, char *buf)	\
+{									\
+	return sysfs_emit(buf, "%llu\n", (u64)(_expr));			\
+}									\
+static DEVICE_ATTR_RO(_name)
+
+TOTAL_ATTR(pages_scanned, atomic64_read(&ksm_totals.scanned));
+TOTAL_ATTR(pages_skipped, atomic64_read(&ksm_totals.skipped));
+TOTAL_ATTR(pages_merged_total, atomic64_read(&ksm_totals.merged));
+TOTAL_ATTR(full_scans, atomic64_read(&ksm_totals.full_scans));
+TOTAL_ATTR(areas, atomic_long_read(&ksm_totals.areas));
+TOTAL_ATTR(scan_cpu_ns, ksm_scand_cpu_ns());
+
+/* ---- knobs ---- */
+
+/* Unmerge everything. An error leaves the rest merged. */
+static void unmerge_domain(struct ksm_domain *d, void *arg)
+{
+	struct ksm_chunk *chunk;
+	struct ksm_area *area;
+	unsigned long index;
+	int *err = arg;
+
+	mutex_lock(&d->areas_lock);
+	list_for_each_entry(area, &d->areas, in_domain) {
+		xa_for_each(&area->chunks, index, chunk) {
+			if (!*err)
+				*err = ksm_chunk_unmerge(chunk);
+			cond_resched();
+		}
+	}
+	mutex_unlock(&d->areas_lock);
+}
+
+static int set_run(unsigned int run)
+{
+	int err = 0;
+
+	WRITE_ONCE(ksm_knobs.run, run);
+	if (run == KSM_RUN_MERGE)
+		wake_up_all(&ksm_pass_wait);
+	if (run == KSM_RUN_UNMERGE)
+		ksm_domain_for_each(unmerge_domain, &err);
+	return err;
+}
+
+static int set_scan_threads(unsigned int nr)
+{
+	int err = ksm_scand_set_threads(nr);
+
+	if (!err)
+		WRITE_ONCE(ksm_knobs.scan_threads, nr);
+	else
+		ksm_scand_set_threads(ksm_knobs.scan_threads);
+	return err;
+}
+
+static int set_merge_across_nodes(unsigned int value)
+{
+	if (value == ksm_knobs.merge_across_nodes)
+		return 0;
+	if (sums_read().merged)
+		return -EBUSY;
+	WRITE_ONCE(ksm_knobs.merge_across_nodes, value);
+	return 0;
+}
+
+static int set_use_zero_pages(unsigned int value)
+{
+	WRITE_ONCE(ksm_knobs.use_zero_pages, value);
+	return 0;
+}
+
+#define PLAIN_SETTER(_name)						\
+static int set_##_name(unsigned int value)				\
+{									\
+	WRITE_ONCE(ksm_knobs._name, value);				\
+	return 0;							\
+}
+
+PLAIN_SETTER(max_cpu)
+PLAIN_SETTER(pages_to_scan)
+PLAIN_SETTER(sleep_millisecs)
+PLAIN_SETTER(max_page_sharing)
+
+/* A number from @_min to @_max; others give EINVAL, no number too. */
+#define KNOB_ATTR(_file, _field, _min, _max)				\
+static ssize_t _file##_show(struct device *dev,				\
+			    struct device_attribute *attr, char *buf)	\
+{									\
+	return sysfs_emit(buf, "%u\n",					\
+			  (unsigned int)READ_ONCE(ksm_knobs._field));	\
+}									\
+static ssize_t _file##_store(struct device *dev,			\
+			     struct device_attribute *attr,		\
+			     const char *buf, size_t count)		\
+{									\
+	return knob_store(buf, count, _min, _max, set_##_field);	\
+}									\
+static DEVICE_ATTR_RW(_file)
+
+static ssize_t knob_store(const char *buf, size_t count, unsigned int min,
+			  unsigned int max, int (*set)(unsigned int value))
+{
+	unsigned int value;
+	int err;
+
+	if (kstrtouint(buf, 10, &value) || value < min || value > max)
+		return -EINVAL;
+	mutex_lock(&knobs_lock);
+	err = set(value);
+	mutex_unlock(&knobs_lock);
+	return err ?: count;
+}
+
+KNOB_ATTR(run, run, 0, 2);
+KNOB_ATTR(advisor_max_cpu, max_cpu, 1, 100 * KSM_MAX_THREADS);
+KNOB_ATTR(pages_to_scan, pages_to_scan, 1, UINT_MAX);
+KNOB_ATTR(sleep_millisecs, sleep_millisecs, 0, UINT_MAX);
+KNOB_ATTR(scan_threads, scan_threads, 1, KSM_MAX_THREADS);
+KNOB_ATTR(max_page_sharing, max_page_sharing, 2, INT_MAX);
+KNOB_ATTR(use_zero_pages, use_zero_pages, 0, 1);
+KNOB_ATTR(merge_across_nodes, merge_across_nodes, 0, 1);
+
+static const char * const advisor_names[] = {
+	[KSM_ADVISOR_NONE] = "none",
+	[KSM_ADVISOR_CPU_BUDGET] = "cpu-budget",
+};
+
+static ssize_t advisor_mode_show(struct device *dev,
+				 struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, ksm_knobs.advisor == KSM_ADVISOR_NONE ?
+			  "[none] cpu-budget\n" : "none [cpu-budget]\n");
+}
+
+static ssize_t advisor_mode_store(struct device *dev,
+				  struct device_attribute *attr,
+				  const char *buf, size_t count)
+{
+	int mode = sysfs_match_string(advisor_names, buf);
+
+	if (mode < 0)
+		return -EINVAL;
+	WRITE_ONCE(ksm_knobs.advisor, mode);
+	return count;
+}
+static DEVICE_ATTR_RW(advisor_mode);
+
+static struct attribute *ksm_attrs[] = {
+	&dev_attr_run.attr,
+	&dev_attr_advisor_mode.attr,
+	&dev_attr_advisor_max_cpu.attr,
+	&dev_attr_pages_to_scan.attr,
+	&dev_attr_sleep_millisecs.attr,
+	&dev_attr_scan_threads.attr,
+	&dev_attr_max_page_sharing.attr,
+	&dev_attr_use_zero_pages.attr,
+	&dev_attr_merge_across_nodes.attr,
+	&dev_attr_pages_shared.attr,
+	&dev_attr_pages_sharing.attr,
+	&dev_attr_pages_unshared.attr,
+	&dev_attr_pages_volatile.attr,
+	&dev_attr_ksm_zero_pages.attr,
+	&dev_attr_pages_scanned.attr,
+	&dev_attr_pages_skipped.attr,
+	&dev_attr_pages_merged_total.attr,
+	&dev_attr_cow_breaks.attr,
+	&dev_attr_full_scans.attr,
+	&dev_attr_general_profit.attr,
+	&dev_attr_metadata_bytes.attr,
+	&dev_attr_pages_spare.attr,
+	&dev_attr_areas.attr,
+	&dev_attr_domains.attr,
+	&dev_attr_scan_cpu_ns.attr,
+	NULL
+};
+
+static const struct attribute_group ksm_attr_group = { .attrs = ksm_attrs };
+const struct attribute_group *ksm_attr_groups[] = { &ksm_attr_group, NULL };
+
+/* ---- debugfs ---- */
+
+static void show_area(struct seq_file *m, struct ksm_domain *d,
+		      struct ksm_area *area)
+{
+	seq_printf(m, "%llu %d %u %llu %lu %ld %ld %ld %ld %lld %s\n",
+		   area->id, area->pid, area->uid, d->id,
+		   READ_ONCE(area->size),
+		   atomic_long_read(&area->counts.private),
+		   atomic_long_read(&area->counts.merged),
+		   atomic_long_read(&area->counts.zero),
+		   atomic_long_read(&area->counts.pending),
+		   (long long)atomic64_read(&area->counts.cow_breaks),
+		   area->comm);
+}
+
+static void show_domain(struct ksm_domain *d, void *arg)
+{
+	struct ksm_area *area;
+
+	mutex_lock(&d->areas_lock);
+	list_for_each_entry(area, &d->areas, in_domain)
+		show_area(arg, d, area);
+	mutex_unlock(&d->areas_lock);
+}
+
+static int area_list_show(struct seq_file *m, void *unused)
+{
+	seq_puts(m, "id pid uid domain size private merged zero pending cow_breaks comm\n");
+	ksm_domain_for_each(show_domain, m);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(area_list);
+
+static struct dentry *debugfs_dir;
+
+void ksm_debugfs_init(void)
+{
+	debugfs_dir = debugfs_create_dir("ksmdev", NULL);
+	debugfs_create_file("areas", 0400, debugfs_dir, NULL, &area_list_fops);
+}
+
+void ksm_debugfs_exit(void)
+{
+	debugfs_remove(debugfs_dir);
+}
