@@ -40,14 +40,14 @@
 #include "slot.h"
 
 #define KSM_CHUNK_SHIFT	9
-#define KSM_CHUNK_PAGES	(1UL << KSM_CHUNK_SHIFT)
+#define KSM_CHUNK_PAGES	BIT(KSM_CHUNK_SHIFT)
 
 #define KSM_REGION_SHIFT 28
-#define KSM_REGION_PAGES (1UL << KSM_REGION_SHIFT)
+#define KSM_REGION_PAGES BIT(KSM_REGION_SHIFT)
 #define KSM_REGION_FIRST (KSM_AREA_SIZE >> PAGE_SHIFT)
 /* Region numbers; their offsets end at 2^61 bytes. */
 #define KSM_REGION_MIN	 (KSM_REGION_FIRST >> KSM_REGION_SHIFT)
-#define KSM_REGION_MAX	 ((1UL << (61 - PAGE_SHIFT - KSM_REGION_SHIFT)) - 1)
+#define KSM_REGION_MAX	 (BIT(61 - PAGE_SHIFT - KSM_REGION_SHIFT) - 1)
 
 struct ksm_domain;
 struct user_struct;

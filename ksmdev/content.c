@@ -16,22 +16,28 @@ void ksm_key_init(struct ksm_key *key)
 	key->fold[1] |= 1;
 }
 
+static unsigned __int128 mul(u64 a, u64 b)
+{
+	return (unsigned __int128)a * b;
+}
+
 u64 ksm_content_hash(const void *page, const struct ksm_key *key)
 {
 	const u64 *m = page;
 	const u64 *k = key->page;
 	unsigned __int128 sum = 0;
 	unsigned int i;
+	u64 low, high;
 
 #pragma GCC unroll 16
 	for (i = 0; i < WORDS; i += 2)
-		sum += (unsigned __int128)(m[i] + k[i]) * (m[i + 1] + k[i + 1]);
+		sum += mul(m[i] + k[i], m[i + 1] + k[i + 1]);
 
-	/* 128 bits to 64 by a keyed multiply-shift, the high half is kept. */
-	sum = (unsigned __int128)(u64)sum * key->fold[0] +
-	      (unsigned __int128)(u64)(sum >> 64) * key->fold[1] +
-	      ((unsigned __int128)(u64)(sum >> 64) << 64);
-	return (u64)(sum >> 64) ^ (u64)sum;
+	/* 128 bits to 64 under the key; an equal sum stays equal. */
+	low = sum;
+	high = sum >> 64;
+	sum = mul(low, key->fold[0]) + mul(high, key->fold[1]);
+	return (u64)(sum >> 64) ^ (u64)sum ^ high;
 }
 
 static bool equal_words(const u64 *a, const u64 *b)

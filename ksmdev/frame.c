@@ -132,13 +132,15 @@ void ksm_frame_free_clean(struct ksm_area *area, struct ksm_frame_batch *batch,
 static void domain_count_spares(struct ksm_domain *d, void *arg)
 {
 	unsigned long *count = arg;
+	unsigned long nr = 0;
 	struct ksm_area *area;
 
 	if (!mutex_trylock(&d->areas_lock))
 		return;
 	list_for_each_entry(area, &d->areas, in_domain)
-		*count += ksm_spares_count(&area->spares);
+		nr += ksm_spares_count(&area->spares);
 	mutex_unlock(&d->areas_lock);
+	*count += nr;
 }
 
 static unsigned long spares_shrink_count(struct shrinker *s,

@@ -16,7 +16,7 @@
 #include "range.h"
 #include "register.h"
 
-/* Tries, a millisecond apart, for passing references to a page to go. */
+/* Tries, a millisecond or two apart, for passing references to a page to go. */
 #define QUIET_TRIES 20
 /* The same while a fault waits for a device; then the page is copied. */
 #define PENDING_TRIES 5000
@@ -111,7 +111,7 @@ int ksm_chunk_lock_registered(struct ksm_chunk *chunk, unsigned int i)
 		mutex_unlock(&chunk->lock);
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		msleep(1);
+		usleep_range(1000, 2000);
 	}
 }
 
@@ -307,7 +307,7 @@ static int step_wait_quiet(struct reg_step *s)
 			return -EBUSY;
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		msleep(1);
+		usleep_range(1000, 2000);
 	}
 }
 
@@ -344,7 +344,7 @@ static int step_map(struct reg_step *s)
 			pending_open(s, true);
 			return addr;
 		}
-		msleep(10);
+		usleep_range(10000, 20000);
 	}
 }
 

@@ -227,6 +227,22 @@ static bool domain_idle(struct ksm_domain *d)
 	return idle;
 }
 
+/* Visit what is left of the pass; the time that takes counts as CPU time. */
+static int scan_all(struct ksm_scanner *s, struct ksm_domain *d)
+{
+	u64 start = ktime_get_ns();
+
+	while (!signal_pending(current) && ksm_scan_step(s, d))
+		cond_resched();
+	atomic64_add(ktime_get_ns() - start, &ksm_totals.scan_cpu_ns);
+	return signal_pending(current) ? -EINTR : 0;
+}
+
+static bool pass_ended(struct ksm_domain *d, unsigned long done)
+{
+	return !READ_ONCE(d->in_pass) || READ_ONCE(d->passes_done) != done;
+}
+
 /*
  * Take part in passes until @wanted have ended: the one under way began too
  * early to see everything that was written before the call.
@@ -238,15 +254,12 @@ static int scan_until(struct ksm_scanner *s, struct ksm_domain *d,
 
 	while ((done = READ_ONCE(d->passes_done)) < wanted) {
 		ksm_pass_begin(d);
-		while (ksm_scan_step(s, d)) {
-			if (signal_pending(current))
-				return -EINTR;
-			cond_resched();
-		}
+		if (scan_all(s, d))
+			return -EINTR;
 		if (domain_idle(d))
 			return 0;
-		if (wait_event_interruptible(d->pass_done, !d->in_pass ||
-				READ_ONCE(d->passes_done) != done))
+		if (wait_event_interruptible(d->pass_done,
+					     pass_ended(d, done)))
 			return -EINTR;
 	}
 	return 0;
@@ -271,7 +284,6 @@ int ksm_scan_now(struct ksm_area *area, struct ksm_scan *arg)
 	struct ksm_scan_counts before;
 	struct ksm_scanner *s;
 	struct ksm_domain *d;
-	u64 start = ktime_get_ns();
 	int err;
 
 	if (arg->flags & ~KSM_SCAN_FORCE ||
@@ -291,6 +303,5 @@ int ksm_scan_now(struct ksm_area *area, struct ksm_scan *arg)
 	scan_report(d, arg, &before);
 	ksm_scanner_free(s);
 	ksm_domain_put(d);
-	atomic64_add(ktime_get_ns() - start, &ksm_totals.scan_cpu_ns);
 	return err;
 }

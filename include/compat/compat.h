@@ -12,7 +12,7 @@
 #include <linux/shrinker.h>
 #include <linux/slab.h>
 
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+#if KERNEL_VERSION(6, 3, 0) > LINUX_VERSION_CODE
 static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
 {
 	vma->vm_flags |= flags;
@@ -44,7 +44,7 @@ static inline int folio_pincount(struct folio *folio)
 typedef unsigned long (*compat_shrink_fn)(struct shrinker *s,
 					  struct shrink_control *sc);
 
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+#if KERNEL_VERSION(6, 7, 0) > LINUX_VERSION_CODE
 static inline struct shrinker *compat_shrinker_register(const char *name,
 							compat_shrink_fn count,
 							compat_shrink_fn scan)
