@@ -276,7 +276,10 @@ static int step_pin(struct reg_step *s)
 	return fatal_signal_pending(current) ? -EINTR : -ENOMEM;
 }
 
-/* The first slot from @i to before @end that others use; large folios once. */
+/*
+ * The first slot from @i to before @end whose page others use; large folios
+ * are looked at once.  Slots that were discarded meanwhile do not count.
+ */
 static unsigned int step_first_busy(struct reg_step *s, unsigned int i,
 				    unsigned int end)
 {
@@ -284,6 +287,8 @@ static unsigned int step_first_busy(struct reg_step *s, unsigned int i,
 
 	mutex_lock(&s->chunk->lock);
 	for (; i < end; i++) {
+		if (!(s->chunk->slots[i] & SLOT_PENDING))
+			continue;
 		folio = page_folio(slot_page(s->chunk->slots[i]));
 		if (folio != last && !ksm_pending_quiet(s->chunk, i))
 			break;

@@ -33,9 +33,10 @@
  * domain over a unix socket: one without memory gives the domain and nothing
  * else.
  *
- * LIMITS.  The size of an area, the pages that were ever mapped or registered,
- * counts against the opener's RLIMIT_MEMLOCK, summed over all areas of the
- * user, unless the opener has CAP_IPC_LOCK; going over gives EAGAIN.  Frames
+ * LIMITS.  The size of an area, from offset 0 to the highest page ever mapped
+ * and all that is registered, counts against the opener's RLIMIT_MEMLOCK,
+ * summed over all areas of the user, unless the opener has CAP_IPC_LOCK; going
+ * over gives EAGAIN, and SIGBUS where a mapping grew by mremap().  Frames
  * are charged to the memory cgroup of the opener; the one that brought a
  * content first pays for the shared frame.
  *
