@@ -283,22 +283,24 @@ int ksm_area_reserve(struct ksm_area *area, unsigned long end)
 /* Takes over the reference of the caller to @domain. -EBUSY. */
 int ksm_area_set_domain(struct ksm_area *area, struct ksm_domain *domain)
 {
-	struct ksm_domain *old = domain;
+	struct ksm_domain *unused = domain;
+	int err = -EBUSY;
 
 	mutex_lock(&area->register_lock);
 	mutex_lock(&area->size_lock);
 	if (!area->size) {
-		old = area->domain;
+		unused = area->domain;
 		area->domain = domain;
+		err = 0;
 	}
 	mutex_unlock(&area->size_lock);
-	if (old != domain) {
-		ksm_domain_remove(old, area);
+	if (!err) {
+		ksm_domain_remove(unused, area);
 		ksm_domain_add(domain, area);
 	}
 	mutex_unlock(&area->register_lock);
-	ksm_domain_put(old);
-	return old == domain ? -EBUSY : 0;
+	ksm_domain_put(unused);
+	return err;
 }
 
 /* Kernel memory of the area beside the frames in its slots. */

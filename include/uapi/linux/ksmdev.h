@@ -36,7 +36,8 @@
  * LIMITS.  The size of an area, from offset 0 to the highest page ever mapped
  * and all that is registered, counts against the opener's RLIMIT_MEMLOCK,
  * summed over all areas of the user, unless the opener has CAP_IPC_LOCK; going
- * over gives EAGAIN, and SIGBUS where a mapping grew by mremap().  Frames
+ * over gives EAGAIN, and SIGBUS where a mapping grew by mremap().  What one
+ * KSM_REGISTER took over counts up to its last page that is still mapped.  Frames
  * are charged to the memory cgroup of the opener; the one that brought a
  * content first pays for the shared frame.
  *
@@ -90,7 +91,8 @@ struct ksm_range {
  * @pages_zero:		out: pages of zeroes, whose frame was given back
  * @pages_skipped:	out: pages left alone as they were pinned or in use
  * @pages_volatile:	out: pages left for a later pass as they change often
- * @passes:		out: full passes of the domain since it was made
+ * @passes:		out: passes of the domain since it was made; one with
+ *			nothing to visit does not count
  * @reserved:		0
  */
 struct ksm_scan {
@@ -129,7 +131,7 @@ struct ksm_set_domain {
  * struct ksm_stats - the state of an area or of its domain
  * @flags:		in: 0 for the area, %KSM_STATS_DOMAIN for its domain
  * @domain:		out: number of the domain
- * @size:		out: pages ever mapped or registered and not given back
+ * @size:		out: pages that count against the limit (see LIMITS)
  * @pages_private:	out: pages with a frame of their own
  * @pages_merged:	out: pages whose frame is shared or could be: those that
  *			the scanner mapped to a frame of merged content
