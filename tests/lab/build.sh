@@ -1,0 +1,143 @@
+# shellcheck shell=bash
+# Builds: the modules once for each kernel, the test programs, the tools. The
+# source tree stays clean; everything goes to $OUT/build.
+
+MODULE_FOLDERS=(ksmdev kvmlite)
+
+# The modules whose folders are there, e.g. "ksmdev".
+modules_present() {
+	local folder
+	for folder in "${MODULE_FOLDERS[@]}"; do
+		[[ ! -e $ROOT/$folder/Kbuild ]] || echo "$folder"
+	done
+}
+
+# A tree of symlinks to the sources, so that each kernel has its own objects.
+modules_link_sources() {
+	local build=$1 folder
+	mkdir -p "$build"
+	for folder in include $(modules_present); do
+		mkdir -p "$build/$folder"
+		cp -rsfT "$ROOT/$folder" "$build/$folder" || return
+	done
+	ln -sf "$ROOT/Kbuild" "$build/Kbuild"
+	find "$build" -xtype l -delete
+	# A plain "make modules" leaves its products beside the sources.
+	find "$build" -type l \( -name '*.mod.c' -o ! -name '*.[chS]' ! -name Kbuild \) -delete
+}
+
+# What a build depends on, in one word: names, sizes and times of the files.
+fingerprint() {
+	find "$@" -type f -printf '%p %s %T@\n' 2>/dev/null | sort | sha1sum | cut -d ' ' -f 1
+}
+
+# modules_make BUILD [MAKE-ARGUMENT...]: messages name the real sources.
+modules_make() {
+	local build=$1
+	shift
+	modules_link_sources "$build" || return
+	# BTF would need the packages' vmlinux, which 6.1 does not have.
+	make -s --no-print-directory -C "$K_HEADERS" M="$build" KCFLAGS=-Werror \
+		CONFIG_DEBUG_INFO_BTF_MODULES= -j"$(nproc)" "$@" modules 2>&1 |
+		sed "s|$build/|$ROOT/|g"
+}
+
+# What objtool and modpost only warn of is an error here.
+modules_make_strict() {
+	local log rc=0
+	log=$(mktemp)
+	modules_make "$1" | tee "$log" || rc=1
+	! grep -vE 'compiler differs' "$log" | grep -qiE 'warning:' || rc=1
+	rm -f "$log"
+	return "$rc"
+}
+
+# Build for the kernel of kernel_use; the .ko are under $OUT/build/SERIES.
+modules_build() {
+	local build=$OUT/build/$K_SERIES want
+	[[ -n $(modules_present) ]] || return 0
+	want="$K_RELEASE $(cd "$ROOT" && fingerprint Kbuild include ksmdev kvmlite)"
+	[[ $(cat "$build/.built" 2>/dev/null) != "$want" ]] || return 0
+	# Another release of the same series would leave stale objects.
+	[[ $(cat "$build/.built" 2>/dev/null) == "$K_RELEASE "* ]] || rm -rf "$build"
+	if ! step "building the modules for $K_RELEASE" modules_make_strict "$build"; then
+		# Nobody shall test yesterday's module.
+		find "$build" -name '*.ko' -delete
+		rm -f "$build/.built"
+		return 1
+	fi
+	echo "$want" >"$build/.built"
+}
+
+# One program from one C file. Those of tests/clients are linked dynamically:
+# they stand for ordinary programs, which a preload library can reach.
+test_program_build() {
+	local source=$1 program=$2 link=-static
+	[[ $source != */clients/* ]] || link=
+	if [[ -e $program && -z $(find "$source" "$ROOT/tests/include" \
+		"$ROOT/include/uapi" -newer "$program" -print -quit 2>/dev/null) ]]; then
+		return 0
+	fi
+	rm -f "$program"
+	# shellcheck disable=SC2086 # no word at all when linked dynamically
+	gcc -O2 -g -Wall -Wextra -Werror $link -pthread -I "$ROOT/include/uapi" \
+		-I "$ROOT/tests/include" -o "$program.part" "$source" &&
+		mv "$program.part" "$program"
+}
+
+# A program that does not compile is left out: the suites that run it fail.
+tests_build() {
+	local build=$OUT/build/tests source name
+	mkdir -p "$build"
+	for source in "$ROOT"/tests/{functional,stress,bench,demo,clients,lab/guest}/*; do
+		name=$(basename "$source")
+		case $source in
+		*.c)
+			step "building $name" test_program_build "$source" "$build/${name%.c}" ||
+				say "lab: $name left out of the guest"
+			;;
+		*.sh)
+			install -m 755 "$source" "$build/$name"
+			;;
+		esac
+	done
+}
+
+# Each tool's own Makefile installs it into a small root for the guest.
+tools_make() {
+	local makefile folder
+	rm -rf "$OUT/build/root"
+	for makefile in "$ROOT"/userspace/*/Makefile; do
+		folder=$(dirname "$makefile")
+		make -s --no-print-directory -C "$folder" O="$OUT/build/userspace/$(basename "$folder")" \
+			DESTDIR="$OUT/build/root" PREFIX=/usr all install || return
+	done
+}
+
+tools_build() {
+	local stamp=$OUT/build/.tools want
+	compgen -G "$ROOT/userspace/*/Makefile" >/dev/null || return 0
+	want=$(cd "$ROOT" && fingerprint userspace include/uapi)
+	[[ $(cat "$stamp" 2>/dev/null) != "$want" ]] || return 0
+	if ! step "building the tools" tools_make; then
+		rm -rf "$OUT/build/root" "$stamp"
+		return 1
+	fi
+	echo "$want" >"$stamp"
+}
+
+# Everything the guest of one kernel needs, then its image. Who loads none of
+# our modules does not need them to build.
+build_all() {
+	local modules=$2
+	kernel_use "$1"
+	lock_take "$OUT/.lock"
+	if ! modules_build; then
+		[[ $modules != *ksmdev* && $modules != *kvmlite* ]] ||
+			die "the modules do not build for $K_RELEASE"
+	fi
+	tests_build
+	tools_build || say "lab: the tools are left out of the guest"
+	image_build
+	lock_drop
+}

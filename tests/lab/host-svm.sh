@@ -1,0 +1,44 @@
+# shellcheck shell=bash
+# The svm host: QEMU's own emulation (TCG) of an AMD-V machine with NPT. Always
+# by name: /dev/kvm may be there and not work.
+
+host_svm_prepare() {
+	B_LINGER=0
+	image_run "$B_DIR/initrd" "$@" || return
+	# Some tests need a real disk, e.g. those of O_DIRECT.
+	truncate -s 64M "$B_DIR/disk.img"
+	host_svm_command
+}
+
+host_svm_command() {
+	local accel=tcg output="file,path=$B_DIR/output.log"
+	[[ -z $B_INTERACTIVE ]] || output=stdio,mux=on,signal=off
+	((B_CPUS == 1)) || accel=tcg,thread=multi
+	# shellcheck disable=SC2054 # the commas are QEMU's
+	B_COMMAND=(qemu-system-x86_64 -accel "$accel" -cpu max -smp "$B_CPUS" -m "$B_MEM"
+		-nodefaults -no-user-config -display none -no-reboot
+		-kernel "$K_IMAGE" -initrd "$B_DIR/initrd"
+		-append "$(boot_append "loglevel=6 $B_APPEND")"
+		-drive "if=none,id=disk,format=raw,file=$B_DIR/disk.img,cache=unsafe"
+		-device virtio-blk-pci,drive=disk
+		-chardev "file,id=console,path=$B_DIR/console.log" -serial chardev:console
+		-chardev "$output,id=output" -serial chardev:output)
+	# One instruction a nanosecond: costs repeat within 0.1 percent.
+	[[ -z $B_ICOUNT ]] || B_COMMAND+=(-icount "shift=0,sleep=off")
+	[[ -z $B_NUMA ]] || host_svm_numa
+}
+
+host_svm_shell() {
+	say "Booting (5 s). Leave with exit; Ctrl-A x switches the host off."
+	"${B_COMMAND[@]}" 2>"$B_DIR/emulator.log"
+}
+
+host_svm_numa() {
+	local half=$((B_MEM / 2)) last=$((B_CPUS - 1))
+	((B_CPUS >= 2)) || die "two NUMA nodes need two CPUs: --cpus 2"
+	B_COMMAND+=(
+		-object "memory-backend-ram,id=node0,size=${half}M"
+		-object "memory-backend-ram,id=node1,size=${half}M"
+		-numa "node,nodeid=0,memdev=node0,cpus=0-$((last / 2))"
+		-numa "node,nodeid=1,memdev=node1,cpus=$((last / 2 + 1))-$last")
+}

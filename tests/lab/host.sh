@@ -1,0 +1,199 @@
+# shellcheck shell=bash
+# One boot of an emulated host: prepare, start the emulator, watch it, judge.
+#
+# What to boot stands in the B_* variables, set by boot_defaults and then by
+# the caller:
+#   B_NAME B_HOST B_KERNEL   names; the kernel is a series, e.g. 6.12
+#   B_CPUS B_MEM             number, MiB
+#   B_MODULES                to load first, with commas
+#   B_APPEND                 more of the kernel's command line
+#   B_ICOUNT B_NUMA          1: one instruction a nanosecond; two NUMA nodes
+#   B_TIMEOUT                seconds of wall time
+#   B_QUIET                  1: the command's output goes to the log only
+#   B_STATUS                 progress line of a quiet boot
+# boot_run and boot_shell add B_DIR, its log folder: cmd console.log output.log verdict
+# (and bochs.log on vtx).
+
+HOSTS=(svm vtx)
+
+boot_defaults() {
+	B_NAME=run B_HOST=$1 B_KERNEL=$2 B_CPUS=1 B_MEM=1024 B_APPEND=''
+	B_ICOUNT='' B_NUMA='' B_TIMEOUT=600 B_QUIET='' B_STATUS='' B_INTERACTIVE=''
+	B_TTY=ttyS1 B_DIR=''
+	B_MODULES=$(modules_present | paste -sd ,)
+	[[ " ${HOSTS[*]} " == *" $B_HOST "* ]] ||
+		die "no such host: $B_HOST (there are: ${HOSTS[*]})"
+}
+
+# The kernel's command line that both hosts share. Watchdogs are patient: an
+# emulator on a busy machine is slow, and only a real hang is a failure.
+boot_append() {
+	echo "console=ttyS0 panic=-1 oops=panic panic_on_warn=1 mitigations=off" \
+		"cryptomgr.notests no_timer_check printk.devkmsg=on watchdog_thresh=60" \
+		"rcupdate.rcu_cpu_stall_timeout=300 workqueue.watchdog_thresh=300" \
+		"tsc=reliable $*"
+}
+
+# A log folder of this boot's own: a second boot of the same name that runs at
+# the same time gets a number.
+boot_folder() {
+	local base=$OUT/log/$B_NAME-$B_HOST-$B_KERNEL n
+	B_DIR=$base
+	for ((n = 2; ; n++)); do
+		mkdir -p "$B_DIR"
+		exec {B_LOCK}>"$B_DIR/.lock"
+		flock -n "$B_LOCK" && break
+		exec {B_LOCK}>&-
+		B_DIR=$base.$n
+	done
+	rm -f "$B_DIR"/*
+	: >"$B_DIR/console.log"
+	: >"$B_DIR/output.log"
+}
+
+# boot_run COMMAND...: returns the command's exit status, or 124 for a timeout
+# and 125 for a host that failed; the verdict file says it in words.
+boot_run() {
+	local rc
+	kernel_use "$B_KERNEL"
+	[[ -n $B_DIR ]] || boot_folder
+	printf '%s\n' "$(shell_quote "$@")" >"$B_DIR/cmd"
+	"host_${B_HOST}_prepare" "$@" || die "could not prepare the $B_HOST host"
+	boot_watch
+	rm -f "$B_DIR/initrd" "$B_DIR/boot.iso"
+	boot_judge
+	rc=$?
+	exec {B_LOCK}>&-
+	return "$rc"
+}
+
+# The same with a shell on the user's terminal; nothing is judged.
+boot_shell() {
+	kernel_use "$B_KERNEL"
+	boot_folder
+	B_INTERACTIVE=1
+	"host_${B_HOST}_prepare" || die "could not prepare the $B_HOST host"
+	"host_${B_HOST}_shell"
+	rm -f "$B_DIR/initrd" "$B_DIR/boot.iso"
+	say
+	say "The kernel's console is in $B_DIR/console.log"
+}
+
+# Runs B_COMMAND until it ends, the time is over or the kernel panics. Standard
+# output gets the guest's output as it comes.
+boot_watch() {
+	local start=$SECONDS panic_seen='' tail_pid=''
+	B_TIMED_OUT='' B_BOOTED=''
+	"${B_COMMAND[@]}" </dev/null >"$B_DIR/emulator.log" 2>&1 &
+	B_PID=$!
+	CHILDREN+=("$B_PID")
+	if [[ -z $B_QUIET ]]; then
+		tail -q -f -s 0.1 -c +1 --pid="$B_PID" "$B_DIR/output.log" 2>/dev/null &
+		tail_pid=$!
+		CHILDREN+=("$tail_pid")
+	fi
+	while kill -0 "$B_PID" 2>/dev/null; do
+		sleep 0.2
+		boot_progress "$start"
+		# A host that panics may start again from its disc.
+		[[ -z $panic_seen ]] || { sleep 2 && break; }
+		! grep -qa 'Kernel panic' "$B_DIR/console.log" || panic_seen=1
+		if ((SECONDS - start > B_TIMEOUT)); then
+			B_TIMED_OUT=1
+			break
+		fi
+	done
+	boot_stop "$B_PID"
+	[[ -z $tail_pid ]] || wait "$tail_pid" 2>/dev/null
+	CHILDREN=()
+}
+
+boot_stop() {
+	local n
+	kill "$1" 2>/dev/null
+	for ((n = 0; n < 20; n++)); do
+		kill -0 "$1" 2>/dev/null || break
+		sleep 0.1
+	done
+	kill -9 "$1" 2>/dev/null
+	wait "$1" 2>/dev/null
+}
+
+# Until the command says something, the user sees that the host is booting; a
+# quiet one may show a status of its own, B_STATUS.
+boot_progress() {
+	local elapsed=$((SECONDS - $1))
+	if [[ $B_QUIET ]]; then
+		[[ -z $B_STATUS ]] || status_slow "$B_STATUS ... $elapsed s"
+	elif [[ -z $B_BOOTED ]]; then
+		if [[ -s $B_DIR/output.log ]]; then
+			B_BOOTED=1
+			status_clear
+		else
+			status_slow "booting $B_HOST $B_KERNEL ... $elapsed s"
+		fi
+	fi
+}
+
+# What on the console means that the boot failed, whatever the command says.
+CONSOLE_BAD='WARNING:|BUG:|Oops|Kernel panic|UBSAN:|general protection fault'
+CONSOLE_BAD+='|INFO: task .* blocked|rcu: INFO|detected stall|lockdep is turned off'
+CONSOLE_BAD+='|kmemleak: [0-9]+ new|lab: cannot load'
+
+# The first bad line. What the stock kernel thinks of the emulated hardware
+# before our init starts is not our business, unless it dies of it.
+console_bad() {
+	awk -v bad="$CONSOLE_BAD" '
+		/lab: start/ { started = 1 }
+		/Kernel panic/ || (started && $0 ~ bad) { print; exit }' "$1"
+}
+
+boot_judge() {
+	local bad exit_line console=$B_DIR/console.log
+	status_clear
+	bad=$(console_bad "$console" | tr -d '\r')
+	exit_line=$(grep -aoE 'lab: exit [0-9]+' "$console" | tail -n 1)
+	if [[ -n $bad ]]; then
+		boot_failed 125 "the kernel says: $bad"
+	elif [[ -n $B_TIMED_OUT ]]; then
+		boot_failed 124 "no end within $B_TIMEOUT s"
+	elif [[ -z $exit_line ]]; then
+		boot_failed 125 "the host ended before the command did"
+	else
+		echo "${exit_line#lab: }" >"$B_DIR/verdict"
+		return "${exit_line#lab: exit }"
+	fi
+}
+
+boot_failed() {
+	echo "$2" >"$B_DIR/verdict"
+	[[ $B_QUIET ]] || boot_explain
+	return "$1"
+}
+
+boot_explain() {
+	say "lab: $B_HOST $B_KERNEL failed: $(<"$B_DIR/verdict")"
+	boot_last_lines >&2
+}
+
+# The console from the first bad line on, in full if it is short: the cause is
+# at its start, how it ended is at its end.
+boot_last_lines() {
+	local bad from=1 lines=$B_DIR/console.log
+	[[ -s $lines ]] || lines=$B_DIR/emulator.log
+	echo "the last console lines (all of them: $lines):"
+	bad=$(console_bad "$lines")
+	[[ -z $bad ]] || from=$(grep -anFm 1 -e "$bad" "$lines" | cut -d : -f 1)
+	tr -d '\r' <"$lines" | awk -v from="$from" -v bad="$bad" '
+		{ line[NR] = $0 }
+		END {
+			first = bad == "" || from > NR - 30 ? NR - 30 : from - 2
+			for (n = first < 1 ? 1 : first; n <= NR; n++) {
+				if (n == first + 40 && n < NR - 10) {
+					print "  | ..."
+					n = NR - 10
+				}
+				print "  | " line[n]
+			}
+		}'
+}

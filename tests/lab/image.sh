@@ -1,0 +1,107 @@
+# shellcheck shell=bash
+# The guest's initramfs: a base for each kernel (busybox, modules, tests,
+# tools) and a small overlay for each run (the command). The kernel unpacks
+# archives that follow one another in one file.
+
+# Stock modules worth having there; what they depend on comes along.
+GUEST_MODULES=(kvm kvm-amd kvm-intel virtio_pci virtio_blk msr cpuid brd loop)
+
+pack() {
+	(cd "$1" && find . -mindepth 1 | LC_ALL=C sort | cpio --quiet -o -H newc -R 0:0)
+}
+
+image_busybox() {
+	local root=$1 applet
+	mkdir -p "$root"/{bin,sbin,usr/bin,usr/sbin,etc,proc,sys,dev,root,lab,tests}
+	install -m 755 "$(command -v busybox)" "$root/bin/busybox"
+	busybox --list-full | while read -r applet; do
+		[[ $applet == bin/busybox ]] || ln -sf /bin/busybox "$root/$applet"
+	done
+	echo 'root:x:0:0:root:/root:/bin/sh' >"$root/etc/passwd"
+	echo 'root:x:0:' >"$root/etc/group"
+	printf '%s\n' "export PATH=$GUEST_PATH PS1='$K_SERIES # '" >"$root/etc/profile"
+	install -m 755 "$LAB/init" "$root/init"
+}
+
+image_modules() {
+	local root=$1 to=$1/lib/modules/$K_RELEASE file
+	mkdir -p "$to/extra"
+	cp "$K_ROOT/lib/modules/$K_RELEASE"/modules.{order,builtin,builtin.modinfo} "$to"
+	modprobe -d "$CACHE/depmod/$K_RELEASE" -S "$K_RELEASE" -a --show-depends \
+		"${GUEST_MODULES[@]}" | awk '$1 == "insmod" { print $2 }' | sort -u |
+		while read -r file; do
+			# busybox and Bochs are both glad of uncompressed modules.
+			case $file in
+			*.xz) xz -dc "$file" >"$to/$(basename "${file%.xz}")" ;;
+			*) cp "$file" "$to" ;;
+			esac
+		done
+	find "$OUT/build/$K_SERIES" -name '*.ko' -exec cp -t "$to/extra" {} + 2>/dev/null
+	depmod -b "$root" "$K_RELEASE"
+}
+
+# The stock modules' dependencies, asked once for each kernel.
+image_depmod() {
+	local base=$CACHE/depmod/$K_RELEASE
+	[[ ! -e $base/lib/modules/$K_RELEASE/modules.dep.bin ]] || return 0
+	mkdir -p "$base/lib/modules"
+	cp -rsT "$K_ROOT/lib/modules/$K_RELEASE" "$base/lib/modules/$K_RELEASE"
+	depmod -b "$base" "$K_RELEASE"
+}
+
+# The tools and test programs, with the libraries that dynamic ones need.
+image_programs() {
+	local root=$1 file library
+	[[ ! -d $OUT/build/root ]] || cp -a "$OUT/build/root/." "$root"
+	find "$OUT/build/tests" -maxdepth 1 -type f -perm -100 ! -name '*.part' \
+		-exec cp -t "$root/tests" {} +
+	find "$root/usr" "$root/tests" -type f -size +1k -print0 |
+		xargs -0 -r ldd 2>/dev/null | grep -oE '/[^ ]+\.so[^ ]*' | sort -u |
+		while read -r library; do
+			[[ -e $library && ! -e $root$library ]] || continue
+			mkdir -p "$root$(dirname "$library")"
+			cp -L "$library" "$root$library"
+		done
+	for file in "$root"/tests/*; do
+		[[ $file == *.sh ]] || strip "$file" 2>/dev/null
+	done
+	return 0
+}
+
+image_make() {
+	local folder=$1 root=$1/root
+	rm -rf "$root"
+	image_busybox "$root" && image_depmod && image_modules "$root" &&
+		image_programs "$root" && pack "$root" >"$folder/base.cpio.part" &&
+		mv "$folder/base.cpio.part" "$folder/base.cpio"
+}
+
+# The base image of the kernel of kernel_use, in $OUT/image/SERIES.
+image_build() {
+	local folder=$OUT/image/$K_SERIES want
+	mkdir -p "$folder"
+	want="$K_RELEASE $(fingerprint "$LAB/init" "$LAB/image.sh" "$OUT/build/root" \
+		"$OUT/build/$K_SERIES/.built") $(fingerprint "$OUT/build/tests")"
+	[[ $(cat "$folder/.made" 2>/dev/null) != "$want" ]] || return 0
+	step "packing the guest image for $K_RELEASE" image_make "$folder" ||
+		die "could not pack the guest image"
+	echo "$want" >"$folder/.made"
+}
+
+# image_run FILE COMMAND...: base and overlay of one run. Reads the B_*
+# variables of host.sh.
+image_run() {
+	local file=$1 overlay
+	shift
+	overlay=$(mktemp -d)
+	mkdir "$overlay/lab"
+	printf 'exec %s\n' "$(shell_quote "$@")" >"$overlay/lab/cmd"
+	cat >"$overlay/lab/env" <<-END
+		LAB_MODULES='${B_MODULES//,/ }' LAB_TTY=$B_TTY LAB_LINGER=$B_LINGER
+		LAB_INTERACTIVE=$B_INTERACTIVE
+		export HOME=/root PATH=$GUEST_PATH LAB_HOST=$B_HOST LAB_KERNEL=$K_SERIES
+		export TERM='${TERM:-dumb}' COLUMNS=${COLUMNS:-80} LINES=${LINES:-24}
+	END
+	cp "$OUT/image/$K_SERIES/base.cpio" "$file" && pack "$overlay" >>"$file"
+	rm -rf "$overlay"
+}

@@ -1,0 +1,88 @@
+# shellcheck shell=bash
+# Checks that need no host: style, sparse, exported symbols. Each prints what
+# is wrong and fails if anything is.
+
+# Programs have no kernel types, attribute macros or READ_ONCE(); they use libc's
+# names, and have messages that are better not broken.
+STYLE_NOT_IN_PROGRAMS=PREFER_KERNEL_TYPES,PREFER_DEFINED_ATTRIBUTE_MACRO,VOLATILE
+STYLE_NOT_IN_PROGRAMS+=,CAMELCASE,BIT_MACRO,LONG_LINE_STRING
+# TRACE_EVENT() has an order of its own in the kernel, too.
+STYLE_NOT_IN_TRACE=OPEN_ENDED_LINE,PARENTHESIS_ALIGNMENT
+
+lab_style() {
+	local bad=0
+	CHECKPATCH=$(checkpatch_get) || return
+	style_check NONE include ksmdev kvmlite ! -name trace.h || bad=1
+	style_check "$STYLE_NOT_IN_TRACE" ksmdev kvmlite -name trace.h || bad=1
+	style_check "$STYLE_NOT_IN_PROGRAMS" userspace tests || bad=1
+	rm -f "$ROOT"/.checkpatch-camelcase.*
+	return "$bad"
+}
+
+# style_check IGNORE FIND-ARGUMENT...: checkpatch has no kernel tree to look at here, and
+# version checks are what include/compat is for.
+style_check() {
+	local ignore=$1 files
+	shift
+	mapfile -t files < <(cd "$ROOT" && find "$@" -name '*.[chS]' 2>/dev/null | sort)
+	((${#files[@]} > 0)) || return 0
+	(cd "$ROOT" && perl "$CHECKPATCH" --no-tree --strict --terse --show-types --no-summary \
+		--ignore "LINUX_VERSION_CODE,FILE_PATH_CHANGES,$ignore" -f "${files[@]}")
+}
+
+lab_sparse() {
+	local series bad=0
+	packages_need
+	for series in "${KERNELS[@]}"; do
+		kernel_use "$series"
+		sparse_run || bad=1
+	done
+	return "$bad"
+}
+
+sparse_run() {
+	local build=$OUT/build/$K_SERIES-sparse log rc=0
+	log=$(mktemp)
+	lock_take "$OUT/.lock-sparse"
+	rm -rf "$build" # only a compilation has sparse look at a file
+	if ! step "sparse for $K_RELEASE" sparse_make "$build" "$log"; then
+		rc=1
+	elif grep -E "^$ROOT/.*: (warning|error):" "$log" |
+		sed "s|^$ROOT/|$K_SERIES: |" | sort -u | grep .; then
+		rc=1
+	fi
+	lock_drop
+	rm -f "$log"
+	return "$rc"
+}
+
+sparse_make() {
+	modules_make "$1" C=2 | tee "$2"
+}
+
+# Exported symbols only: whatever a module of ours takes from the kernel is in
+# the list of symbols that the stock kernel exports.
+lab_symbols() {
+	local series module symbol bad=0
+	for series in "${KERNELS[@]}"; do
+		kernel_use "$series"
+		lock_take "$OUT/.lock"
+		modules_build || bad=1
+		lock_drop
+		while read -r module symbol; do
+			echo "$series: $(basename "$module") uses $symbol, which the kernel does not export"
+			bad=1
+		done < <(symbols_unknown)
+	done
+	return "$bad"
+}
+
+symbols_unknown() {
+	local module
+	find "$OUT/build/$K_SERIES" -name '*.ko' | while read -r module; do
+		nm -u "$module" | awk -v module="$module" '
+			NR == FNR { exported[$2]; next }
+			!($NF in exported) { print module, $NF }
+		' "$K_HEADERS/Module.symvers" -
+	done
+}
