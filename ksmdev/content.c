@@ -7,7 +7,8 @@
 #include "content.h"
 
 #define WORDS (PAGE_SIZE / sizeof(u64))
-#define STEP 128
+/* Bytes that the AVX2 loops look at before they decide. */
+#define STEP 512
 
 void ksm_key_init(struct ksm_key *key)
 {
@@ -72,31 +73,31 @@ static bool zero_words(const u64 *a)
 	return true;
 }
 
+/* One line of 32 bytes: ymm1 gathers what differs, or what is not zero. */
+#define DIFF(offset)							\
+	"vmovdqa " #offset "(%1), %%ymm0\n\t"				\
+	"vpxor " #offset "(%2), %%ymm0, %%ymm0\n\t"			\
+	"vpor %%ymm0, %%ymm1, %%ymm1\n\t"
+#define BITS(offset) "vpor " #offset "(%1), %%ymm1, %%ymm1\n\t"
+#define STEP_OF(what)							\
+	what(0) what(32) what(64) what(96)				\
+	what(128) what(160) what(192) what(224)				\
+	what(256) what(288) what(320) what(352)				\
+	what(384) what(416) what(448) what(480)
+#define GATHER(what)							\
+	"vpxor %%ymm1, %%ymm1, %%ymm1\n\t"				\
+	STEP_OF(what)							\
+	"vptest %%ymm1, %%ymm1\n\t"
+
 /* The caller is within kernel_fpu_begin(). */
 static bool equal_avx2(const u8 *a, const u8 *b)
 {
 	const u8 *end = a + PAGE_SIZE;
 	bool same = true;
 
-	while (a < end && same) {
-		asm volatile("vmovdqa 0(%1), %%ymm0\n\t"
-			     "vmovdqa 32(%1), %%ymm1\n\t"
-			     "vmovdqa 64(%1), %%ymm2\n\t"
-			     "vmovdqa 96(%1), %%ymm3\n\t"
-			     "vpxor 0(%2), %%ymm0, %%ymm0\n\t"
-			     "vpxor 32(%2), %%ymm1, %%ymm1\n\t"
-			     "vpxor 64(%2), %%ymm2, %%ymm2\n\t"
-			     "vpxor 96(%2), %%ymm3, %%ymm3\n\t"
-			     "vpor %%ymm1, %%ymm0, %%ymm0\n\t"
-			     "vpor %%ymm3, %%ymm2, %%ymm2\n\t"
-			     "vpor %%ymm2, %%ymm0, %%ymm0\n\t"
-			     "vptest %%ymm0, %%ymm0\n\t"
-			     : "=@ccz" (same)
-			     : "r" (a), "r" (b)
-			     : "memory");
-		a += STEP;
-		b += STEP;
-	}
+	for (; a < end && same; a += STEP, b += STEP)
+		asm volatile(GATHER(DIFF)
+			     : "=@ccz" (same) : "r" (a), "r" (b) : "memory");
 	return same;
 }
 
@@ -106,27 +107,19 @@ static bool zero_avx2(const u8 *a)
 	const u8 *end = a + PAGE_SIZE;
 	bool zero = true;
 
-	while (a < end && zero) {
-		asm volatile("vmovdqa 0(%1), %%ymm0\n\t"
-			     "vmovdqa 32(%1), %%ymm1\n\t"
-			     "vpor 64(%1), %%ymm0, %%ymm0\n\t"
-			     "vpor 96(%1), %%ymm1, %%ymm1\n\t"
-			     "vpor %%ymm1, %%ymm0, %%ymm0\n\t"
-			     "vptest %%ymm0, %%ymm0\n\t"
-			     : "=@ccz" (zero)
-			     : "r" (a)
-			     : "memory");
-		a += STEP;
-	}
+	for (; a < end && zero; a += STEP)
+		asm volatile(GATHER(BITS)
+			     : "=@ccz" (zero) : "r" (a) : "memory");
 	return zero;
 }
 
-/* AVX2 state saved and restored around the call costs less than it saves only
- * where the first words do not decide already.
+/*
+ * Always from tasks, where the FPU may be used.  What its state costs is paid
+ * only where the first words do not decide already.
  */
 static bool use_avx2(void)
 {
-	return static_cpu_has(X86_FEATURE_AVX2) && irq_fpu_usable();
+	return static_cpu_has(X86_FEATURE_AVX2);
 }
 
 bool ksm_content_equal(const void *a, const void *b)

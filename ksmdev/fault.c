@@ -88,7 +88,7 @@ void ksm_slot_give(struct ksm_chunk *chunk, unsigned int i, struct page *frame)
 	struct page *shared = slot_page(old);
 
 	if (shared)
-		copy_highpage(frame, shared);
+		copy_page(page_address(frame), page_address(shared));
 	frame->mapping = ksm_area_mapping(area);
 	frame->index = chunk->first + i;
 	chunk->slots[i] = slot_make(old, frame, 0);
@@ -161,8 +161,9 @@ static int chunk_lock_ready(struct ksm_chunk *chunk, unsigned int i, bool write)
 		if (frame) {
 			slot_satisfy(chunk, i, frame);
 			frame = NULL;
-			/* A pending page was not made ready for writing. */
-			if (slot_need(chunk, i, write) == NEED_NOTHING)
+			/* Of zeroes, a pending page leaves an empty slot. */
+			if (slot_has_frame(chunk->slots[i]) ||
+			    slot_need(chunk, i, write) == NEED_NOTHING)
 				break;
 		}
 		mutex_unlock(&chunk->lock);

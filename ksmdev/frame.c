@@ -42,7 +42,7 @@ static struct page *spares_take(struct ksm_spares *s, bool zero)
 static bool spares_give(struct ksm_spares *s, struct page *page, bool zeroed,
 			unsigned int max)
 {
-	if (ksm_spares_count(s) >= max)
+	if (ksm_spares_count(s) >= max || num_online_nodes() > 1)
 		return false;
 	spin_lock(&s->lock);
 	if (zeroed) {

@@ -10,7 +10,8 @@
  * memory that merges and breaks all the time then does not go through the
  * allocator, which would clear each frame before it is overwritten.  Spares
  * stay charged, are at most KSM_SPARE_MAX an area, count as metadata, and go
- * back when the kernel runs short.
+ * back when the kernel runs short.  Machines with several NUMA nodes have none:
+ * there a copy's frame is from the node that its writer wants.
  */
 #ifndef _KSMDEV_FRAME_H
 #define _KSMDEV_FRAME_H

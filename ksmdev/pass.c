@@ -57,6 +57,19 @@ void ksm_queue_chunk(struct ksm_chunk *chunk)
 	spin_unlock(&d->queue_lock);
 }
 
+/*
+ * The chunk needs another visit in this pass: another thread had locked what
+ * it needed.  Must hold chunk->lock; the pass is under way.
+ */
+void ksm_requeue_chunk(struct ksm_chunk *chunk)
+{
+	struct ksm_domain *d = chunk->area->domain;
+
+	spin_lock(&d->queue_lock);
+	list_move_tail(&chunk->queue, &d->todo);
+	spin_unlock(&d->queue_lock);
+}
+
 static void pass_end(struct ksm_domain *d)
 {
 	d->in_pass = false;

@@ -11,6 +11,7 @@ struct ksm_scan_counts;
 extern wait_queue_head_t ksm_pass_wait;
 
 void ksm_queue_chunk(struct ksm_chunk *chunk);
+void ksm_requeue_chunk(struct ksm_chunk *chunk);
 void ksm_unqueue_chunk(struct ksm_chunk *chunk);
 
 bool ksm_pass_begin(struct ksm_domain *d);

@@ -28,6 +28,7 @@ struct reg_step {
 	struct file *file;
 	struct ksm_area *area;
 	struct ksm_chunk *chunk;
+	bool new_chunk;			/* nobody else has seen the chunk */
 	unsigned long addr;
 	unsigned long pgoff;
 	unsigned int nr;
@@ -359,6 +360,7 @@ static int register_step(struct reg_step *s)
 
 	if (err)
 		return err;
+	s->new_chunk = !ksm_chunk_find(s->area, s->pgoff);
 	s->chunk = ksm_chunk_get(s->area, s->pgoff);
 	if (!s->chunk) {
 		unpin_user_pages(s->pages, s->nr);
@@ -496,6 +498,23 @@ void ksm_regions_free(struct ksm_area *area)
 	}
 }
 
+/*
+ * The call failed with its first step: nothing ever mapped the chunk, and no
+ * frame was in it.  The lock keeps those away who walk over all chunks.
+ */
+static void register_undo_chunk(struct reg_step *s)
+{
+	struct ksm_domain *d = s->area->domain;
+
+	if (!s->chunk || !s->new_chunk)
+		return;
+	mutex_lock(&d->areas_lock);
+	xa_erase(&s->area->chunks, s->chunk->first >> KSM_CHUNK_SHIFT);
+	mutex_unlock(&d->areas_lock);
+	ksm_chunk_free(s->chunk);
+	atomic_long_dec(&s->area->counts.chunks);
+}
+
 /* KSM_REGISTER. */
 int ksm_register(struct file *file, struct ksm_range *range)
 {
@@ -532,6 +551,8 @@ int ksm_register(struct file *file, struct ksm_range *range)
 	err = register_steps(&s, range);
 	if (err) {
 		ksm_range_drop_pages(area, s.pgoff, r->first + r->pages);
+		if (!range->done)
+			register_undo_chunk(&s);
 		region_trim(area, nr, r, range->done >> PAGE_SHIFT);
 	}
 unlock:

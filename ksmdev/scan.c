@@ -13,7 +13,7 @@
 
 /* So many neighbours are cheaper to unmap together than to protect singly. */
 #define RUN_MIN 8
-/* Tries to lock the chunk of a candidate before the page waits for a pass. */
+/* Tries to lock the chunk of a candidate before the page is left for later. */
 #define OWNER_TRIES 8
 
 struct ksm_scanner *ksm_scanner_new(void)
@@ -415,8 +415,7 @@ static void merge_by_hash(struct ksm_scanner *s, struct ksm_chunk *chunk,
 	while (match_find(s, chunk, page, &m)) {
 		if (m.busy) {
 			if (!--tries) {
-				s->counts.skipped++;
-				s->again = true;
+				s->contended = true;
 				return;
 			}
 			cpu_relax();
@@ -458,6 +457,7 @@ void ksm_scan_chunk(struct ksm_scanner *s, struct ksm_chunk *chunk)
 
 	memset(&s->counts, 0, sizeof(s->counts));
 	s->again = false;
+	s->contended = false;
 	ksm_table_prepare(&s->domain->table, KSM_CHUNK_PAGES);
 
 	mutex_lock(&chunk->lock);
@@ -468,7 +468,9 @@ void ksm_scan_chunk(struct ksm_scanner *s, struct ksm_chunk *chunk)
 			merge_one(s, chunk, s->index[n]);
 		chunk->visited = s->domain->pass;
 	}
-	if (s->again)
+	if (s->contended)
+		ksm_requeue_chunk(chunk);
+	else if (s->again)
 		ksm_queue_chunk(chunk);
 	mutex_unlock(&chunk->lock);
 	ksm_frame_flush(&s->freed);

@@ -30,6 +30,7 @@ struct ksm_scanner {
 	struct ksm_frame_batch freed;
 	bool force;			/* skip nothing */
 	bool again;			/* the chunk needs another pass */
+	bool contended;			/* or another visit in this pass */
 	struct page *last;		/* stable frame merged into last */
 	unsigned int nr;
 	u16 index[KSM_CHUNK_PAGES];	/* the slots to look at */

@@ -34,21 +34,14 @@ static void sleep_ns(u64 ns)
 		schedule_hrtimeout_range(&t, ns >> 4, HRTIMER_MODE_REL);
 }
 
-/*
- * cpu-budget: after @worked ns of work sleep so long that the thread keeps to
- * its share; returns what is left to sleep, too short for now.
- */
-static u64 pace_budget(u64 worked, u64 debt)
+/* cpu-budget: how long to pause after @worked ns, to keep to a thread's share. */
+static u64 budget_pause(u64 worked)
 {
 	unsigned int share = READ_ONCE(ksm_knobs.max_cpu) /
 			     max(READ_ONCE(ksm_knobs.scan_threads), 1u);
 
 	share = clamp(share, 1u, 100u);
-	debt += worked * (100 - share) / share;
-	if (debt < MIN_SLEEP_NS)
-		return debt;
-	sleep_ns(debt);
-	return 0;
+	return worked * (100 - share) / share;
 }
 
 /* Areas of the domain: give back what nothing maps any more. */
@@ -63,24 +56,23 @@ static void domain_sweep(struct ksm_domain *d)
 }
 
 /*
- * There is a pass to take part in: under way, or begun now.  With a budget,
- * passes do not begin one right after the other: sleep until it is time.
+ * Begin a pass unless one is under way.  With a budget, passes do not begin one
+ * right after the other.  Returns how long it is until then, in ns, or 0.
  */
-static bool join_pass(struct ksm_domain *d)
+static u64 join_pass(struct ksm_domain *d)
 {
 	s64 wait = 0;
 
 	if (READ_ONCE(d->in_pass))
-		return true;
+		return 0;
 	if (READ_ONCE(ksm_knobs.advisor) == KSM_ADVISOR_CPU_BUDGET)
 		wait = ktime_to_ns(ktime_sub(READ_ONCE(d->next_start),
 					     ktime_get()));
-	if (wait > 0) {
-		sleep_ns(wait);
-		return false;
-	}
+	if (wait > 0)
+		return wait;
 	domain_sweep(d);
-	return ksm_pass_begin(d) || READ_ONCE(d->in_pass);
+	ksm_pass_begin(d);
+	return 0;
 }
 
 /* Visit pages until @max; returns how many. */
@@ -96,23 +88,23 @@ static unsigned long scan_pages(struct ksm_scanner *s, struct ksm_domain *d,
 	return pages;
 }
 
-/* A batch of work on @d and the pause after it. */
-static u64 scan_batch(struct ksm_scanner *s, struct ksm_domain *d, u64 debt)
+/* A batch of work on @d; returns how long to pause after it, in ns. */
+static u64 scan_batch(struct ksm_scanner *s, struct ksm_domain *d)
 {
 	bool budget = READ_ONCE(ksm_knobs.advisor) == KSM_ADVISOR_CPU_BUDGET;
 	u64 start = ktime_get_ns();
 	unsigned long pages;
+	u64 pause = join_pass(d);
 
+	if (pause)
+		return pause;
 	pages = scan_pages(s, d, budget ? 1 :
 			   READ_ONCE(ksm_knobs.pages_to_scan));
 	if (!pages && READ_ONCE(d->in_pass))
-		sleep_ns(MIN_SLEEP_NS);	/* others do the last chunks */
+		return MIN_SLEEP_NS;	/* others do the last chunks */
 	if (budget)
-		return pace_budget(ktime_get_ns() - start, debt);
-	if (READ_ONCE(ksm_knobs.sleep_millisecs))
-		sleep_ns((u64)READ_ONCE(ksm_knobs.sleep_millisecs) *
-			 NSEC_PER_MSEC);
-	return 0;
+		return budget_pause(ktime_get_ns() - start);
+	return (u64)READ_ONCE(ksm_knobs.sleep_millisecs) * NSEC_PER_MSEC;
 }
 
 static bool work_to_do(void)
@@ -124,7 +116,7 @@ static int scand(void *arg)
 {
 	struct ksm_scanner *s = arg;
 	struct ksm_domain *d;
-	u64 debt = 0;
+	u64 pause = 0;
 
 	set_freezable();
 	set_user_nice(current, 5);
@@ -139,9 +131,13 @@ static int scand(void *arg)
 		d = ksm_pass_next_domain();
 		if (!d)
 			continue;
-		if (join_pass(d))
-			debt = scan_batch(s, d, debt);
+		pause += scan_batch(s, d);
 		ksm_domain_put(d);
+		if (pause < MIN_SLEEP_NS)
+			continue;
+		ksm_scanner_rest(s);
+		sleep_ns(pause);
+		pause = 0;
 	}
 	ksm_scanner_free(s);
 	return 0;

@@ -103,14 +103,17 @@ tests_build() {
 	done
 }
 
-# Each tool's own Makefile installs it into a small root for the guest.
+# Each tool's own Makefile installs it into a small root for the guest, and the
+# programs that its tests need, if it has any.
 tools_make() {
-	local makefile folder
+	local makefile folder targets
 	rm -rf "$OUT/build/root"
 	for makefile in "$ROOT"/userspace/*/Makefile; do
 		folder=$(dirname "$makefile")
+		targets=(all install)
+		! grep -q '^install-tests:' "$makefile" || targets+=(install-tests)
 		make -s --no-print-directory -C "$folder" O="$OUT/build/userspace/$(basename "$folder")" \
-			DESTDIR="$OUT/build/root" PREFIX=/usr all install || return
+			DESTDIR="$OUT/build/root" PREFIX=/usr "${targets[@]}" || return
 	done
 }
 

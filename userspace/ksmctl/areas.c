@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+#include <linux/magic.h>
+
+#include "areas.h"
+
+#define AREAS_FILE	DEBUGFS "/ksmdev/areas"
+
+FILE *areas_open(void)
+{
+	return fopen(AREAS_FILE, "re");
+}
+
+void areas_split(char *line, int columns, struct area_line *out)
+{
+	out->count = 0;
+	line[strcspn(line, "\n")] = '\0';
+	while (out->count < columns) {
+		line += strspn(line, " \t");
+		if (!*line)
+			break;
+		out->field[out->count++] = line;
+		if (out->count == columns)
+			break;
+		line += strcspn(line, " \t");
+		if (*line)
+			*line++ = '\0';
+	}
+}
+
+static int report_open_error(int error)
+{
+	struct statfs fs;
+
+	if (error == EACCES || error == EPERM)
+		return report_failure("only root may see the areas of all users: sudo ksmctl areas");
+	if (error != ENOENT)
+		return report_failure("cannot open %s: %s", AREAS_FILE,
+				      strerror(error));
+	if (access(KSM_SYSFS, F_OK))
+		return report_failure("the module is not loaded (no %s): modprobe ksmdev",
+				      KSM_SYSFS);
+	if (statfs(DEBUGFS, &fs) || fs.f_type != DEBUGFS_MAGIC)
+		return report_failure("debugfs is not mounted: mount -t debugfs none %s",
+				      DEBUGFS);
+	return report_failure("the module made no %s (is debugfs switched off on this kernel?)",
+			      AREAS_FILE);
+}
+
+static bool is_number(const char *text)
+{
+	return *text && strspn(text, "0123456789") == strlen(text);
+}
+
+static struct json_object *field_to_json(const char *field)
+{
+	if (is_number(field))
+		return json_object_new_int64(strtoll(field, NULL, 10));
+	return json_object_new_string(field);
+}
+
+static void add_json_line(struct json_object *list,
+			  const struct area_line *names,
+			  const struct area_line *line)
+{
+	struct json_object *area = json_object_new_object(), *value;
+	int i;
+
+	for (i = 0; i < line->count; i++) {
+		/* A command may look like a number. */
+		value = i + 1 == names->count ?
+			json_object_new_string(line->field[i]) :
+			field_to_json(line->field[i]);
+		json_object_object_add(area, names->field[i], value);
+	}
+	json_object_array_add(list, area);
+}
+
+static void print_text_line(const struct area_line *line, int columns)
+{
+	int i;
+
+	for (i = 0; i < line->count; i++)
+		if (i + 1 == columns)
+			printf(" %s", line->field[i]);
+		else
+			printf("%*s", i < 4 ? 7 : 11, line->field[i]);
+	putchar('\n');
+}
+
+static int print_areas(FILE *file)
+{
+	struct area_line names, line;
+	char header[512], text[512];
+	struct json_object *list;
+
+	if (!fgets(header, sizeof(header), file))
+		return report_failure("%s is empty", AREAS_FILE);
+	list = json_object_new_array();
+	areas_split(header, AREA_COLUMNS, &names);
+	if (!json_wanted)
+		print_text_line(&names, names.count);
+	while (fgets(text, sizeof(text), file)) {
+		areas_split(text, names.count, &line);
+		if (json_wanted)
+			add_json_line(list, &names, &line);
+		else
+			print_text_line(&line, names.count);
+	}
+	if (json_wanted)
+		json_print(list, false);
+	else
+		json_object_put(list);
+	return 0;
+}
+
+static const struct argp argp = {
+	.doc = "The open areas, a line each; sizes are in pages.",
+	.children = json_child,
+};
+
+int cmd_areas(int argc, char **argv)
+{
+	int status;
+	FILE *file;
+
+	argp_parse(&argp, argc, argv, 0, NULL, NULL);
+	file = areas_open();
+	if (!file)
+		return report_open_error(errno);
+	status = print_areas(file);
+	fclose(file);
+	return status;
+}

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <pthread.h>
+#include <string.h>
+
+#include "area.h"
+#include "array.h"
+#include "fork.h"
+#include "lock.h"
+#include "maps.h"
+#include "memory.h"
+#include "note.h"
+#include "ranges.h"
+#include "sys.h"
+
+/**
+ * struct copy - one mapping for the child
+ * @start:	where the program has it
+ * @len:	bytes
+ * @copy:	where the copy is
+ * @prot:	its protection
+ * @flags:	RANGE_*
+ * @in_area:	the copy is memory of the clone, else anonymous
+ */
+struct copy {
+	uintptr_t start;
+	size_t len;
+	uintptr_t copy;
+	int prot;
+	unsigned int flags;
+	bool in_area;
+};
+
+/* Guarded by the lock, which is held from prepare to parent or child. */
+static struct {
+	bool active;
+	struct area clone;
+	struct array copies;
+	size_t count;
+} state;
+
+static struct copy *copy_at(size_t i)
+{
+	return (struct copy *)state.copies.entries + i;
+}
+
+static bool is_zero(const uint64_t *page)
+{
+	size_t i;
+
+	for (i = 0; i < PAGE / sizeof(*page); i++)
+		if (page[i])
+			return false;
+	return true;
+}
+
+/* Pages of zeroes are left out: the copy takes no frame for them. */
+static void copy_pages(uintptr_t to, uintptr_t from, size_t len)
+{
+	size_t at;
+
+	for (at = 0; at < len; at += PAGE)
+		if (!is_zero((const uint64_t *)(from + at)))
+			memcpy((void *)(to + at), (const void *)(from + at),
+			       PAGE);
+}
+
+/*
+ * Memory that must not be read as it is: a second mapping of the same pages
+ * can be, and other threads still get the fault that the program may rely on.
+ */
+static long copy_unreadable(const struct copy *copy)
+{
+	long twin, err;
+
+	twin = sys_mremap(copy->start, 0, copy->len, MREMAP_MAYMOVE, 0);
+	if (sys_failed(twin))
+		return twin;
+	err = sys_mprotect(twin, copy->len, PROT_READ);
+	if (!err)
+		copy_pages(copy->copy, twin, copy->len);
+	sys_munmap(twin, copy->len);
+	return err;
+}
+
+static long map_copy(struct copy *copy)
+{
+	const int prot = PROT_READ | PROT_WRITE;
+	long addr = -ENODEV;
+
+	if (state.clone.number)
+		addr = area_map(&state.clone, 0, copy->len, prot, 0);
+	copy->in_area = !sys_failed(addr) &&
+			!sys_madvise(addr, copy->len, MADV_DOFORK);
+	if (!copy->in_area && !sys_failed(addr))
+		sys_munmap(addr, copy->len);
+	if (!copy->in_area)
+		addr = sys_mmap(0, copy->len, prot,
+				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (sys_failed(addr))
+		return addr;
+	copy->copy = addr;
+	return 0;
+}
+
+static long take_copy(struct copy *copy)
+{
+	long err = map_copy(copy);
+
+	if (err || copy->flags & RANGE_WIPEONFORK)
+		return err;
+	if (!(copy->prot & PROT_READ))
+		return copy_unreadable(copy);
+	copy_pages(copy->copy, copy->start, copy->len);
+	return 0;
+}
+
+static void copy_piece(const struct range *piece, int prot)
+{
+	struct copy copy = {
+		.start = piece->start,
+		.len = piece->end - piece->start,
+		.prot = prot,
+		.flags = piece->flags,
+	};
+
+	if (!piece->area || piece->flags & RANGE_DONTFORK)
+		return;
+	if (array_reserve(&state.copies, state.count + 1, sizeof(copy)) ||
+	    take_copy(&copy)) {
+		note("fork: out of memory, the child lacks a part of it");
+		return;
+	}
+	*copy_at(state.count++) = copy;
+}
+
+static void copy_vma(const struct vma *vma)
+{
+	struct range piece;
+	uintptr_t at;
+
+	for (at = vma->start; at < vma->end; at = piece.end) {
+		piece = ranges_piece(at, vma->end);
+		copy_piece(&piece, vma->prot);
+	}
+}
+
+static void copy_all(void)
+{
+	uintptr_t at = ranges_next(0).start;
+	struct maps maps;
+	struct vma vma;
+
+	if (ranges_empty())
+		return;
+	if (maps_open(&maps)) {
+		note("fork: cannot read /proc/self/maps, the child lacks its merged memory");
+		return;
+	}
+	while (ranges_next(at).area && maps_next(&maps, at, &vma)) {
+		if (maps_is_area(&vma))
+			copy_vma(&vma);
+		at = vma.end;
+	}
+	maps_close(&maps);
+}
+
+static void prepare(void)
+{
+	lock_take();
+	state.active = !ranges_empty() || area_is_open();
+	if (!state.active)
+		return;
+	state.count = 0;
+	if (area_clone(&state.clone))
+		note("fork: no area for the child, its memory is not merged");
+	copy_all();
+}
+
+static void finish(void)
+{
+	array_free(&state.copies);
+	state.active = false;
+	lock_drop();
+}
+
+static void parent(void)
+{
+	size_t i;
+
+	for (i = 0; state.active && i < state.count; i++)
+		sys_munmap(copy_at(i)->copy, copy_at(i)->len);
+	if (state.active)
+		area_close(&state.clone);
+	finish();
+}
+
+static void put_in_place(const struct copy *copy)
+{
+	long addr;
+
+	addr = sys_mremap(copy->copy, copy->len, copy->len,
+			  MREMAP_MAYMOVE | MREMAP_FIXED, copy->start);
+	if (sys_failed(addr)) {
+		note("fork: the child lacks a part of its memory");
+		return;
+	}
+	if (copy->prot != (PROT_READ | PROT_WRITE))
+		sys_mprotect(copy->start, copy->len, copy->prot);
+	if (!copy->in_area) {
+		if (!area_is_private())
+			sys_madvise(copy->start, copy->len, MADV_MERGEABLE);
+		return;
+	}
+	sys_madvise(copy->start, copy->len, MADV_DONTFORK);
+	if (ranges_reserve())
+		return;
+	ranges_set(copy->start, copy->start + copy->len, 0,
+		   state.clone.number);
+}
+
+static void restore_flags(const struct copy *copy)
+{
+	memory_restore_flags(copy->start, copy->start + copy->len,
+			     copy->flags);
+}
+
+/* All that the parent had handed over is gone here. */
+static void forget_all(void)
+{
+	if (!ranges_reserve())
+		ranges_remove(0, UINTPTR_MAX);
+}
+
+static void child(void)
+{
+	size_t i;
+
+	if (state.active) {
+		forget_all();
+		for (i = 0; i < state.count; i++)
+			put_in_place(copy_at(i));
+		area_adopt(&state.clone);
+		for (i = 0; i < state.count; i++)
+			restore_flags(copy_at(i));
+	}
+	finish();
+}
+
+void fork_init(void)
+{
+	pthread_atfork(prepare, parent, child);
+}

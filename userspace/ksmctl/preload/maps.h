@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The truth about the address space: /proc/self/maps, read without malloc(). */
+#ifndef KSMRUN_MAPS_H
+#define KSMRUN_MAPS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/**
+ * struct vma - one line of /proc/self/maps
+ * @start:	first byte
+ * @end:	first byte behind it
+ * @prot:	PROT_*
+ * @shared:	of MAP_SHARED
+ * @stack:	the main thread's stack
+ * @device:	of the file behind it
+ * @inode:	of the file behind it, or 0
+ */
+struct vma {
+	uintptr_t start;
+	uintptr_t end;
+	int prot;
+	bool shared;
+	bool stack;
+	uint64_t device;
+	uint64_t inode;
+};
+
+struct maps {
+	int fd;
+	size_t used;
+	size_t length;
+	char buffer[1024];
+};
+
+/* 0 or a negative errno (/proc is not mounted, no free descriptor). */
+int maps_open(struct maps *maps);
+
+/* The next mapping that ends behind @addr; false when there is none. */
+bool maps_next(struct maps *maps, uintptr_t addr, struct vma *vma);
+
+void maps_close(struct maps *maps);
+
+/*
+ * Is it a mapping of /dev/ksm?  What those look like here is learned from one
+ * of which that is known: stat() says something else on some file systems.
+ */
+bool maps_is_area(const struct vma *vma);
+void maps_learn_area(uintptr_t addr);
+
+#endif /* KSMRUN_MAPS_H */

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <linux/ksmdev.h>
+
+#include "format.h"
+#include "ksmctl.h"
+
+static double now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
+static void print_json(const struct ksm_scan *scan,
+		       const struct ksm_stats *stats, double seconds)
+{
+	struct json_object *object = json_object_new_object();
+	const struct {
+		const char *name;
+		__u64 value;
+	} fields[] = {
+		{ "domain", stats->domain },
+		{ "passes", scan->passes },
+		{ "pages_scanned", scan->pages_scanned },
+		{ "pages_hashed", scan->pages_hashed },
+		{ "pages_merged", scan->pages_merged },
+		{ "pages_zero", scan->pages_zero },
+		{ "pages_skipped", scan->pages_skipped },
+		{ "pages_volatile", scan->pages_volatile },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(fields); i++)
+		json_object_object_add(object, fields[i].name,
+				       json_object_new_int64(fields[i].value));
+	json_object_object_add(object, "seconds",
+			       json_object_new_double(seconds));
+	json_print(object, false);
+}
+
+static void print_text(const struct ksm_scan *scan,
+		       const struct ksm_stats *stats, double seconds)
+{
+	printf("Pass %llu of domain %llu, %s\n", scan->passes, stats->domain,
+	       format_seconds(seconds).text);
+	printf("visited %llu pages: %llu merged, %llu zero, %llu hashed, %llu skipped, %llu volatile\n",
+	       scan->pages_scanned, scan->pages_merged, scan->pages_zero,
+	       scan->pages_hashed, scan->pages_skipped, scan->pages_volatile);
+}
+
+static int scan_domain(int fd, bool force)
+{
+	struct ksm_scan scan = { .flags = force ? KSM_SCAN_FORCE : 0 };
+	struct ksm_stats stats = { .flags = KSM_STATS_DOMAIN };
+	double start = now();
+
+	if (ioctl(fd, KSM_SCAN, &scan)) {
+		if (errno == EINTR)
+			return report_failure("interrupted; what was merged stays merged");
+		return report_failure("the pass failed: %s", strerror(errno));
+	}
+	if (ioctl(fd, KSM_GET_STATS, &stats))
+		return report_failure("no statistics: %s", strerror(errno));
+	if (json_wanted)
+		print_json(&scan, &stats, now() - start);
+	else
+		print_text(&scan, &stats, now() - start);
+	return 0;
+}
+
+static const struct argp_option options[] = {
+	{ "force", 'f', NULL, 0,
+	  "Also visit pages that change too often to be worth it", 0 },
+	{ 0 }
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	(void)arg;
+	if (key != 'f')
+		return ARGP_ERR_UNKNOWN;
+	*(bool *)state->input = true;
+	return 0;
+}
+
+static const struct argp argp = {
+	.options = options,
+	.parser = parse,
+	.doc = "Run one full pass now over all memory of your user's domain, and say what it did.",
+	.children = json_child,
+};
+
+int cmd_scan(int argc, char **argv)
+{
+	bool force = false;
+	int fd, status;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &force);
+	fd = device_open();
+	if (fd < 0)
+		return STATUS_FAILURE;
+	status = scan_domain(fd, force);
+	close(fd);
+	return status;
+}
