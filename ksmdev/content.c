@@ -7,7 +7,7 @@
 #include "content.h"
 
 #define WORDS (PAGE_SIZE / sizeof(u64))
-/* Bytes that the AVX2 loops look at before they decide. */
+/* Bytes that the AVX2 loops look at before they decide; lines of 32. */
 #define STEP 512
 
 void ksm_key_init(struct ksm_key *key)
@@ -73,21 +73,10 @@ static bool zero_words(const u64 *a)
 	return true;
 }
 
-/* One line of 32 bytes: ymm1 gathers what differs, or what is not zero. */
-#define DIFF(offset)							\
-	"vmovdqa " #offset "(%1), %%ymm0\n\t"				\
-	"vpxor " #offset "(%2), %%ymm0, %%ymm0\n\t"			\
-	"vpor %%ymm0, %%ymm1, %%ymm1\n\t"
-#define BITS(offset) "vpor " #offset "(%1), %%ymm1, %%ymm1\n\t"
-#define STEP_OF(what)							\
-	what(0) what(32) what(64) what(96)				\
-	what(128) what(160) what(192) what(224)				\
-	what(256) what(288) what(320) what(352)				\
-	what(384) what(416) what(448) what(480)
-#define GATHER(what)							\
-	"vpxor %%ymm1, %%ymm1, %%ymm1\n\t"				\
-	STEP_OF(what)							\
-	"vptest %%ymm1, %%ymm1\n\t"
+/* The lines of a step: the assembler repeats what stands up to .endr. */
+#define FOR_EACH_LINE							\
+	".irp line, 0, 32, 64, 96, 128, 160, 192, 224, "		\
+	"256, 288, 320, 352, 384, 416, 448, 480\n\t"
 
 /* The caller is within kernel_fpu_begin(). */
 static bool equal_avx2(const u8 *a, const u8 *b)
@@ -96,7 +85,13 @@ static bool equal_avx2(const u8 *a, const u8 *b)
 	bool same = true;
 
 	for (; a < end && same; a += STEP, b += STEP)
-		asm volatile(GATHER(DIFF)
+		asm volatile("vpxor %%ymm1, %%ymm1, %%ymm1\n\t"
+			     FOR_EACH_LINE
+			     "vmovdqa \\line(%1), %%ymm0\n\t"
+			     "vpxor \\line(%2), %%ymm0, %%ymm0\n\t"
+			     "vpor %%ymm0, %%ymm1, %%ymm1\n\t"
+			     ".endr\n\t"
+			     "vptest %%ymm1, %%ymm1"
 			     : "=@ccz" (same) : "r" (a), "r" (b) : "memory");
 	return same;
 }
@@ -108,7 +103,11 @@ static bool zero_avx2(const u8 *a)
 	bool zero = true;
 
 	for (; a < end && zero; a += STEP)
-		asm volatile(GATHER(BITS)
+		asm volatile("vpxor %%ymm1, %%ymm1, %%ymm1\n\t"
+			     FOR_EACH_LINE
+			     "vpor \\line(%1), %%ymm1, %%ymm1\n\t"
+			     ".endr\n\t"
+			     "vptest %%ymm1, %%ymm1"
 			     : "=@ccz" (zero) : "r" (a) : "memory");
 	return zero;
 }

@@ -36,7 +36,9 @@ host_svm_shell() {
 host_svm_numa() {
 	local half=$((B_MEM / 2)) last=$((B_CPUS - 1))
 	((B_CPUS >= 2)) || die "two NUMA nodes need two CPUs: --cpus 2"
+	# A node is a socket: the kernel warns of one socket that spans nodes.
 	B_COMMAND+=(
+		-smp "$B_CPUS,sockets=2"
 		-object "memory-backend-ram,id=node0,size=${half}M"
 		-object "memory-backend-ram,id=node1,size=${half}M"
 		-numa "node,nodeid=0,memdev=node0,cpus=0-$((last / 2))"
