@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Hashing, comparing and testing for zero, a page at a time. See content.h. */
+#include <linux/gfp.h>
 #include <linux/random.h>
+#include <linux/string.h>
 #include <asm/cpufeature.h>
 #include <asm/fpu/api.h>
 
@@ -10,11 +12,23 @@
 /* Bytes that the AVX2 loops look at before they decide; lines of 32. */
 #define STEP 512
 
-void ksm_key_init(struct ksm_key *key)
+int ksm_key_init(struct ksm_key *key)
 {
-	get_random_bytes(key, sizeof(*key));
+	key->page = (u64 *)__get_free_page(GFP_KERNEL_ACCOUNT);
+	if (!key->page)
+		return -ENOMEM;
+	get_random_bytes(key->page, PAGE_SIZE);
+	get_random_bytes(key->fold, sizeof(key->fold));
 	key->fold[0] |= 1;
 	key->fold[1] |= 1;
+	return 0;
+}
+
+void ksm_key_destroy(struct ksm_key *key)
+{
+	memzero_explicit(key->page, PAGE_SIZE);
+	free_page((unsigned long)key->page);
+	memzero_explicit(key, sizeof(*key));
 }
 
 static unsigned __int128 mul(u64 a, u64 b)

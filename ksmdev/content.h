@@ -16,11 +16,12 @@
 #include <linux/mm.h>
 
 struct ksm_key {
-	u64 page[PAGE_SIZE / sizeof(u64)];
-	u64 fold[2];
+	u64 *page;			/* as long as a page */
+	u64 fold[2];			/* odd */
 };
 
-void ksm_key_init(struct ksm_key *key);
+int ksm_key_init(struct ksm_key *key);
+void ksm_key_destroy(struct ksm_key *key);
 u64 ksm_content_hash(const void *page, const struct ksm_key *key);
 bool ksm_content_equal(const void *a, const void *b);
 bool ksm_content_zero(const void *page);

@@ -28,7 +28,6 @@ static void domain_init(struct ksm_domain *d, kuid_t uid)
 	INIT_LIST_HEAD(&d->todo);
 	INIT_LIST_HEAD(&d->scannable);
 	init_waitqueue_head(&d->pass_done);
-	ksm_key_init(d->key);
 }
 
 static struct ksm_domain *domain_alloc(kuid_t uid)
@@ -37,8 +36,7 @@ static struct ksm_domain *domain_alloc(kuid_t uid)
 
 	if (!d)
 		return NULL;
-	d->key = kvmalloc(sizeof(*d->key), GFP_KERNEL_ACCOUNT);
-	if (!d->key)
+	if (ksm_key_init(&d->key))
 		goto err_free;
 	d->zero = kcalloc(zero_frames(), sizeof(*d->zero), GFP_KERNEL_ACCOUNT);
 	if (!d->zero)
@@ -51,7 +49,7 @@ static struct ksm_domain *domain_alloc(kuid_t uid)
 err_free_zero:
 	kfree(d->zero);
 err_free_key:
-	kvfree_sensitive(d->key, sizeof(*d->key));
+	ksm_key_destroy(&d->key);
 err_free:
 	kfree(d);
 	return NULL;
@@ -66,7 +64,7 @@ static void domain_free(struct ksm_domain *d)
 			ksm_frame_free(d->zero[i]);
 	ksm_table_destroy(&d->table);
 	kfree(d->zero);
-	kvfree_sensitive(d->key, sizeof(*d->key));
+	ksm_key_destroy(&d->key);
 	kfree(d);
 }
 
@@ -194,7 +192,7 @@ struct page *ksm_domain_zero_frame(struct ksm_domain *d, int nid,
 /* Kernel memory of the domain itself, without its areas. */
 unsigned long ksm_domain_bytes(struct ksm_domain *d)
 {
-	unsigned long bytes = sizeof(*d) + sizeof(*d->key) +
+	unsigned long bytes = sizeof(*d) + PAGE_SIZE +	/* the key */
 			      zero_frames() * sizeof(*d->zero) +
 			      ksm_table_bytes(&d->table);
 	unsigned int i;

@@ -34,7 +34,7 @@ struct ksm_domain {
 	struct kref ref;
 	u64 id;				/* (i)mmutable */
 	kuid_t uid;			/* (i) INVALID_UID if private */
-	struct ksm_key *key;		/* (i) */
+	struct ksm_key key;		/* (i) */
 	struct page **zero;		/* filled by cmpxchg, never emptied */
 	struct list_head all;		/* domains_lock */
 

@@ -410,7 +410,7 @@ static void merge_by_hash(struct ksm_scanner *s, struct ksm_chunk *chunk,
 	struct match m = { };
 	int tries = OWNER_TRIES;
 
-	page->private = ksm_content_hash(page_address(page), s->domain->key);
+	page->private = ksm_content_hash(page_address(page), &s->domain->key);
 	s->counts.hashed++;
 	while (match_find(s, chunk, page, &m)) {
 		if (m.busy) {
