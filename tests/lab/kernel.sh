@@ -47,6 +47,13 @@ kernel_unpack() {
 		rm -rf "$root" && mv "$root.part" "$root"
 }
 
+# Lists of yesterday may name a package that the archive has replaced since.
+kernel_fetch() {
+	step "fetching kernel $1" kernel_unpack "$1" "$2" && return
+	apt_refresh now
+	step "fetching kernel $1 again" kernel_unpack "$1" "$2"
+}
+
 # Fetch what apt says is newest, at most twice a day, and remember it in
 # $CACHE/kernels/SERIES.
 kernel_update() {
@@ -55,13 +62,17 @@ kernel_update() {
 	apt_refresh
 	release=$(kernel_newest "$series")
 	if [[ -z $release ]]; then
+		apt_refresh now
+		release=$(kernel_newest "$series")
+	fi
+	if [[ -z $release ]]; then
 		[[ -e $known ]] || die "apt knows no ${KERNEL_METAPACKAGE[$series]} of series $series: add Debian 12's security archive to its sources"
 		touch "$known"
 		return
 	fi
 	root=$CACHE/kernels/$release
 	if [[ ! -d $root ]] &&
-		! step "fetching kernel $release" kernel_unpack "$release" "$root"; then
+		! kernel_fetch "$release" "$root"; then
 		[[ -e $known ]] || die "could not fetch kernel $release: is the Debian archive reachable? (try apt-get update)"
 		say "lab: going on with the cached kernel $(<"$known")"
 		touch "$known"

@@ -41,14 +41,15 @@ packages_need() {
 	((EUID == 0)) || as_root true || die "install them as root, then run this again"
 	apt_refresh
 	step "installing ${#missing[@]} packages" packages_install "${missing[@]}" ||
+		{ apt_refresh now && packages_install "${missing[@]}"; } ||
 		die "could not install: ${missing[*]}; install them with apt-get, then run this again"
 }
 
-# Fresh package lists, once a day or when there are none. Failing to get them
-# is not fatal: what is in the cache may do.
+# apt_refresh [now]: fresh package lists; once a day, when there are none, or
+# at once. Failing to get them is not fatal: what is in the cache may do.
 apt_refresh() {
 	local lists=/var/lib/apt/lists
-	if [[ -n $(find $lists -maxdepth 1 -name '*Packages*' -print -quit) &&
+	if [[ ${1:-} != now && -n $(find $lists -maxdepth 1 -name '*Packages*' -print -quit) &&
 		-n $(find $lists -maxdepth 0 -mmin -1440) ]]; then
 		return 0
 	fi
