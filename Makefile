@@ -21,6 +21,8 @@ modules_install: modules
 	$(BUILD) $(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR)) modules_install
 
 install: modules_install tools
+	install -d $(DESTDIR)$(PREFIX)/include/linux
+	install -m 644 include/uapi/linux/*.h $(DESTDIR)$(PREFIX)/include/linux
 	set -e; for tool in $(TOOLS); do \
 		$(MAKE) -C $$tool DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) install; \
 	done
@@ -37,7 +39,7 @@ help:
 	@echo 'modules          build ksmdev.ko and kvmlite.ko for KERNELDIR'
 	@echo 'tools            build the tools of userspace/'
 	@echo 'modules_install  install the modules (under DESTDIR)'
-	@echo 'install          install modules and tools (under DESTDIR, PREFIX)'
+	@echo 'install          install modules, headers, tools (under DESTDIR, PREFIX)'
 	@echo 'style            checkpatch --strict on all sources'
 	@echo 'sparse           static analysis for each supported kernel'
 	@echo 'check, bench     run tests, measurements in emulated hosts: ./lab help'
