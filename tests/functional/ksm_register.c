@@ -377,7 +377,7 @@ static void test_bad_ranges(void)
 static void test_spliced(void)
 {
 	int fd = ksm_open_private(), pipe_fd[2];
-	char *mem = map_anon(64), *buf = map_anon(4);
+	char *mem = map_anon_off(64, 0), *buf = map_anon(4);
 	struct iovec vec = { page_at(mem, 30), 4 * PAGE };
 
 	pages_fill(mem, 64, 5, 1);
