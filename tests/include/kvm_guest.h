@@ -42,8 +42,10 @@
  * A program of the guest: position independent, in 64-bit mode; arguments in
  * rdi, rsi, rdx.  All programs are copied to TOOL_CODE.
  */
+#define GUEST_FUNCTION	__attribute__((naked, used, section("guest_code")))
+
 #define GUEST(name, code)						\
-__attribute__((naked, used, section("guest_code")))			\
+GUEST_FUNCTION								\
 static void guest_##name(void)						\
 {									\
 	__asm__ volatile(code);						\
