@@ -431,6 +431,9 @@ static void test_fpu(void)
 
 	MUST(ioctl(m.vcpu, KVM_GET_FPU, &fpu));
 	CHECK_EQ(fpu.fcw, 0x37f);
+	/* Stock KVM loses what is set before the guest has used its FPU. */
+	guest_call(&m, guest_fpu, TOOL_DATA, 0, 0);
+	MUST(ioctl(m.vcpu, KVM_GET_FPU, &fpu));
 	memset(fpu.xmm, 0x5a, sizeof(fpu.xmm));
 	memset(fpu.xmm[15], 0xa5, 16);
 	memcpy(fpu.fpr[0], two, sizeof(two));
