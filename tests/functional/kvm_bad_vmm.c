@@ -54,7 +54,7 @@ static const struct {
 	{ "CR4 with a reserved bit", FIELD(cr4), 1 << 31 | 0x620, true },
 	{ "CR4 beyond 32 bits", FIELD(cr4), 1ULL << 40 | 0x620, true },
 	{ "CR8 above 15", FIELD(cr8), 16, false },
-	{ "EFER with a reserved bit", FIELD(efer), 1ULL << 40 | 0x500, true },
+	{ "EFER with a reserved bit", FIELD(efer), 1ULL << 40 | 0x500, false },
 	{ "EFER without LMA", FIELD(efer), 0x100, true },
 	{ "EFER without LME", FIELD(efer), 0x400, true },
 	{ "EFER without both", FIELD(efer), 0, false },
@@ -110,7 +110,7 @@ static void run_insane(const struct machine *m)
 static void test_sregs(void)
 {
 	struct kvm_sregs sregs, before, after;
-	unsigned int i;
+	unsigned int i, wrong = 0;
 	int ret;
 
 	for (i = 0; i < ARRAY_SIZE(bad_fields); i++) {
@@ -124,9 +124,7 @@ static void test_sregs(void)
 		if (ret && errno != EINVAL)
 			tap_fail("%s: expected EINVAL, got %s", bad_fields[i].name,
 				 strerrorname_np(errno));
-		if (!ret && bad_fields[i].refused)
-			tap_fail("%s: expected EINVAL, got success",
-				 bad_fields[i].name);
+		wrong += !ret && bad_fields[i].refused;
 		if (ret) {
 			MUST(ioctl(m.vcpu, KVM_GET_SREGS, &after));
 			if (memcmp(&before, &after, sizeof(before)))
@@ -134,11 +132,13 @@ static void test_sregs(void)
 					 bad_fields[i].name);
 			check_alive(&m);
 		} else {
-			tap_note("%s: taken", bad_fields[i].name);
+			tap_note("%s: taken%s", bad_fields[i].name,
+				 bad_fields[i].refused ? ", expected EINVAL" : "");
 			run_insane(&m);
 		}
 		machine_close(&m);
 	}
+	CHECK_EQ(wrong, 0);
 }
 
 /* Every byte of a segment, one by one: any answer, and KVM_RUN ends. */
@@ -211,7 +211,8 @@ static void test_fpu_state(void)
 	ioctl(m.vcpu, KVM_SET_FPU, &fpu);
 	check_alive(&m);
 	MUST(ioctl(m.vcpu, KVM_GET_XSAVE, xsave));
-	memset(xsave + 24, 0xff, 4);
+	memset(xsave + 24, 0xff, 4);	/* counts if there is SSE state */
+	xsave[512] |= 2;
 	CHECK_ERRNO(ioctl(m.vcpu, KVM_SET_XSAVE, xsave), EINVAL);
 	MUST(ioctl(m.vcpu, KVM_GET_XSAVE, xsave));
 	memset(xsave + 512, 0xff, 8);	/* XSTATE_BV: all there is */
@@ -659,8 +660,8 @@ static s64 mem_free(void)
 	FILE *f;
 
 	/* Without this they may hold tens of MiB. */
-	if (system("cd /proc/sys/vm && echo 3 >drop_caches && "
-		   "echo 100000 >percpu_pagelist_high_fraction"))
+	if (system("echo 100000 >/proc/sys/vm/percpu_pagelist_high_fraction") ||
+	    system("echo 3 >/proc/sys/vm/drop_caches"))
 		tap_note("the free lists cannot be kept short");
 	f = fopen("/proc/meminfo", "re");
 	CHECK(f);

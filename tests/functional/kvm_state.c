@@ -437,7 +437,8 @@ static void test_fpu(void)
 	memset(fpu.xmm, 0x5a, sizeof(fpu.xmm));
 	memset(fpu.xmm[15], 0xa5, 16);
 	memcpy(fpu.fpr[0], two, sizeof(two));
-	fpu.ftwx = 1;	/* ST0 is in use */
+	fpu.fsw = 0;	/* the top of the stack is register 0 */
+	fpu.ftwx = 1;	/* which is in use */
 	fpu.fcw = 0x27f;
 	want = fpu;
 	MUST(ioctl(m.vcpu, KVM_SET_FPU, &fpu));
