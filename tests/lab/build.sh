@@ -103,6 +103,42 @@ tests_build() {
 	done
 }
 
+# The guest of tests/clients/qemu.sh: an initramfs of busybox, its workload and
+# init, and what the workload gives on this machine.
+GUEST_SEEDS=(1 2 3 4)
+GUEST_KIB=(512 4096)
+
+guest_make() {
+	local source=$ROOT/tests/clients/guest build=$1 root=$1/root work=$1/root/bin/work
+	local seed kib applet
+	rm -rf "$build"
+	mkdir -p "$root"/{bin,sbin,usr/bin,usr/sbin,proc,dev}
+	gcc -O2 -Wall -Wextra -Werror -static -s -o "$work" "$source/work.c" || return
+	install -m 755 "$source/init" "$root/init"
+	install -m 755 "$(command -v busybox)" "$root/bin/busybox"
+	for applet in sh mount stty nproc sha256sum poweroff reboot; do
+		ln -s busybox "$root/bin/$applet"
+	done
+	pack "$root" >"$build/initrd" || return
+	for kib in "${GUEST_KIB[@]}"; do
+		for seed in "${GUEST_SEEDS[@]}"; do
+			echo "run $seed $kib $("$work" run "$seed" "$kib" 0 | sha256sum)"
+		done
+		"$work" fill 0 "$kib" >"$build/fill"
+		echo "fill 0 $kib $(sha256sum <"$build/fill")"
+		"$work" flip "$build/fill"
+		echo "flip 0 $kib $(sha256sum <"$build/fill")"
+	done >"$build/sums"
+}
+
+guest_build() {
+	local build=$OUT/build/guest want
+	want=$(cd "$ROOT" && fingerprint tests/clients/guest tests/lab/build.sh)
+	[[ $(cat "$build/.built" 2>/dev/null) != "$want" ]] || return 0
+	step "building the guest of the guest" guest_make "$build" || return
+	echo "$want" >"$build/.built"
+}
+
 # Each tool's own Makefile installs it into a small root for the guest, and the
 # programs that its tests need, if it has any.
 tools_make() {
@@ -141,6 +177,8 @@ build_all() {
 	fi
 	tests_build
 	tools_build || say "lab: the tools are left out of the guest"
+	guest_build || die "the guest of the guest does not build"
 	image_build
+	image_qemu_build
 	lock_drop
 }

@@ -198,6 +198,7 @@ boot_options() {
 		case $option in
 		icount) B_ICOUNT=1 ;;
 		numa) B_NUMA=1 ;;
+		qemu) B_QEMU=1 ;;
 		append=*) B_APPEND+=" ${option#append=}" ;;
 		- | exit) ;;
 		*) die "tests/lab: unknown option: $option" ;;

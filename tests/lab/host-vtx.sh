@@ -21,7 +21,7 @@ host_vtx_disc() {
 	disc=$(mktemp -d)
 	cp /usr/lib/ISOLINUX/isolinux.bin /usr/lib/syslinux/modules/bios/ldlinux.c32 "$disc" &&
 		cp "$K_IMAGE" "$disc/vmlinuz" &&
-		lz4 -l -q -f "$B_DIR/initrd" "$disc/initrd" &&
+		lz4 -l -9 -q -f "$B_DIR/initrd" "$disc/initrd" &&
 		cat >"$disc/isolinux.cfg" <<-END &&
 			default lab
 			prompt 0

@@ -8,6 +8,7 @@
 #   B_MODULES                to load first, with commas
 #   B_APPEND                 more of the kernel's command line
 #   B_ICOUNT B_NUMA          1: one instruction a nanosecond; two NUMA nodes
+#   B_QEMU                   1: QEMU and a guest for it are in the image
 #   B_TIMEOUT                seconds of wall time
 #   B_QUIET                  1: the command's output goes to the log only
 #   B_STATUS                 progress line of a quiet boot
@@ -18,8 +19,8 @@ HOSTS=(svm vtx)
 
 boot_defaults() {
 	B_NAME=run B_HOST=$1 B_KERNEL=$2 B_CPUS=1 B_MEM=1024 B_APPEND=''
-	B_ICOUNT='' B_NUMA='' B_TIMEOUT=600 B_QUIET='' B_STATUS='' B_INTERACTIVE=''
-	B_TTY=ttyS1 B_DIR=''
+	B_ICOUNT='' B_NUMA='' B_QEMU='' B_TIMEOUT=600 B_QUIET='' B_STATUS=''
+	B_INTERACTIVE='' B_TTY=ttyS1 B_DIR=''
 	B_MODULES=$(modules_present | paste -sd ,)
 	[[ " ${HOSTS[*]} " == *" $B_HOST "* ]] ||
 		die "no such host: $B_HOST (there are: ${HOSTS[*]})"

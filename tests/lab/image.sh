@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The guest's initramfs: a base for each kernel (busybox, modules, tests,
-# tools) and a small overlay for each run (the command). The kernel unpacks
-# archives that follow one another in one file.
+# tools), QEMU for those who ask for it, and a small overlay for each run (the
+# command). The kernel unpacks archives that follow one another in one file.
 
 # Stock modules worth having there; what they depend on comes along.
 GUEST_MODULES=(kvm kvm-amd kvm-intel virtio_pci virtio_blk msr cpuid brd loop)
@@ -49,19 +49,26 @@ image_depmod() {
 	depmod -b "$base" "$K_RELEASE"
 }
 
-# The tools and test programs, with the libraries that dynamic ones need.
-image_programs() {
-	local root=$1 file library
-	[[ ! -d $OUT/build/root ]] || cp -a "$OUT/build/root/." "$root"
-	find "$OUT/build/tests" -maxdepth 1 -type f -perm -100 ! -name '*.part' \
-		-exec cp -t "$root/tests" {} +
-	find "$root/usr" "$root/tests" -type f -size +1k -print0 |
+# The libraries that the dynamic programs under FOLDER... need, into ROOT.
+image_libraries() {
+	local root=$1 library
+	shift
+	find "$@" -type f -size +1k -print0 |
 		xargs -0 -r ldd 2>/dev/null | grep -oE '/[^ ]+\.so[^ ]*' | sort -u |
 		while read -r library; do
 			[[ -e $library && ! -e $root$library ]] || continue
 			mkdir -p "$root$(dirname "$library")"
 			cp -L "$library" "$root$library"
 		done
+}
+
+# The tools and test programs.
+image_programs() {
+	local root=$1 file
+	[[ ! -d $OUT/build/root ]] || cp -a "$OUT/build/root/." "$root"
+	find "$OUT/build/tests" -maxdepth 1 -type f -perm -100 ! -name '*.part' \
+		-exec cp -t "$root/tests" {} +
+	image_libraries "$root" "$root/usr" "$root/tests"
 	for file in "$root"/tests/*; do
 		[[ $file == *.sh ]] || strip "$file" 2>/dev/null
 	done
@@ -74,6 +81,40 @@ image_make() {
 	image_busybox "$root" && image_depmod && image_modules "$root" &&
 		image_programs "$root" && pack "$root" >"$folder/base.cpio.part" &&
 		mv "$folder/base.cpio.part" "$folder/base.cpio"
+}
+
+# What a QEMU without default devices needs, of Debian's packages.
+QEMU_PROGRAM=/usr/bin/qemu-system-x86_64
+QEMU_FIRMWARE=(/usr/share/seabios/bios-{256k,microvm}.bin /usr/share/qemu/qboot.rom
+	/usr/share/qemu/{kvmvapic,linuxboot,linuxboot_dma,multiboot,multiboot_dma,pvh}.bin)
+
+image_qemu_make() {
+	local folder=$1 root=$1/qemu
+	rm -rf "$root"
+	mkdir -p "$root"/{guest,usr/bin,usr/share/qemu}
+	cp "$QEMU_PROGRAM" "$root/usr/bin" && cp "${QEMU_FIRMWARE[@]}" "$root/usr/share/qemu" &&
+		cp "$OUT"/build/guest/{initrd,sums} "$root/guest" || return
+	image_libraries "$root" "$root/usr/bin"
+	pack "$root" >"$folder/qemu.cpio.part" && mv "$folder/qemu.cpio.part" "$folder/qemu.cpio"
+}
+
+# QEMU and its guest, for any host and kernel: $OUT/image/qemu.cpio.
+image_qemu_build() {
+	local folder=$OUT/image want
+	mkdir -p "$folder"
+	want=$(fingerprint "$LAB/image.sh" "$QEMU_PROGRAM" "${QEMU_FIRMWARE[@]}" \
+		"$OUT"/build/guest/{initrd,sums})
+	[[ $(cat "$folder/.qemu" 2>/dev/null) != "$want" ]] || return 0
+	step "packing QEMU for the guest image" image_qemu_make "$folder" ||
+		die "could not pack QEMU for the guest image"
+	echo "$want" >"$folder/.qemu"
+}
+
+# The guest in the guest runs the host's kernel; under Bochs, which is slow,
+# always the one that takes the least time to unpack itself (LZ4).
+image_qemu_kernel() {
+	[[ $B_HOST != vtx ]] || kernel_use 6.1
+	echo "$K_IMAGE"
 }
 
 # The base image of the kernel of kernel_use, in $OUT/image/SERIES.
@@ -102,6 +143,13 @@ image_run() {
 		export HOME=/root PATH=$GUEST_PATH LAB_HOST=$B_HOST LAB_KERNEL=$K_SERIES
 		export TERM='${TERM:-dumb}' COLUMNS=${COLUMNS:-80} LINES=${LINES:-24}
 	END
-	cp "$OUT/image/$K_SERIES/base.cpio" "$file" && pack "$overlay" >>"$file"
+	if [[ $B_QEMU ]]; then
+		mkdir "$overlay/guest"
+		cp "$(image_qemu_kernel)" "$overlay/guest/vmlinuz"
+	fi
+	cat "$OUT/image/$K_SERIES/base.cpio" ${B_QEMU:+"$OUT/image/qemu.cpio"} >"$file" &&
+		pack "$overlay" >>"$file"
+	local rc=$?
 	rm -rf "$overlay"
+	return "$rc"
 }

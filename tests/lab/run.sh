@@ -8,6 +8,7 @@ run_options() {
 		case $1 in
 		--icount) B_ICOUNT=1 ;;
 		--numa) B_NUMA=1 ;;
+		--qemu) B_QEMU=1 ;;
 		--)
 			shift
 			REST=("$@")
