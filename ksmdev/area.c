@@ -280,13 +280,31 @@ int ksm_area_reserve(struct ksm_area *area, unsigned long end)
 	return err;
 }
 
-/* Takes over the reference of the caller to @domain. -EBUSY. */
+/* The domain of the area, with a reference. */
+struct ksm_domain *ksm_area_domain(struct ksm_area *area)
+{
+	struct ksm_domain *d;
+
+	mutex_lock(&area->size_lock);
+	d = area->domain;
+	ksm_domain_get(d);
+	mutex_unlock(&area->size_lock);
+	return d;
+}
+
+/*
+ * Takes over the reference of the caller to @domain.  -EBUSY; -EINTR if the
+ * task is being killed while it waits for KSM_REGISTER.
+ */
 int ksm_area_set_domain(struct ksm_area *area, struct ksm_domain *domain)
 {
 	struct ksm_domain *unused = domain;
 	int err = -EBUSY;
 
-	mutex_lock(&area->register_lock);
+	if (mutex_lock_killable(&area->register_lock)) {
+		ksm_domain_put(domain);
+		return -EINTR;
+	}
 	mutex_lock(&area->size_lock);
 	if (!area->size) {
 		unused = area->domain;

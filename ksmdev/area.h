@@ -113,6 +113,7 @@ void ksm_area_put(struct ksm_area *area);
 int ksm_area_charge(struct ksm_area *area, unsigned long pages);
 void ksm_area_uncharge(struct ksm_area *area, unsigned long pages);
 int ksm_area_reserve(struct ksm_area *area, unsigned long end);
+struct ksm_domain *ksm_area_domain(struct ksm_area *area);
 int ksm_area_set_domain(struct ksm_area *area, struct ksm_domain *domain);
 unsigned long ksm_area_bytes(struct ksm_area *area);
 

@@ -45,18 +45,12 @@ static long ioctl_range(struct file *file, unsigned int cmd,
 static struct ksm_domain *domain_of_fd(int fd)
 {
 	struct ksm_domain *d = ERR_PTR(-EINVAL);
-	struct ksm_area *area;
 	struct file *file = fget(fd);
 
 	if (!file)
 		return ERR_PTR(-EBADF);
-	if (file->f_op == &ksm_fops) {
-		area = ksm_area_of_file(file);
-		mutex_lock(&area->size_lock);
-		d = area->domain;
-		ksm_domain_get(d);
-		mutex_unlock(&area->size_lock);
-	}
+	if (file->f_op == &ksm_fops)
+		d = ksm_area_domain(ksm_area_of_file(file));
 	fput(file);
 	return d;
 }
@@ -105,17 +99,18 @@ static void stats_domain(struct ksm_domain *d, struct ksm_stats *arg)
 static long ioctl_get_stats(struct ksm_area *area, struct ksm_stats *arg)
 {
 	struct ksm_stats out = { .flags = arg->flags };
+	struct ksm_domain *d;
 
 	if (arg->flags & ~KSM_STATS_DOMAIN ||
 	    memchr_inv(arg->reserved, 0, sizeof(arg->reserved)))
 		return -EINVAL;
-	mutex_lock(&area->register_lock);	/* the domain stays */
-	out.domain = area->domain->id;
+	d = ksm_area_domain(area);
+	out.domain = d->id;
 	if (arg->flags & KSM_STATS_DOMAIN)
-		stats_domain(area->domain, &out);
+		stats_domain(d, &out);
 	else
 		stats_area(area, &out);
-	mutex_unlock(&area->register_lock);
+	ksm_domain_put(d);
 	*arg = out;
 	return 0;
 }

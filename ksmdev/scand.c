@@ -289,11 +289,7 @@ int ksm_scan_now(struct ksm_area *area, struct ksm_scan *arg)
 	if (!s)
 		return -ENOMEM;
 	s->force = arg->flags & KSM_SCAN_FORCE;
-	mutex_lock(&area->size_lock);
-	d = area->domain;
-	ksm_domain_get(d);
-	mutex_unlock(&area->size_lock);
-
+	d = ksm_area_domain(area);
 	domain_sweep(d);
 	err = scan_until(s, d, passes_wanted(d, &before));
 	scan_report(d, arg, &before);
