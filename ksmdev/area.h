@@ -54,15 +54,17 @@ struct user_struct;
 struct mem_cgroup;
 
 struct ksm_chunk {
-	struct mutex lock;		/* guards slots, visited, registering */
+	struct mutex lock;		/* guards what has no mark */
 	ksm_slot_t *slots;		/* (i) one page */
 	struct ksm_area *area;		/* (i) */
 	unsigned long first;		/* (i) page offset of slots[0] */
 	struct list_head queue;		/* domain->queue_lock */
 	unsigned long visited;		/* pass that last hashed pages here */
 	int nid;			/* (i) node of its zero frames */
-	bool registering;		/* pending slots must not be used yet */
+	u16 reg_first;			/* the slots from here to before */
+	u16 reg_end;			/* there are being registered */
 	bool contended;			/* others used pending pages; sticky */
+	unsigned long opened;		/* jiffies at the last registration */
 };
 
 /* Pages by state, for statistics; changed under chunk locks. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Faults on an area. See fault.h. */
+#include <linux/file.h>
 #include <linux/highmem.h>
 #include <linux/pagemap.h>
 
@@ -138,9 +139,11 @@ static void slot_satisfy(struct ksm_chunk *chunk, unsigned int i,
  * Frames are allocated without waiting while the lock is held; if that fails,
  * it is dropped, so that reclaim and the OOM killer never run under it.
  *
- * Return: 0 with chunk->lock held; -ENOMEM, -EINTR (fatal signal) without.
+ * Return: 0 with chunk->lock held; -ENOMEM, -EINTR (fatal signal), -EAGAIN
+ * (ksm_pending_wait() first, with the same @user) without.
  */
-static int chunk_lock_ready(struct ksm_chunk *chunk, unsigned int i, bool write)
+static int chunk_lock_ready(struct ksm_chunk *chunk, unsigned int i, bool write,
+			    bool user)
 {
 	struct page *frame = NULL;
 	int err = 0;
@@ -148,7 +151,7 @@ static int chunk_lock_ready(struct ksm_chunk *chunk, unsigned int i, bool write)
 	for (;;) {
 		enum need need;
 
-		err = ksm_chunk_lock_registered(chunk, i);
+		err = ksm_chunk_lock_registered(chunk, i, user);
 		if (err)
 			break;
 		need = slot_need(chunk, i, write);
@@ -179,17 +182,48 @@ static int chunk_lock_ready(struct ksm_chunk *chunk, unsigned int i, bool write)
 /* Give slot @i a frame of its own (KSM_UNMERGE). 0, -ENOMEM or -EINTR. */
 int ksm_slot_make_private(struct ksm_chunk *chunk, unsigned int i)
 {
-	int err = chunk_lock_ready(chunk, i, true);
+	int err = chunk_lock_ready(chunk, i, true, true);
 
 	if (!err)
 		mutex_unlock(&chunk->lock);
-	return err;
+	/* A pending page is nobody else's already. */
+	return err == -EAGAIN ? 0 : err;
 }
 
-/* A task that is being killed need not see a result: it never gets to it. */
+/*
+ * A task that is being killed gets an error: with another answer the kernel
+ * might try the same access again and again on its behalf.
+ */
 static vm_fault_t fault_error(int err)
 {
-	return err == -EINTR ? VM_FAULT_NOPAGE : VM_FAULT_OOM;
+	return err == -EINTR ? VM_FAULT_SIGBUS : VM_FAULT_OOM;
+}
+
+static bool fault_by_user(struct vm_fault *vmf)
+{
+	return vmf->flags & FAULT_FLAG_USER;
+}
+
+/*
+ * Wait for the pending slot @i, without the lock of the mapping where that is
+ * possible: who uses the page may need it to get done.
+ */
+static vm_fault_t fault_wait(struct vm_fault *vmf, struct ksm_chunk *chunk,
+			     unsigned int i)
+{
+	struct file *file = vmf->vma->vm_file;
+	bool user = fault_by_user(vmf);
+
+	if (!(vmf->flags & FAULT_FLAG_ALLOW_RETRY))
+		return ksm_pending_wait(chunk, i, user) ? VM_FAULT_SIGBUS :
+							  VM_FAULT_NOPAGE;
+	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
+		return VM_FAULT_RETRY;
+	get_file(file);		/* keeps the chunk */
+	release_fault_lock(vmf);
+	ksm_pending_wait(chunk, i, user);
+	fput(file);
+	return VM_FAULT_RETRY;
 }
 
 /* A mapping that grew by mremap() takes what it grew by from the limit. */
@@ -218,7 +252,10 @@ static vm_fault_t ksm_fault(struct vm_fault *vmf)
 	chunk = ksm_chunk_get(area, vmf->pgoff);
 	if (!chunk)
 		return VM_FAULT_OOM;
-	err = chunk_lock_ready(chunk, i, vmf->flags & FAULT_FLAG_WRITE);
+	err = chunk_lock_ready(chunk, i, vmf->flags & FAULT_FLAG_WRITE,
+			       fault_by_user(vmf));
+	if (err == -EAGAIN)
+		return fault_wait(vmf, chunk, i);
 	if (err)
 		return fault_error(err);
 
@@ -243,7 +280,9 @@ static vm_fault_t ksm_page_mkwrite(struct vm_fault *vmf)
 	chunk = ksm_chunk_find(area, vmf->pgoff);
 	if (WARN_ON_ONCE(!chunk))
 		return VM_FAULT_SIGBUS;
-	err = chunk_lock_ready(chunk, i, true);
+	err = chunk_lock_ready(chunk, i, true, fault_by_user(vmf));
+	if (err == -EAGAIN)
+		return VM_FAULT_NOPAGE;
 	if (err)
 		return fault_error(err);
 

@@ -18,8 +18,15 @@
 
 /* Tries, a millisecond or two apart, for passing references to a page to go. */
 #define QUIET_TRIES 20
-/* The same while a fault waits for a device; then the page is copied. */
-#define PENDING_TRIES 5000
+/* Waits as long as that which one call spends on pages that others use. */
+#define CALL_WAITS 3000
+/*
+ * For so long after the old mapping went a fault waits for the others.  In a
+ * large folio the pages that a call of get_user_pages() has pinned cannot be
+ * told from the one at which it faults: it may be waiting for itself.
+ */
+#define PATIENCE (10 * HZ)
+#define PATIENCE_LARGE HZ
 /* Tries to map the area where the old mapping is gone already. */
 #define MAP_TRIES 50
 
@@ -34,6 +41,7 @@ struct reg_step {
 	unsigned int nr;
 	unsigned long prot;
 	struct page **pages;
+	unsigned int waits;		/* that the call has left */
 };
 
 /* ---- who else uses a page ---- */
@@ -74,7 +82,7 @@ static bool large_quiet(struct ksm_chunk *chunk, unsigned int i,
  * that is not on the LRU may have one more reference: from the per-CPU batch
  * through which it gets there.  Must hold chunk->lock.
  */
-bool ksm_pending_quiet(struct ksm_chunk *chunk, unsigned int i)
+static bool pending_quiet(struct ksm_chunk *chunk, unsigned int i)
 {
 	struct page *page = slot_page(chunk->slots[i]);
 	struct folio *folio = page_folio(page);
@@ -91,29 +99,64 @@ bool ksm_pending_quiet(struct ksm_chunk *chunk, unsigned int i)
 
 /* ---- pending slots ---- */
 
-/*
- * Lock the chunk; if slot @i is pending, when its page may be copied.  A page
- * that somebody keeps for seconds is copied all the same: it may be the very
- * task that waits here.  -EINTR if the task is being killed.
- */
-int ksm_chunk_lock_registered(struct ksm_chunk *chunk, unsigned int i)
+static bool slot_registering(struct ksm_chunk *chunk, unsigned int i)
 {
-	int tries = PENDING_TRIES;
+	return i >= chunk->reg_first && i < chunk->reg_end;
+}
 
-	for (;;) {
-		if (mutex_lock_killable(&chunk->lock))
-			return -EINTR;
-		if (likely(!(chunk->slots[i] & SLOT_PENDING)))
-			return 0;
-		if (!chunk->registering &&
-		    (!chunk->contended || ksm_pending_quiet(chunk, i) ||
-		     !--tries))
-			return 0;
-		mutex_unlock(&chunk->lock);
+/* The page of the pending slot @i may be copied. Must hold chunk->lock. */
+bool ksm_pending_ready(struct ksm_chunk *chunk, unsigned int i)
+{
+	if (slot_registering(chunk, i))
+		return false;
+	return !chunk->contended || pending_quiet(chunk, i);
+}
+
+/* It need not be waited for any longer; see ksm_chunk_lock_registered(). */
+static bool pending_due(struct ksm_chunk *chunk, unsigned int i, bool user)
+{
+	struct folio *folio = page_folio(slot_page(chunk->slots[i]));
+	unsigned long patience = user || !folio_test_large(folio) ?
+				 PATIENCE : PATIENCE_LARGE;
+
+	if (slot_registering(chunk, i))
+		return false;
+	return time_after(jiffies, chunk->opened + patience) ||
+	       ksm_pending_ready(chunk, i);
+}
+
+/*
+ * Lock the chunk for a use of slot @i.  If its page is pending and used by
+ * others: -EAGAIN, the caller has to wait.  As the one who waits may be the
+ * one who uses it, that ends some time after the old mapping went: soon, unless
+ * @user tells that the caller cannot be in a system call that holds pages.
+ * -EINTR if the task is being killed.
+ */
+int ksm_chunk_lock_registered(struct ksm_chunk *chunk, unsigned int i,
+			      bool user)
+{
+	if (mutex_lock_killable(&chunk->lock))
+		return -EINTR;
+	if (likely(!(chunk->slots[i] & SLOT_PENDING)) ||
+	    pending_due(chunk, i, user))
+		return 0;
+	mutex_unlock(&chunk->lock);
+	return -EAGAIN;
+}
+
+/* Wait until ksm_chunk_lock_registered() would succeed.  0 or -EINTR. */
+int ksm_pending_wait(struct ksm_chunk *chunk, unsigned int i, bool user)
+{
+	int err;
+
+	while ((err = ksm_chunk_lock_registered(chunk, i, user)) == -EAGAIN) {
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		usleep_range(1000, 2000);
 	}
+	if (!err)
+		mutex_unlock(&chunk->lock);
+	return err;
 }
 
 /*
@@ -147,7 +190,8 @@ static void pending_set(struct reg_step *s)
 	unsigned int i = ksm_slot_index(s->pgoff), j;
 
 	mutex_lock(&s->chunk->lock);
-	s->chunk->registering = true;
+	s->chunk->reg_first = i;
+	s->chunk->reg_end = i + s->nr;
 	for (j = 0; j < s->nr; j++)
 		s->chunk->slots[i + j] = slot_make(0, s->pages[j],
 						   SLOT_PENDING);
@@ -161,7 +205,7 @@ static void pending_undo(struct reg_step *s)
 	unsigned int i = ksm_slot_index(s->pgoff), j;
 
 	mutex_lock(&s->chunk->lock);
-	s->chunk->registering = false;
+	s->chunk->reg_end = 0;
 	for (j = 0; j < s->nr; j++)
 		s->chunk->slots[i + j] = 0;
 	mutex_unlock(&s->chunk->lock);
@@ -176,32 +220,82 @@ static void pending_undo(struct reg_step *s)
 static void pending_open(struct reg_step *s, bool contended)
 {
 	mutex_lock(&s->chunk->lock);
-	s->chunk->registering = false;
+	s->chunk->reg_end = 0;
 	s->chunk->contended |= contended;
+	s->chunk->opened = jiffies;
 	mutex_unlock(&s->chunk->lock);
 }
 
-/* Copy what no fault has copied yet; what finds no memory stays pending. */
+/*
+ * Lock the chunk when slot @i is ready, or when the call has waited for long
+ * enough.  -EINTR if the task is being killed.
+ */
+static int step_lock_ready(struct reg_step *s, unsigned int i)
+{
+	for (;;) {
+		if (mutex_lock_killable(&s->chunk->lock))
+			return -EINTR;
+		if (!(s->chunk->slots[i] & SLOT_PENDING) ||
+		    ksm_pending_ready(s->chunk, i) || !s->waits)
+			return 0;
+		mutex_unlock(&s->chunk->lock);
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		usleep_range(1000, 2000);
+		s->waits--;
+	}
+}
+
+/*
+ * Copy the page of slot @i unless a fault has.  If it stays pending: -EBUSY, as
+ * others use it, -ENOMEM or -EINTR.
+ */
+static int pending_resolve_one(struct reg_step *s, unsigned int i)
+{
+	struct page *frame = ksm_frame_alloc(s->area, false, GFP_KERNEL);
+	int err;
+
+	if (!frame)
+		return -ENOMEM;
+	err = step_lock_ready(s, i);
+	if (err)
+		goto free_frame;
+	if (s->chunk->slots[i] & SLOT_PENDING) {
+		if (ksm_pending_ready(s->chunk, i)) {
+			ksm_pending_resolve(s->chunk, i, frame);
+			frame = NULL;
+		} else {
+			err = -EBUSY;
+		}
+	}
+	mutex_unlock(&s->chunk->lock);
+free_frame:
+	if (frame)
+		ksm_frame_free(frame);
+	return err;
+}
+
+/*
+ * Copy what no fault has copied yet.  What others use for long, or what finds
+ * no memory, stays pending, for faults and the scanner to resolve: a copy made
+ * here while a device writes would lose what it writes.
+ */
 static void pending_resolve_all(struct reg_step *s)
 {
 	unsigned int i = ksm_slot_index(s->pgoff), end = i + s->nr;
-	struct page *frame;
+	bool left = false;
+	int err = 0;
 
-	for (; i < end; i++) {
-		frame = ksm_frame_alloc(s->area, false, GFP_KERNEL);
-		if (!frame)
-			return;
-		if (ksm_chunk_lock_registered(s->chunk, i)) {
-			ksm_frame_free(frame);
-			return;
-		}
-		if (s->chunk->slots[i] & SLOT_PENDING)
-			ksm_pending_resolve(s->chunk, i, frame);
-		else
-			ksm_frame_free(frame);
-		mutex_unlock(&s->chunk->lock);
+	for (; i < end && (!err || err == -EBUSY); i++) {
+		err = pending_resolve_one(s, i);
+		left |= err;
 		cond_resched();
 	}
+	if (!left)
+		return;
+	mutex_lock(&s->chunk->lock);
+	ksm_queue_chunk(s->chunk);
+	mutex_unlock(&s->chunk->lock);
 }
 
 /* ---- the steps of the call ---- */
@@ -291,7 +385,7 @@ static unsigned int step_first_busy(struct reg_step *s, unsigned int i,
 		if (!(s->chunk->slots[i] & SLOT_PENDING))
 			continue;
 		folio = page_folio(slot_page(s->chunk->slots[i]));
-		if (folio != last && !ksm_pending_quiet(s->chunk, i))
+		if (folio != last && !pending_quiet(s->chunk, i))
 			break;
 		last = folio;
 	}
@@ -519,7 +613,8 @@ static void register_undo_chunk(struct reg_step *s)
 int ksm_register(struct file *file, struct ksm_range *range)
 {
 	struct ksm_area *area = ksm_area_of_file(file);
-	struct reg_step s = { .file = file, .area = area, .addr = range->addr };
+	struct reg_step s = { .file = file, .area = area, .addr = range->addr,
+			      .waits = CALL_WAITS };
 	struct ksm_region *r;
 	int err = ksm_range_check(range, 0);
 	u32 nr;

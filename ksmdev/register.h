@@ -6,8 +6,14 @@
  * as PENDING, replace the mapping by one of the area (vm_mmap), and copy each
  * page at its first use or at the end of the call.  Writes before the old
  * mapping went reached the pinned pages; later ones fault and wait for the
- * copy: none is lost.  The copy waits as long as somebody else has a reference
- * to the page, a device writing into it for instance.
+ * copy: none is lost.
+ *
+ * The copy waits while somebody else has a reference to the page, a device
+ * writing into it for instance.  No new reference can come once the mapping is
+ * gone.  The call waits for some seconds and then leaves such pages PENDING:
+ * the scanner copies them when they are free (scan.c).  So does a fault, but it
+ * cannot wait for ever, as the task that faults may be the one that has the
+ * reference.  The ioctl and the scanner never copy a page that others use.
  *
  * Regions: what one call registered, in page offsets of its own.  Without a
  * ->close of the mapping nothing tells when registered memory is unmapped, so
@@ -32,8 +38,10 @@ bool ksm_region_covers(struct ksm_area *area, unsigned long vm_pgoff,
 void ksm_regions_free(struct ksm_area *area);
 void ksm_regions_sweep(struct ksm_area *area);
 
-int ksm_chunk_lock_registered(struct ksm_chunk *chunk, unsigned int i);
-bool ksm_pending_quiet(struct ksm_chunk *chunk, unsigned int i);
+int ksm_chunk_lock_registered(struct ksm_chunk *chunk, unsigned int i,
+			      bool user);
+int ksm_pending_wait(struct ksm_chunk *chunk, unsigned int i, bool user);
+bool ksm_pending_ready(struct ksm_chunk *chunk, unsigned int i);
 void ksm_pending_resolve(struct ksm_chunk *chunk, unsigned int i,
 			 struct page *frame);
 

@@ -70,19 +70,6 @@ static bool slot_wanted(struct ksm_scanner *s, struct ksm_chunk *chunk,
 	return false;
 }
 
-static void collect(struct ksm_scanner *s, struct ksm_chunk *chunk)
-{
-	unsigned int i;
-
-	s->nr = 0;
-	for (i = 0; i < KSM_CHUNK_PAGES; i++)
-		if (slot_wanted(s, chunk, i))
-			s->index[s->nr++] = i;
-	s->counts.scanned += s->nr;
-}
-
-/* ---- 2. and 3. protect ---- */
-
 /* The page was left alone: skip it for some passes if that happens often. */
 static void slot_busy(struct ksm_scanner *s, struct ksm_chunk *chunk,
 		      unsigned int i)
@@ -91,6 +78,42 @@ static void slot_busy(struct ksm_scanner *s, struct ksm_chunk *chunk,
 	s->counts.skipped++;
 	s->again = true;
 }
+
+/* A page that KSM_REGISTER had to leave to others becomes ours, if it can. */
+static void slot_settle(struct ksm_scanner *s, struct ksm_chunk *chunk,
+			unsigned int i)
+{
+	struct page *frame = NULL;
+
+	if (slot_skip(chunk->slots[i]) && !s->force) {
+		chunk->slots[i] = slot_skip_dec(chunk->slots[i]);
+		s->again = true;
+		return;
+	}
+	if (ksm_pending_ready(chunk, i))
+		frame = ksm_frame_alloc(chunk->area, false,
+					GFP_NOWAIT | __GFP_NOWARN);
+	if (frame)
+		ksm_pending_resolve(chunk, i, frame);
+	else
+		slot_busy(s, chunk, i);
+}
+
+static void collect(struct ksm_scanner *s, struct ksm_chunk *chunk)
+{
+	unsigned int i;
+
+	s->nr = 0;
+	for (i = 0; i < KSM_CHUNK_PAGES; i++) {
+		if (unlikely(chunk->slots[i] & SLOT_PENDING))
+			slot_settle(s, chunk, i);
+		if (slot_wanted(s, chunk, i))
+			s->index[s->nr++] = i;
+	}
+	s->counts.scanned += s->nr;
+}
+
+/* ---- 2. and 3. protect ---- */
 
 static bool slot_unmapped_alone(struct ksm_chunk *chunk, unsigned int i)
 {

@@ -3,7 +3,9 @@
  * Scanning a chunk: everything between "this page was written" and "it shares
  * a frame".
  *
- *  1. Collect the slots that are private, not CLEAN and not to be skipped.
+ *  1. Collect the slots that are private, not CLEAN and not to be skipped;
+ *     pending ones that KSM_REGISTER left become private when nobody else uses
+ *     their page any more.
  *  2. Protect them: long runs are unmapped in one go, with one TLB flush;
  *     single pages are write-protected (folio_mkclean), which keeps readers'
  *     mappings.

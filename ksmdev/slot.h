@@ -13,7 +13,7 @@
  *   stable   STABLE: the frame is shared, read-only for everybody
  *   zero     ZERO: no frame, because the scanner found zeroes
  *   pending  PENDING: the frame is an anonymous page of the process that is
- *            registering, pinned, to be copied at the first use
+ *            registering, pinned, to be copied at the first use; register.h
  *
  * Slots are guarded by the mutex of their chunk.
  */

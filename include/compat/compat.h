@@ -40,6 +40,13 @@ static inline int folio_pincount(struct folio *folio)
 }
 #endif
 
+#if KERNEL_VERSION(6, 6, 0) > LINUX_VERSION_CODE
+static inline void release_fault_lock(struct vm_fault *vmf)
+{
+	mmap_read_unlock(vmf->vma->vm_mm);
+}
+#endif
+
 /* A shrinker of the whole machine; NULL without memory. */
 typedef unsigned long (*compat_shrink_fn)(struct shrinker *s,
 					  struct shrink_control *sc);

@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include <linux/io_uring.h>
+#include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <sys/uio.h>
 
@@ -263,8 +264,13 @@ static void test_direct_write(void)
 #define DMA_PAGES	(8 * CHUNK_PAGES)
 
 struct registrar {
+	pthread_t thread;
+	pthread_t smaps;
 	int fd;
 	char *mem;
+	unsigned long pages;
+	unsigned int delay;		/* us */
+	bool done;
 };
 
 /* Again and again from where a pinned page stopped it. */
@@ -272,36 +278,531 @@ static void *register_run(void *arg)
 {
 	struct registrar *r = arg;
 	struct ksm_range range = { .addr = (u64)r->mem,
-				   .len = DMA_PAGES * PAGE };
+				   .len = r->pages * PAGE };
 
+	usleep(r->delay);
 	while (ioctl(r->fd, KSM_REGISTER, &range)) {
 		CHECK_EQ(errno, EBUSY);
 		range.addr += range.done;
 		range.len -= range.done;
 		range.done = 0;
 	}
+	__atomic_store_n(&r->done, true, __ATOMIC_RELEASE);
 	return NULL;
+}
+
+static bool registrar_done(struct registrar *r)
+{
+	return __atomic_load_n(&r->done, __ATOMIC_ACQUIRE);
+}
+
+/*
+ * Reads smaps, which holds the lock of the address space for milliseconds at
+ * this mapping: so long KSM_REGISTER takes from its last look at the pages to
+ * the end of their mapping, and pages that are mapped can be pinned meanwhile.
+ */
+static void *smaps_run(void *arg)
+{
+	struct registrar *r = arg;
+	static char buf[65536];
+	int smaps = MUST(open("/proc/self/smaps", O_RDONLY | O_CLOEXEC));
+
+	while (!registrar_done(r))
+		if (!read(smaps, buf, sizeof(buf)))
+			lseek(smaps, 0, SEEK_SET);
+	close(smaps);
+	return NULL;
+}
+
+static void map_for_smaps(void)
+{
+	const unsigned long size = 64 * CHUNK_PAGES * PAGE;
+	static char *mem;
+
+	if (mem)
+		return;
+	mem = (char *)MUST(mmap(NULL, size, PROT_READ,
+				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+	madvise(mem, size, MADV_NOHUGEPAGE);
+	MUST(madvise(mem, size, MADV_POPULATE_READ));
+}
+
+static void registrar_start(struct registrar *r)
+{
+	r->done = false;
+	map_for_smaps();
+	CHECK_EQ(pthread_create(&r->smaps, NULL, smaps_run, r), 0);
+	CHECK_EQ(pthread_create(&r->thread, NULL, register_run, r), 0);
+}
+
+static void registrar_end(struct registrar *r)
+{
+	pthread_join(r->thread, NULL);
+	pthread_join(r->smaps, NULL);
+}
+
+/* Anonymous memory from a multiple of 2 MiB on, of huge pages or without. */
+static char *map_chunks(unsigned long pages, bool huge)
+{
+	unsigned long size = CHUNK_PAGES * PAGE;
+	char *mem = map_anon(pages + CHUNK_PAGES);
+	char *start = (char *)(((unsigned long)mem + size - 1) & -size);
+
+	if (start > mem)
+		MUST(munmap(mem, start - mem));
+	if (start < mem + size)
+		MUST(munmap(start + pages * PAGE, mem + size - start));
+	madvise(start, pages * PAGE, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+	return start;
 }
 
 static void test_direct_read_while_registering(void)
 {
-	struct registrar r = { .fd = ksm_open_private() };
+	struct registrar r = { .fd = ksm_open_private(), .pages = DMA_PAGES };
 	int disk = disk_open(DMA_PAGES);
 	unsigned int i;
 
 	for (i = 0; i < 20; i++) {
-		pthread_t thread;
-
-		r.mem = map_anon(DMA_PAGES);
+		r.mem = map_chunks(DMA_PAGES, i & 1);
 		pages_fill(r.mem, DMA_PAGES, 5, 0);
-		CHECK_EQ(pthread_create(&thread, NULL, register_run, &r), 0);
+		registrar_start(&r);
 		usleep(200 * (i % 5));
 		CHECK_EQ(pread(disk, r.mem, DMA_PAGES * PAGE, 0),
 			 DMA_PAGES * PAGE);
-		pthread_join(thread, NULL);
+		registrar_end(&r);
 		pages_check(r.mem, DMA_PAGES, 777, 1);
 		MUST(munmap(r.mem, DMA_PAGES * PAGE));
+		ksm_scan(r.fd);
 	}
+}
+
+/*
+ * One chunk, read again and again, so that its mapping is replaced while a call
+ * has pinned some of its pages and comes to the others.  What was read last
+ * must be there; with a part for each page, a call takes long to pin them all.
+ */
+static void check_direct_readv(bool huge, unsigned int rounds)
+{
+	struct registrar r = { .fd = ksm_open_private(), .pages = CHUNK_PAGES };
+	int disk = disk_open(2 * CHUNK_PAGES);
+	struct iovec vec[CHUNK_PAGES];
+	unsigned long i, from;
+
+	while (rounds--) {
+		r.mem = map_chunks(CHUNK_PAGES, huge);
+		pages_fill(r.mem, CHUNK_PAGES, 5, 0);
+		for (i = 0; i < CHUNK_PAGES; i++)
+			vec[i] = (struct iovec){ page_at(r.mem, i), PAGE };
+		registrar_start(&r);
+		from = 0;
+		r.delay = 5000 + rounds * 700;
+		do {
+			from ^= CHUNK_PAGES;
+			usleep(200);
+			CHECK_EQ(preadv(disk, vec, CHUNK_PAGES, from * PAGE),
+				 CHUNK_PAGES * PAGE);
+		} while (!registrar_done(&r));
+		registrar_end(&r);
+		pages_check(r.mem, CHUNK_PAGES, 777 + from, 1);
+		MUST(munmap(r.mem, CHUNK_PAGES * PAGE));
+		ksm_scan(r.fd);
+	}
+}
+
+static void test_direct_readv_while_registering(void)
+{
+	check_direct_readv(false, 20);
+}
+
+static void test_direct_readv_while_registering_huge(void)
+{
+	check_direct_readv(true, 20);
+}
+
+/* ---- pages that stay in use while their mapping is replaced ---- */
+
+#define LATE_FIRST	100UL
+#define LATE_PAGES	8UL
+
+/* Pages in a pipe: in use for as long as the test wants, and unchanged. */
+struct late {
+	struct registrar r;
+	int pipe_fd[2];
+	char *pages;
+	s64 pins;
+};
+
+static u64 ms_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000ULL + ts.tv_nsec / 1000000;
+}
+
+/* How many pages the kernel has pinned for anybody. */
+static s64 pins_now(void)
+{
+	CHECK_EQ(file_write("/proc/sys/vm/stat_refresh", "1"), 0);
+	return file_value("/proc/vmstat", "nr_foll_pin_acquired") -
+	       file_value("/proc/vmstat", "nr_foll_pin_released");
+}
+
+static void late_empty_pipe(struct late *late)
+{
+	static char buf[LATE_PAGES * PAGE];
+
+	CHECK_EQ(read(late->pipe_fd[0], buf, sizeof(buf)), sizeof(buf));
+	pages_check(buf, LATE_PAGES, 5 + LATE_FIRST, 1);
+}
+
+/*
+ * Take the pages into the pipe for a moment.  True if their mapping went
+ * meanwhile: they came in between the registrar's last look and that.
+ */
+static bool late_take(struct late *late)
+{
+	struct iovec vec = { late->pages, LATE_PAGES * PAGE };
+	u64 end = ms_now() + 2;
+
+	CHECK_EQ(vmsplice(late->pipe_fd[1], &vec, 1, 0), LATE_PAGES * PAGE);
+	do {
+		if (!pfn_of_pid(getpid(), late->pages))
+			return true;
+	} while (ms_now() < end);
+	late_empty_pipe(late);
+	return false;
+}
+
+static void late_map(struct late *late, bool huge)
+{
+	late->r.mem = map_chunks(CHUNK_PAGES, huge);
+	late->pages = page_at(late->r.mem, LATE_FIRST);
+	pages_fill(late->r.mem, CHUNK_PAGES, 5, 1);
+	registrar_start(&late->r);
+}
+
+/* In static memory, as threads look at it for as long as the test runs. */
+static struct late *late_start(bool huge)
+{
+	static struct late late;
+	u64 end = ms_now() + 8000;
+
+	late = (struct late){ .r.fd = ksm_open_private(),
+			      .r.pages = CHUNK_PAGES, .pins = pins_now() };
+	MUST(pipe(late.pipe_fd));
+	late_map(&late, huge);
+	while (!late_take(&late)) {
+		if (ms_now() > end)
+			tap_skip("the pages were never taken in time");
+		if (!registrar_done(&late.r))
+			continue;
+		registrar_end(&late.r);
+		MUST(munmap(late.r.mem, CHUNK_PAGES * PAGE));
+		ksm_scan(late.r.fd);
+		late_map(&late, huge);
+	}
+	return &late;
+}
+
+static void late_check_pending(struct late *late, unsigned int pages)
+{
+	CHECK_EQ(ksm_stats(late->r.fd).pages_pending, pages);
+	CHECK_EQ(pins_now(), late->pins + pages);
+}
+
+/*
+ * The call succeeds though some pages have to stay behind.  Each thing that
+ * can happen to them gives them up, and the rest is moved when it is free.
+ */
+static void test_late(void)
+{
+	struct late *late = late_start(false);
+	int fd = late->r.fd;
+
+	registrar_end(&late->r);
+	late_check_pending(late, LATE_PAGES);
+	CHECK_EQ(count_vmas(late->r.mem, CHUNK_PAGES), 1);
+	CHECK_EQ(ksm_scan_force(fd).pages_skipped, LATE_PAGES);
+	ksm_range_do(fd, KSM_UNMERGE, late->r.mem, CHUNK_PAGES);
+	ksm_range_do(fd, KSM_MERGE, late->r.mem, CHUNK_PAGES);
+	late_check_pending(late, LATE_PAGES);
+	ksm_range_do(fd, KSM_DISCARD, late->pages, 1);
+	late_check_pending(late, LATE_PAGES - 1);
+	pages_check(late->pages, 1, 0, 0);
+	MUST(munmap(page_at(late->pages, LATE_PAGES - 1), PAGE));
+	ksm_scan(fd);
+	late_check_pending(late, LATE_PAGES - 2);
+	pages_check(page_at(late->pages, 1), 1, 6 + LATE_FIRST, 1);
+	late_check_pending(late, LATE_PAGES - 3);
+	late_empty_pipe(late);
+	ksm_scan_force(fd);
+	late_check_pending(late, 0);
+	CHECK_EQ(ksm_stats(fd).pages_private, CHUNK_PAGES - 2);
+	pages_check(late->r.mem, LATE_FIRST, 5, 1);
+	pages_check(page_at(late->pages, 1), LATE_PAGES - 2, 6 + LATE_FIRST, 1);
+	pages_fill(late->r.mem, LATE_FIRST + LATE_PAGES - 1, 6, 0);
+	CHECK_EQ(ksm_scan_force(fd).pages_merged, LATE_FIRST + LATE_PAGES - 2);
+	pages_check(late->r.mem, LATE_FIRST + LATE_PAGES - 1, 6, 0);
+}
+
+/*
+ * Who has pages of a huge page and comes to others of it waits for itself, as
+ * a read with O_DIRECT may.  That is over soon, for all pages together, and
+ * nothing is copied that he might have.
+ */
+static void test_late_huge(void)
+{
+	struct late *late = late_start(true);
+	struct iovec vec = { page_at(late->r.mem, 300), LATE_PAGES * PAGE };
+	char *buf = map_anon(LATE_PAGES);
+	u64 start = ms_now();
+	int pipe_fd[2];
+
+	MUST(pipe(pipe_fd));
+	CHECK_EQ(vmsplice(pipe_fd[1], &vec, 1, 0), LATE_PAGES * PAGE);
+	CHECK(ms_now() - start < 5000);
+	CHECK_EQ(ksm_stats(late->r.fd).pages_pending, CHUNK_PAGES - LATE_PAGES);
+	late_empty_pipe(late);
+	registrar_end(&late->r);
+	late_check_pending(late, 0);
+	pages_check(late->r.mem, CHUNK_PAGES, 5, 1);
+	CHECK_EQ(read(pipe_fd[0], buf, LATE_PAGES * PAGE), LATE_PAGES * PAGE);
+	pages_check(buf, LATE_PAGES, 305, 1);
+}
+
+static bool late_written;
+
+static void *late_write_run(void *arg)
+{
+	page_fill(arg, 9);
+	__atomic_store_n(&late_written, true, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/* Who uses the page may write to it: who touches it waits, and nobody else. */
+static void test_late_waited_for(void)
+{
+	struct late *late = late_start(false);
+	unsigned long behind = LATE_FIRST + LATE_PAGES;
+	pthread_t writer;
+
+	CHECK_EQ(pthread_create(&writer, NULL, late_write_run, late->pages), 0);
+	sleep_ms(300);
+	CHECK(!__atomic_load_n(&late_written, __ATOMIC_ACQUIRE));
+	pages_check(late->r.mem, LATE_FIRST, 5, 1);
+	MUST(munmap(map_anon(1), PAGE));
+	CHECK(!__atomic_load_n(&late_written, __ATOMIC_ACQUIRE));
+	late_empty_pipe(late);
+	pthread_join(writer, NULL);
+	registrar_end(&late->r);
+	late_check_pending(late, 0);
+	pages_check(late->pages, 1, 9, 0);
+	pages_check(page_at(late->pages, 1), LATE_PAGES - 1, 6 + LATE_FIRST, 1);
+	pages_check(page_at(late->r.mem, behind), CHUNK_PAGES - behind,
+		    5 + behind, 1);
+}
+
+static void *late_read_run(void *arg)
+{
+	int zero = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+
+	(void)!read(zero, arg, 8);
+	return NULL;
+}
+
+static void *late_splice_run(void *arg)
+{
+	struct iovec vec = { arg, PAGE };
+	int pipe_fd[2];
+
+	MUST(pipe(pipe_fd));
+	vmsplice(pipe_fd[1], &vec, 1, 0);
+	return NULL;
+}
+
+static void *(*const late_waiters[])(void *arg) = {
+	late_write_run, late_read_run, late_splice_run,
+};
+
+/* One waits in KSM_REGISTER, the others in an access and in system calls. */
+static void late_wait_all(struct turn *ready)
+{
+	struct late *late = late_start(false);
+	pthread_t thread;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(late_waiters); i++)
+		CHECK_EQ(pthread_create(&thread, NULL, late_waiters[i],
+					late->pages), 0);
+	sleep_ms(200);
+	turn_pass(ready);
+	pause();
+}
+
+static void test_late_killed(void)
+{
+	struct turn ready = turn_make();
+	s64 pins = pins_now();
+	pid_t pid = tap_fork();
+	u64 start;
+
+	if (!pid)
+		late_wait_all(&ready);
+	turn_wait(&ready);
+	start = ms_now();
+	MUST(kill(pid, SIGKILL));
+	CHECK_EQ(tap_wait(pid), SIGKILL);
+	CHECK(ms_now() - start < 3000);
+	CHECK_SOON(pins_now() == pins);
+}
+
+/* ---- a read that has pinned a page and is held up before the others ---- */
+
+#define HELD_PARTS	3
+
+struct held {
+	struct registrar r;
+	int disk, uffd;
+	unsigned int delay;		/* us */
+	struct iovec vec[HELD_PARTS];	/* a page, the wall, a page behind */
+	pthread_t reader;
+};
+
+/*
+ * Begins some time after the registrar noted the pages, soon after its last
+ * look at them if all goes well, and stops at the wall.
+ */
+static void *held_read_run(void *arg)
+{
+	struct held *held = arg;
+
+	while (!ksm_stats(held->r.fd).pages_pending && !registrar_done(&held->r))
+		;
+	if (held->delay)
+		usleep(held->delay);
+	CHECK_EQ(preadv(held->disk, held->vec, HELD_PARTS, 0),
+		 HELD_PARTS * PAGE);
+	return NULL;
+}
+
+/* A page whose first use waits until held_release(). */
+static char *held_wall(struct held *held)
+{
+	char *wall = map_anon(1);
+	struct uffdio_register watch = {
+		.range = { (unsigned long)wall, PAGE },
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+
+	MUST(ioctl(held->uffd, UFFDIO_REGISTER, &watch));
+	return wall;
+}
+
+static void held_wait_wall(struct held *held)
+{
+	struct uffd_msg msg;
+
+	CHECK_EQ(read(held->uffd, &msg, sizeof(msg)), sizeof(msg));
+	CHECK_EQ(msg.event, UFFD_EVENT_PAGEFAULT);
+}
+
+static void held_release(struct held *held)
+{
+	struct uffdio_zeropage page = {
+		.range = { (unsigned long)held->vec[1].iov_base, PAGE },
+	};
+
+	MUST(ioctl(held->uffd, UFFDIO_ZEROPAGE, &page));
+	pthread_join(held->reader, NULL);
+}
+
+/* True if the first page was pinned through the mapping that then went. */
+static bool held_begin(struct held *held, bool huge)
+{
+	char *wall = held_wall(held);
+
+	held->r.mem = map_chunks(CHUNK_PAGES, huge);
+	pages_fill(held->r.mem, CHUNK_PAGES, 5, 1);
+	held->vec[0] = (struct iovec){ page_at(held->r.mem, 10), PAGE };
+	held->vec[1] = (struct iovec){ wall, PAGE };
+	held->vec[2] = (struct iovec){ page_at(held->r.mem, 300), PAGE };
+	held->r.done = false;
+	CHECK_EQ(pthread_create(&held->reader, NULL, held_read_run, held), 0);
+	registrar_start(&held->r);
+	held_wait_wall(held);
+	return !pfn_of_pid(getpid(), held->vec[0].iov_base);
+}
+
+static void held_check(struct held *held)
+{
+	char *mem = held->r.mem;
+
+	CHECK_EQ(ksm_stats(held->r.fd).pages_pending, 0);
+	pages_check(held->vec[0].iov_base, 1, 777, 0);
+	pages_check(held->vec[1].iov_base, 1, 778, 0);
+	pages_check(held->vec[2].iov_base, 1, 779, 0);
+	pages_check(mem, 10, 5, 1);
+	pages_check(page_at(mem, 11), 289, 16, 1);
+	pages_check(page_at(mem, 301), CHUNK_PAGES - 301, 306, 1);
+}
+
+static void held_end(struct held *held)
+{
+	held_release(held);
+	registrar_end(&held->r);
+	held_check(held);
+	MUST(munmap(held->r.mem, CHUNK_PAGES * PAGE));
+	MUST(munmap(held->vec[1].iov_base, PAGE));
+	ksm_scan(held->r.fd);
+}
+
+static struct held *held_start(bool huge)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	static struct held held;
+	u64 end = ms_now() + 30000;
+
+	held = (struct held){ .r.fd = ksm_open_private(), .r.delay = 5000,
+			      .r.pages = CHUNK_PAGES,
+			      .disk = disk_open(HELD_PARTS) };
+	held.uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	if (held.uffd < 0)
+		tap_skip("the kernel has no userfaultfd");
+	MUST(ioctl(held.uffd, UFFDIO_API, &api));
+	while (!held_begin(&held, huge)) {
+		if (ms_now() > end)
+			tap_skip("the page was never pinned in time");
+		held_end(&held);
+		held.delay = (held.delay + 170) % 2000;
+	}
+	return &held;
+}
+
+/* The call leaves the page behind; it is moved after it was read. */
+static void test_held(void)
+{
+	struct held *held = held_start(false);
+
+	registrar_end(&held->r);
+	CHECK_EQ(ksm_stats(held->r.fd).pages_pending, 1);
+	held_release(held);
+	ksm_scan_force(held->r.fd);
+	held_check(held);
+}
+
+/*
+ * The read comes to another page of the huge one that it has pinned itself: it
+ * waits for itself, but not for long, and the call copies nothing before.
+ */
+static void test_held_huge(void)
+{
+	struct held *held = held_start(true);
+	u64 start = ms_now();
+
+	sleep_ms(100);
+	held_end(held);
+	CHECK(ms_now() - start < 5000);
 }
 
 static const struct tap_test tests[] = {
@@ -317,6 +818,18 @@ static const struct tap_test tests[] = {
 	{ "O_DIRECT write: 20 of 20 survive", test_direct_write },
 	{ "O_DIRECT read during KSM_REGISTER: 20 of 20 survive",
 	  test_direct_read_while_registering },
+	{ "O_DIRECT readv of a chunk during KSM_REGISTER: 20 of 20 survive",
+	  test_direct_readv_while_registering },
+	{ "O_DIRECT readv of a huge page during KSM_REGISTER: 20 of 20 survive",
+	  test_direct_readv_while_registering_huge },
+	{ "pages in use for long stay behind, and nothing is lost", test_late },
+	{ "a huge page in use is not waited for page by page", test_late_huge },
+	{ "a fault waits for a page in use, and nobody for the fault",
+	  test_late_waited_for },
+	{ "who waits for a page in use can be killed", test_late_killed },
+	{ "O_DIRECT read held up for long in KSM_REGISTER", test_held },
+	{ "O_DIRECT read held up in a huge page in KSM_REGISTER",
+	  test_held_huge },
 };
 
 int main(int argc, char **argv)
