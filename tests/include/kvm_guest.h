@@ -210,19 +210,25 @@ static inline struct machine machine_bare(void)
 
 extern const char __start_guest_code[], __stop_guest_code[];
 
-static inline struct machine machine_make(void)
+/* With @size bytes of memory at 0; TOOL_PAGES pages at least. */
+static inline struct machine machine_make_size(u64 size)
 {
 	struct machine m = machine_bare();
 
-	m.tool = map_memory(TOOL_PAGES * PAGE);
+	m.tool = map_memory(size);
 	make_page_tables(m.tool);
 	CHECK(__stop_guest_code - __start_guest_code <= (long)CODE_MAX);
 	memcpy(m.tool + TOOL_CODE, __start_guest_code,
 	       __stop_guest_code - __start_guest_code);
-	set_slot(&m, 0, 0, 0, m.tool, TOOL_PAGES * PAGE);
+	set_slot(&m, 0, 0, 0, m.tool, size);
 	vcpu_set_cpuid(m.kvm, m.vcpu);
 	vcpu_set_long_mode(m.vcpu);
 	return m;
+}
+
+static inline struct machine machine_make(void)
+{
+	return machine_make_size(TOOL_PAGES * PAGE);
 }
 
 /* Another vCPU of the same VM, as a machine of its own. */
