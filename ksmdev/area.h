@@ -59,7 +59,8 @@ struct ksm_chunk {
 	struct ksm_area *area;		/* (i) */
 	unsigned long first;		/* (i) page offset of slots[0] */
 	struct list_head queue;		/* domain->queue_lock */
-	unsigned long visited;		/* pass that last hashed pages here */
+	unsigned long due;		/* tick for which it is queued */
+	unsigned long visited;		/* tick at which it was last scanned */
 	int nid;			/* (i) node of its zero frames */
 	u16 reg_first;			/* the slots from here to before */
 	u16 reg_end;			/* there are being registered */

@@ -7,6 +7,7 @@
 #include "area.h"
 #include "domain.h"
 #include "frame.h"
+#include "pass.h"
 
 static DEFINE_MUTEX(domains_lock);	/* guards domains; outside areas_lock */
 static LIST_HEAD(domains);
@@ -24,10 +25,7 @@ static void domain_init(struct ksm_domain *d, kuid_t uid)
 	mutex_init(&d->areas_lock);
 	INIT_LIST_HEAD(&d->areas);
 	spin_lock_init(&d->queue_lock);
-	INIT_LIST_HEAD(&d->next);
-	INIT_LIST_HEAD(&d->todo);
-	INIT_LIST_HEAD(&d->scannable);
-	init_waitqueue_head(&d->pass_done);
+	ksm_pass_init(d);
 }
 
 static struct ksm_domain *domain_alloc(kuid_t uid)
@@ -59,6 +57,7 @@ static void domain_free(struct ksm_domain *d)
 {
 	unsigned int i;
 
+	ksm_pass_exit(d);
 	for (i = 0; i < zero_frames(); i++)
 		if (d->zero[i])
 			ksm_frame_free(d->zero[i]);

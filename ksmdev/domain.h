@@ -7,10 +7,15 @@
  * A domain belongs to a user id, or to nobody (private), and lives as long as
  * an area or a scan is in it.
  *
- * PASSES.  A chunk with pages to look at is queued on @next when it is first
- * written.  A pass moves @next to @todo and ends when @todo is empty and no
- * thread works on a chunk of it.  Any number of threads may share a pass.  A
- * pass costs what was written since the last, not what is there.
+ * PASSES.  A chunk with written pages is queued for the tick at which the first
+ * of them has rested (slot.h): on a wheel, one list for each of the next ticks;
+ * for later ones on the last, to be queued again from there.  A pass moves the
+ * lists up to now to @todo and ends when @todo is empty and no thread works on
+ * a chunk of it.  Any number of threads may share a pass.  A pass costs what
+ * was written and has rested since the last, not what is there.
+ *
+ * A pass that begins while somebody waits in KSM_SCAN takes all lists, and
+ * looks at pages of a low level without any rest: see @rest_from.
  */
 #ifndef _KSMDEV_DOMAIN_H
 #define _KSMDEV_DOMAIN_H
@@ -20,6 +25,7 @@
 #include <linux/mutex.h>
 #include <linux/uidgid.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 
 #include "content.h"
 #include "stable.h"
@@ -27,6 +33,9 @@
 
 /* Frames that hold zeroes for readers, for each node: no one lock for all. */
 #define KSM_ZERO_FRAMES 8
+
+#define KSM_WHEEL 64
+#define KSM_NEVER ULONG_MAX
 
 struct ksm_area;
 
@@ -44,14 +53,20 @@ struct ksm_domain {
 	struct ksm_table table;		/* has its own lock */
 
 	spinlock_t queue_lock;		/* guards all below; outside nothing */
-	struct list_head next;		/* chunks for the next pass */
+	struct list_head wheel[KSM_WHEEL];	/* chunks by the tick they are due */
+	unsigned long wheel_tick;	/* lists up to here are empty */
+	unsigned long earliest;		/* none is due before, or NEVER */
+	struct delayed_work wake;	/* at that tick */
 	struct list_head todo;		/* chunks left in this pass */
 	struct list_head scannable;	/* scannable_lock; see pass.c */
 	unsigned int busy;		/* chunks of this pass being visited */
 	bool in_pass;
+	unsigned int rest_from;		/* level from which slots rest in this pass */
+	unsigned int scans;		/* KSM_SCAN calls that wait */
+	unsigned int forced;		/* those with KSM_SCAN_FORCE */
 	unsigned long pass;		/* number of the current or last pass */
 	unsigned long passes_done;
-	ktime_t next_start;		/* scan threads wait until then */
+	unsigned long next_start;	/* jiffies; scan threads wait until then */
 	struct ksm_scan_counts counts;	/* of the current pass */
 	struct ksm_scan_counts total;	/* of all finished ones */
 	wait_queue_head_t pass_done;

@@ -11,11 +11,23 @@
 #include "register.h"
 #include "trace.h"
 
-static bool written_soon(struct ksm_chunk *chunk, ksm_slot_t slot)
+/*
+ * Slot @i was written and rests before it is looked at: @again if it had been
+ * hashed or merged, and longer if that was not long ago.
+ */
+static void slot_written(struct ksm_chunk *chunk, unsigned int i, bool again)
 {
-	unsigned long pass = READ_ONCE(chunk->area->domain->pass);
+	unsigned long now = slot_now();
+	ksm_slot_t slot = chunk->slots[i];
+	unsigned int level = slot_level(slot);
 
-	return pass - chunk->visited <= 2ul << slot_level(slot);
+	if (again && now - chunk->visited <= SLOT_SOON * slot_rest(level))
+		level = min_t(unsigned int, level + 1, SLOT_LEVEL_MAX);
+	else
+		level = 0;
+	chunk->slots[i] = slot_set_rest(slot, level, now);
+	if (!(slot & SLOT_NOMERGE))
+		ksm_queue_chunk(chunk, slot_rest(level));
 }
 
 /* The frame of slot @i, if it is clean, leaves the table. Holds chunk->lock. */
@@ -36,15 +48,10 @@ void ksm_slot_forget(struct ksm_chunk *chunk, unsigned int i)
 /* The private slot @i is about to be written. Must hold chunk->lock. */
 void ksm_slot_unclean(struct ksm_chunk *chunk, unsigned int i)
 {
-	ksm_slot_t slot = chunk->slots[i];
-
-	if (!(slot & SLOT_CLEAN))
+	if (!(chunk->slots[i] & SLOT_CLEAN))
 		return;
 	ksm_slot_forget(chunk, i);
-	slot = chunk->slots[i];
-	chunk->slots[i] = slot_age(slot, written_soon(chunk, slot));
-	if (!(slot & SLOT_NOMERGE))
-		ksm_queue_chunk(chunk);
+	slot_written(chunk, i, true);
 }
 
 /*
@@ -93,9 +100,7 @@ void ksm_slot_give(struct ksm_chunk *chunk, unsigned int i, struct page *frame)
 	frame->mapping = ksm_area_mapping(area);
 	frame->index = chunk->first + i;
 	chunk->slots[i] = slot_make(old, frame, 0);
-	if (slot_merged(old))
-		chunk->slots[i] = slot_age(chunk->slots[i],
-					   written_soon(chunk, old));
+	slot_written(chunk, i, slot_merged(old));
 	if (old & SLOT_MAPPED)
 		slot_zap_shared(chunk, i, shared);
 	slot_count_given(area, old);
@@ -103,8 +108,6 @@ void ksm_slot_give(struct ksm_chunk *chunk, unsigned int i, struct page *frame)
 		trace_ksm_break(area->id, chunk->first + i, shared, frame);
 	if (shared)
 		ksm_stable_put(area->domain, shared);
-	if (!(old & SLOT_NOMERGE))
-		ksm_queue_chunk(chunk);
 }
 
 enum need { NEED_NOTHING, NEED_ZEROES, NEED_FRAME };

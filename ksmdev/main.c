@@ -238,4 +238,5 @@ module_init(ksm_init);
 module_exit(ksm_exit);
 
 MODULE_DESCRIPTION("Merging of identical pages across processes and virtual machines, as a device");
+MODULE_VERSION(KVMLITE_VERSION);
 MODULE_LICENSE("GPL");

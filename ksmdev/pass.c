@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Queues and passes of a domain. See pass.h and domain.h. */
-#include <linux/ktime.h>
+#include <linux/jiffies.h>
 #include <linux/spinlock.h>
 
 #include "area.h"
@@ -29,31 +29,131 @@ static void domain_set_scannable(struct ksm_domain *d)
 		wake_up(&ksm_pass_wait);
 }
 
-static void domain_update_scannable(struct ksm_domain *d)
+static void domain_clear_scannable(struct ksm_domain *d)
 {
-	lockdep_assert_held(&d->queue_lock);
-	if (!list_empty(&d->next) || !list_empty(&d->todo)) {
-		domain_set_scannable(d);
-		return;
-	}
 	spin_lock(&scannable_lock);
 	list_del_init(&d->scannable);
 	spin_unlock(&scannable_lock);
 }
 
-/* The chunk has a page to look at. Must hold chunk->lock. */
-void ksm_queue_chunk(struct ksm_chunk *chunk)
+/* Jiffies until scan threads may begin a pass. */
+static unsigned long pass_wait(struct ksm_domain *d)
+{
+	unsigned long start = d->earliest * (HZ / SLOT_TICKS_PER_SECOND);
+	unsigned long now = jiffies;
+
+	if (time_before(start, d->next_start))
+		start = d->next_start;
+	return time_after(start, now) ? start - now : 0;
+}
+
+/* Scan threads have something to do here: now, or when @wake runs, or not. */
+static void domain_update_scannable(struct ksm_domain *d)
+{
+	unsigned long wait = 0;
+	bool work;
+
+	lockdep_assert_held(&d->queue_lock);
+	if (d->in_pass) {
+		work = !list_empty(&d->todo);
+	} else {
+		work = d->earliest != KSM_NEVER;
+		wait = work ? pass_wait(d) : 0;
+	}
+	if (work && !wait)
+		domain_set_scannable(d);
+	else
+		domain_clear_scannable(d);
+	if (wait)
+		mod_delayed_work(system_wq, &d->wake, wait);
+}
+
+static void domain_wake(struct work_struct *work)
+{
+	struct ksm_domain *d = container_of(to_delayed_work(work),
+					    struct ksm_domain, wake);
+
+	spin_lock(&d->queue_lock);
+	domain_update_scannable(d);
+	spin_unlock(&d->queue_lock);
+}
+
+void ksm_pass_init(struct ksm_domain *d)
+{
+	unsigned int i;
+
+	for (i = 0; i < KSM_WHEEL; i++)
+		INIT_LIST_HEAD(&d->wheel[i]);
+	INIT_LIST_HEAD(&d->todo);
+	INIT_LIST_HEAD(&d->scannable);
+	d->earliest = KSM_NEVER;
+	d->next_start = jiffies;
+	INIT_DELAYED_WORK(&d->wake, domain_wake);
+	init_waitqueue_head(&d->pass_done);
+}
+
+/* Nothing queues chunks of @d any more. */
+void ksm_pass_exit(struct ksm_domain *d)
+{
+	cancel_delayed_work_sync(&d->wake);
+}
+
+/* Put the chunk on the wheel. Must hold d->queue_lock. */
+static void wheel_add(struct ksm_domain *d, struct ksm_chunk *chunk,
+		      unsigned long due)
+{
+	if (d->earliest == KSM_NEVER)
+		d->wheel_tick = slot_now() - 1;
+	due = clamp(due, d->wheel_tick + 1, d->wheel_tick + KSM_WHEEL);
+	chunk->due = due;
+	list_move_tail(&chunk->queue, &d->wheel[due % KSM_WHEEL]);
+	if (due < d->earliest) {
+		d->earliest = due;
+		domain_update_scannable(d);
+	}
+}
+
+/* The tick for which the first chunk on the wheel is queued. */
+static unsigned long wheel_earliest(struct ksm_domain *d)
+{
+	unsigned long tick = d->wheel_tick + 1;
+
+	for (; tick <= d->wheel_tick + KSM_WHEEL; tick++)
+		if (!list_empty(&d->wheel[tick % KSM_WHEEL]))
+			return tick;
+	return KSM_NEVER;
+}
+
+/* Move the chunks that are due, or all, to @todo. */
+static void wheel_take(struct ksm_domain *d, bool all)
+{
+	unsigned long tick = d->wheel_tick + 1, now = slot_now();
+	unsigned long end = d->wheel_tick + KSM_WHEEL;
+
+	if (!all)
+		end = min(end, now);
+	for (; tick <= end; tick++)
+		list_splice_tail_init(&d->wheel[tick % KSM_WHEEL], &d->todo);
+	/* More may come for this tick. */
+	d->wheel_tick = now - 1;
+	d->earliest = wheel_earliest(d);
+}
+
+/*
+ * The chunk has a page to look at after @ticks.  Must hold chunk->lock.  One
+ * that is due before stays where it is, and so does one that a pass of KSM_SCAN
+ * may have taken from the wheel before it was due.
+ */
+void ksm_queue_chunk(struct ksm_chunk *chunk, unsigned int ticks)
 {
 	struct ksm_domain *d = chunk->area->domain;
+	unsigned long due = slot_now() + ticks;
 
-	if (!list_empty_careful(&chunk->queue))
+	if (!list_empty_careful(&chunk->queue) && chunk->due <= due)
 		return;
 	spin_lock(&d->queue_lock);
-	if (list_empty(&chunk->queue)) {
-		list_add_tail(&chunk->queue, &d->next);
-		if (list_empty(&d->scannable))
-			domain_set_scannable(d);
-	}
+	if (list_empty(&chunk->queue) || !d->in_pass || !d->rest_from)
+		wheel_add(d, chunk, due);
 	spin_unlock(&d->queue_lock);
 }
 
@@ -75,8 +175,10 @@ static void pass_end(struct ksm_domain *d)
 	d->in_pass = false;
 	d->passes_done++;
 	ksm_scan_counts_add(&d->total, &d->counts);
-	d->next_start = ktime_add_ms(ktime_get(),
-				     READ_ONCE(ksm_knobs.sleep_millisecs));
+	d->next_start = jiffies;
+	/* With a budget, passes do not begin one right after the other. */
+	if (READ_ONCE(ksm_knobs.advisor) == KSM_ADVISOR_CPU_BUDGET)
+		d->next_start += msecs_to_jiffies(READ_ONCE(ksm_knobs.sleep_millisecs));
 	atomic64_inc(&ksm_totals.full_scans);
 	trace_ksm_pass_end(d->id, d->pass, d->counts.scanned, d->counts.merged,
 			   d->counts.zero);
@@ -98,29 +200,82 @@ void ksm_unqueue_chunk(struct ksm_chunk *chunk)
 
 	spin_lock(&d->queue_lock);
 	list_del_init(&chunk->queue);
+	/* Exact, as a domain that may go away must not be scannable. */
+	if (chunk->due == d->earliest)
+		d->earliest = wheel_earliest(d);
 	pass_check_end(d);
 	spin_unlock(&d->queue_lock);
 }
 
-/*
- * Begin a pass over what was written since the last one began.  Returns false
- * if there is nothing, or a pass is under way.
- */
-bool ksm_pass_begin(struct ksm_domain *d)
+/* The level from which slots rest in a pass that begins now. */
+static unsigned int pass_rest_from(struct ksm_domain *d)
 {
-	bool begun = false;
+	if (d->forced)
+		return SLOT_LEVEL_MAX + 1;
+	return d->scans ? SLOT_LEVEL_SCAN : 0;
+}
 
+static void pass_start(struct ksm_domain *d)
+{
+	memset(&d->counts, 0, sizeof(d->counts));
+	d->in_pass = true;
+	d->rest_from = pass_rest_from(d);
+	d->pass++;
+	trace_ksm_pass_begin(d->id, d->pass);
+}
+
+/*
+ * Begin a pass over what was written and has rested; over all that was written
+ * if somebody waits for that.  Not if there is nothing or a pass is under way.
+ */
+void ksm_pass_begin(struct ksm_domain *d)
+{
 	spin_lock(&d->queue_lock);
-	if (!d->in_pass && !list_empty(&d->next)) {
-		list_splice_init(&d->next, &d->todo);
-		memset(&d->counts, 0, sizeof(d->counts));
-		d->in_pass = true;
-		WRITE_ONCE(d->pass, d->pass + 1);
-		begun = true;
-		trace_ksm_pass_begin(d->id, d->pass);
+	if (!d->in_pass) {
+		wheel_take(d, d->scans);
+		if (!list_empty(&d->todo))
+			pass_start(d);
+		domain_update_scannable(d);
 	}
 	spin_unlock(&d->queue_lock);
-	return begun;
+}
+
+/*
+ * A call of KSM_SCAN begins: passes take everything until ksm_scan_leave().
+ * Returns the number of passes after which it ends: the one under way began
+ * too early to see all that was written before.  @before is what they did.
+ */
+unsigned long ksm_scan_join(struct ksm_domain *d, bool force,
+			    struct ksm_scan_counts *before)
+{
+	unsigned long wanted;
+
+	spin_lock(&d->queue_lock);
+	wanted = d->passes_done + 1 + d->in_pass;
+	*before = d->total;
+	d->scans++;
+	d->forced += force;
+	spin_unlock(&d->queue_lock);
+	return wanted;
+}
+
+void ksm_scan_leave(struct ksm_domain *d, bool force)
+{
+	spin_lock(&d->queue_lock);
+	d->scans--;
+	d->forced -= force;
+	spin_unlock(&d->queue_lock);
+}
+
+/* No pass is under way, and none has anything to do. */
+bool ksm_domain_idle(struct ksm_domain *d)
+{
+	bool idle;
+
+	spin_lock(&d->queue_lock);
+	idle = !d->in_pass && d->earliest == KSM_NEVER;
+	spin_unlock(&d->queue_lock);
+	return idle;
 }
 
 /*

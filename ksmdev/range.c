@@ -147,7 +147,7 @@ static void chunk_clear_nomerge(struct ksm_chunk *chunk, unsigned int i,
 	mutex_lock(&chunk->lock);
 	for (; i < end; i++)
 		chunk->slots[i] &= ~SLOT_NOMERGE;
-	ksm_queue_chunk(chunk);
+	ksm_queue_chunk(chunk, 0);
 	mutex_unlock(&chunk->lock);
 }
 

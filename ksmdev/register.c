@@ -178,9 +178,10 @@ void ksm_pending_resolve(struct ksm_chunk *chunk, unsigned int i,
 		copy_highpage(frame, from);
 		frame->mapping = ksm_area_mapping(area);
 		frame->index = chunk->first + i;
-		chunk->slots[i] = slot_make(slot, frame, 0);
+		chunk->slots[i] = slot_set_rest(slot_make(slot, frame, 0), 0,
+						slot_now());
 		atomic_long_inc(&area->counts.private);
-		ksm_queue_chunk(chunk);
+		ksm_queue_chunk(chunk, slot_rest(0));
 	}
 	unpin_user_page(from);
 }
@@ -193,8 +194,9 @@ static void pending_set(struct reg_step *s)
 	s->chunk->reg_first = i;
 	s->chunk->reg_end = i + s->nr;
 	for (j = 0; j < s->nr; j++)
-		s->chunk->slots[i + j] = slot_make(0, s->pages[j],
-						   SLOT_PENDING);
+		s->chunk->slots[i + j] =
+			slot_set_rest(slot_make(0, s->pages[j], SLOT_PENDING),
+				      0, slot_now());
 	mutex_unlock(&s->chunk->lock);
 	atomic_long_add(s->nr, &s->area->counts.pending);
 }
@@ -294,7 +296,7 @@ static void pending_resolve_all(struct reg_step *s)
 	if (!left)
 		return;
 	mutex_lock(&s->chunk->lock);
-	ksm_queue_chunk(s->chunk);
+	ksm_queue_chunk(s->chunk, slot_rest(0));
 	mutex_unlock(&s->chunk->lock);
 }
 

@@ -53,6 +53,26 @@ void ksm_scanner_rest(struct ksm_scanner *s)
 
 /* ---- 1. collect ---- */
 
+/* The chunk is to be visited again after @ticks. */
+static void look_again(struct ksm_scanner *s, unsigned int ticks)
+{
+	s->due = min(s->due, ticks);
+}
+
+/* The slot was written a short time ago, and is left for another visit. */
+static bool slot_rests(struct ksm_scanner *s, ksm_slot_t slot)
+{
+	unsigned int level = slot_level(slot), left;
+
+	if (level < s->domain->rest_from)
+		return false;
+	left = slot_rest_left(slot, s->now);
+	if (!left)
+		return false;
+	look_again(s, left);
+	return true;
+}
+
 /* Slot @i is one to look at in this pass. */
 static bool slot_wanted(struct ksm_scanner *s, struct ksm_chunk *chunk,
 			unsigned int i)
@@ -62,21 +82,50 @@ static bool slot_wanted(struct ksm_scanner *s, struct ksm_chunk *chunk,
 	if (slot & (SLOT_CLEAN | SLOT_STABLE | SLOT_NOMERGE | SLOT_PENDING) ||
 	    !slot_has_frame(slot))
 		return false;
-	if (likely(!slot_skip(slot)) || s->force)
+	if (likely(!slot_rests(s, slot)))
 		return true;
-	chunk->slots[i] = slot_skip_dec(slot);
-	s->counts.is_volatile++;
-	s->again = true;
+	if (slot_level(slot))
+		s->counts.is_volatile++;
 	return false;
 }
 
-/* The page was left alone: skip it for some passes if that happens often. */
+/*
+ * Slot @i has rested, but was written again and again before.  To protect it
+ * only to see the next write costs the writer a fault, so look first whether its
+ * contents changed since the last look.  KSM_SCAN does not: it has no next look.
+ */
+static bool slot_hot(struct ksm_scanner *s, struct ksm_chunk *chunk,
+		     unsigned int i)
+{
+	unsigned int level = slot_level(chunk->slots[i]);
+	struct page *page = slot_page(chunk->slots[i]);
+	u64 hash;
+
+	if (likely(!level) || s->domain->rest_from)
+		return false;
+	hash = ksm_content_hash(page_address(page), &s->domain->key);
+	if (hash == page->private)
+		return false;
+	page->private = hash;
+	level = min_t(unsigned int, level + 1, SLOT_LEVEL_MAX);
+	chunk->slots[i] = slot_set_rest(chunk->slots[i], level, s->now);
+	s->counts.scanned++;
+	s->counts.is_volatile++;
+	look_again(s, slot_rest(level));
+	return true;
+}
+
+/* The page was in use and left alone: look later if that happens often. */
 static void slot_busy(struct ksm_scanner *s, struct ksm_chunk *chunk,
 		      unsigned int i)
 {
-	chunk->slots[i] = slot_age(chunk->slots[i], true);
+	unsigned int level = slot_level(chunk->slots[i]);
+
+	if (level < SLOT_LEVEL_BUSY)
+		level++;
+	chunk->slots[i] = slot_set_rest(chunk->slots[i], level, s->now);
 	s->counts.skipped++;
-	s->again = true;
+	look_again(s, slot_rest(level));
 }
 
 /* A page that KSM_REGISTER had to leave to others becomes ours, if it can. */
@@ -85,11 +134,8 @@ static void slot_settle(struct ksm_scanner *s, struct ksm_chunk *chunk,
 {
 	struct page *frame = NULL;
 
-	if (slot_skip(chunk->slots[i]) && !s->force) {
-		chunk->slots[i] = slot_skip_dec(chunk->slots[i]);
-		s->again = true;
+	if (slot_rests(s, chunk->slots[i]))
 		return;
-	}
 	if (ksm_pending_ready(chunk, i))
 		frame = ksm_frame_alloc(chunk->area, false,
 					GFP_NOWAIT | __GFP_NOWARN);
@@ -107,7 +153,7 @@ static void collect(struct ksm_scanner *s, struct ksm_chunk *chunk)
 	for (i = 0; i < KSM_CHUNK_PAGES; i++) {
 		if (unlikely(chunk->slots[i] & SLOT_PENDING))
 			slot_settle(s, chunk, i);
-		if (slot_wanted(s, chunk, i))
+		if (slot_wanted(s, chunk, i) && !slot_hot(s, chunk, i))
 			s->index[s->nr++] = i;
 	}
 	s->counts.scanned += s->nr;
@@ -115,9 +161,19 @@ static void collect(struct ksm_scanner *s, struct ksm_chunk *chunk)
 
 /* ---- 2. and 3. protect ---- */
 
+/*
+ * Nobody has the unmapped page of slot @i any more.  The kernel unlocks a page
+ * that a fault mapped with no reference but that of the PTE, so the lock counts
+ * as a user.  No fault can take it meanwhile, as that needs chunk->lock.
+ */
 static bool slot_unmapped_alone(struct ksm_chunk *chunk, unsigned int i)
 {
-	if (page_count(slot_page(chunk->slots[i])) != 1)
+	struct page *page = slot_page(chunk->slots[i]);
+
+	if (page_count(page) != 1)
+		return false;
+	smp_rmb();	/* the lock was taken before the reference went */
+	if (PageLocked(page))
 		return false;
 	chunk->slots[i] &= ~SLOT_MAPPED;
 	return true;
@@ -479,22 +535,23 @@ void ksm_scan_chunk(struct ksm_scanner *s, struct ksm_chunk *chunk)
 	unsigned int n;
 
 	memset(&s->counts, 0, sizeof(s->counts));
-	s->again = false;
+	s->due = UINT_MAX;
 	s->contended = false;
 	ksm_table_prepare(&s->domain->table, KSM_CHUNK_PAGES);
 
 	mutex_lock(&chunk->lock);
+	s->now = slot_now();
 	collect(s, chunk);
 	if (s->nr) {
 		protect(s, chunk);
 		for (n = 0; n < s->nr; n++)
 			merge_one(s, chunk, s->index[n]);
-		chunk->visited = s->domain->pass;
+		chunk->visited = s->now;
 	}
 	if (s->contended)
 		ksm_requeue_chunk(chunk);
-	else if (s->again)
-		ksm_queue_chunk(chunk);
+	else if (s->due != UINT_MAX)
+		ksm_queue_chunk(chunk, s->due);
 	mutex_unlock(&chunk->lock);
 	ksm_frame_flush(&s->freed);
 }

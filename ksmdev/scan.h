@@ -3,9 +3,10 @@
  * Scanning a chunk: everything between "this page was written" and "it shares
  * a frame".
  *
- *  1. Collect the slots that are private, not CLEAN and not to be skipped;
+ *  1. Collect the slots that are private, not CLEAN and have rested (slot.h);
  *     pending ones that KSM_REGISTER left become private when nobody else uses
- *     their page any more.
+ *     their page any more.  Those that were written after they had been
+ *     hashed must have the same contents at two looks.
  *  2. Protect them: long runs are unmapped in one go, with one TLB flush;
  *     single pages are write-protected (folio_mkclean), which keeps readers'
  *     mappings.
@@ -30,9 +31,9 @@ struct ksm_scanner {
 	struct ksm_domain *domain;
 	struct ksm_scan_counts counts;	/* of the chunk */
 	struct ksm_frame_batch freed;
-	bool force;			/* skip nothing */
-	bool again;			/* the chunk needs another pass */
-	bool contended;			/* or another visit in this pass */
+	unsigned long now;		/* tick at which the visit began */
+	unsigned int due;		/* ticks until the next; UINT_MAX: none */
+	bool contended;			/* it needs another one in this pass */
 	struct page *last;		/* stable frame merged into last */
 	unsigned int nr;
 	u16 index[KSM_CHUNK_PAGES];	/* the slots to look at */

@@ -55,24 +55,13 @@ static void domain_sweep(struct ksm_domain *d)
 	mutex_unlock(&d->areas_lock);
 }
 
-/*
- * Begin a pass unless one is under way.  With a budget, passes do not begin one
- * right after the other.  Returns how long it is until then, in ns, or 0.
- */
-static u64 join_pass(struct ksm_domain *d)
+/* Begin a pass unless one is under way. */
+static void join_pass(struct ksm_domain *d)
 {
-	s64 wait = 0;
-
 	if (READ_ONCE(d->in_pass))
-		return 0;
-	if (READ_ONCE(ksm_knobs.advisor) == KSM_ADVISOR_CPU_BUDGET)
-		wait = ktime_to_ns(ktime_sub(READ_ONCE(d->next_start),
-					     ktime_get()));
-	if (wait > 0)
-		return wait;
+		return;
 	domain_sweep(d);
 	ksm_pass_begin(d);
-	return 0;
 }
 
 /* Visit pages until @max; returns how many. */
@@ -94,10 +83,8 @@ static u64 scan_batch(struct ksm_scanner *s, struct ksm_domain *d)
 	bool budget = READ_ONCE(ksm_knobs.advisor) == KSM_ADVISOR_CPU_BUDGET;
 	u64 start = ktime_get_ns();
 	unsigned long pages;
-	u64 pause = join_pass(d);
 
-	if (pause)
-		return pause;
+	join_pass(d);
 	pages = scan_pages(s, d, budget ? 1 :
 			   READ_ONCE(ksm_knobs.pages_to_scan));
 	if (!pages && READ_ONCE(d->in_pass))
@@ -201,28 +188,6 @@ u64 ksm_scand_cpu_ns(void)
 
 /* ---- KSM_SCAN ---- */
 
-static unsigned long passes_wanted(struct ksm_domain *d,
-				   struct ksm_scan_counts *before)
-{
-	unsigned long wanted;
-
-	spin_lock(&d->queue_lock);
-	wanted = d->passes_done + 1 + d->in_pass;
-	*before = d->total;
-	spin_unlock(&d->queue_lock);
-	return wanted;
-}
-
-static bool domain_idle(struct ksm_domain *d)
-{
-	bool idle;
-
-	spin_lock(&d->queue_lock);
-	idle = !d->in_pass && list_empty(&d->next);
-	spin_unlock(&d->queue_lock);
-	return idle;
-}
-
 /* Visit what is left of the pass; the time that takes counts as CPU time. */
 static int scan_all(struct ksm_scanner *s, struct ksm_domain *d)
 {
@@ -252,7 +217,7 @@ static int scan_until(struct ksm_scanner *s, struct ksm_domain *d,
 		ksm_pass_begin(d);
 		if (scan_all(s, d))
 			return -EINTR;
-		if (domain_idle(d))
+		if (ksm_domain_idle(d))
 			return 0;
 		if (wait_event_interruptible(d->pass_done,
 					     pass_ended(d, done)))
@@ -277,7 +242,9 @@ static void scan_report(struct ksm_domain *d, struct ksm_scan *arg,
 
 int ksm_scan_now(struct ksm_area *area, struct ksm_scan *arg)
 {
+	bool force = arg->flags & KSM_SCAN_FORCE;
 	struct ksm_scan_counts before;
+	unsigned long wanted;
 	struct ksm_scanner *s;
 	struct ksm_domain *d;
 	int err;
@@ -288,10 +255,11 @@ int ksm_scan_now(struct ksm_area *area, struct ksm_scan *arg)
 	s = ksm_scanner_new();
 	if (!s)
 		return -ENOMEM;
-	s->force = arg->flags & KSM_SCAN_FORCE;
 	d = ksm_area_domain(area);
 	domain_sweep(d);
-	err = scan_until(s, d, passes_wanted(d, &before));
+	wanted = ksm_scan_join(d, force, &before);
+	err = scan_until(s, d, wanted);
+	ksm_scan_leave(d, force);
 	scan_report(d, arg, &before);
 	ksm_scanner_free(s);
 	ksm_domain_put(d);

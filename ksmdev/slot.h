@@ -21,7 +21,10 @@
 #define _KSMDEV_SLOT_H
 
 #include <linux/bits.h>
+#include <linux/jiffies.h>
 #include <linux/mm.h>
+
+#include "stats.h"
 
 typedef u64 ksm_slot_t;
 
@@ -37,14 +40,28 @@ typedef u64 ksm_slot_t;
 /* How often in a row it was written soon after it was hashed. */
 #define SLOT_LEVEL_SHIFT	8
 #define SLOT_LEVEL_MASK		GENMASK_ULL(10, 8)
-#define SLOT_LEVEL_MAX		5
-/* Passes that still skip it. */
-#define SLOT_SKIP_SHIFT		12
-#define SLOT_SKIP_MASK		GENMASK_ULL(15, 12)
+#define SLOT_LEVEL_MAX		6
+/* KSM_SCAN looks at lower ones without a rest. */
+#define SLOT_LEVEL_SCAN		2
+/* A page that is in use, but not written, gets no higher than that. */
+#define SLOT_LEVEL_BUSY		3
+/* Tick at which it was written, or in use, modulo 256. */
+#define SLOT_TICK_SHIFT		12
+#define SLOT_TICK_MASK		GENMASK_ULL(19, 12)
 
 #define SLOT_PFN_SHIFT	24
 /* What belongs to the position and not to the frame. */
-#define SLOT_STICKY	(SLOT_NOMERGE | SLOT_LEVEL_MASK | SLOT_SKIP_MASK)
+#define SLOT_STICKY	(SLOT_NOMERGE | SLOT_LEVEL_MASK | SLOT_TICK_MASK)
+
+/*
+ * Ticks are quarters of a second.  A slot rests for some after it was written
+ * and before it is looked at: rest_millisecs at level 0, twice as many at each
+ * level more, 32 s in the end.  A page that is written again within 16 times
+ * its rest gains a level, any other loses all.
+ */
+#define SLOT_TICKS_PER_SECOND	4
+#define SLOT_REST_MAX		(32 * SLOT_TICKS_PER_SECOND)
+#define SLOT_SOON		16
 
 static inline struct page *slot_page(ksm_slot_t slot)
 {
@@ -76,32 +93,37 @@ static inline unsigned int slot_level(ksm_slot_t slot)
 	return (slot & SLOT_LEVEL_MASK) >> SLOT_LEVEL_SHIFT;
 }
 
-static inline unsigned int slot_skip(ksm_slot_t slot)
+/* The tick that it is now. */
+static inline unsigned long slot_now(void)
 {
-	return (slot & SLOT_SKIP_MASK) >> SLOT_SKIP_SHIFT;
+	return jiffies / (HZ / SLOT_TICKS_PER_SECOND);
 }
 
-/*
- * The slot was written.  @soon: not long after it was hashed.  The first time
- * costs nothing, from the second time on 1, 2, 4, 8 passes skip it.
- */
-static inline ksm_slot_t slot_age(ksm_slot_t slot, bool soon)
+/* Ticks that a slot rests. */
+static inline unsigned int slot_rest(unsigned int level)
 {
-	unsigned int level = slot_level(slot);
-	u64 skip = 0;
+	unsigned int ticks = DIV_ROUND_UP(READ_ONCE(ksm_knobs.rest_millisecs),
+					  1000 / SLOT_TICKS_PER_SECOND);
 
-	level = soon ? min_t(unsigned int, level + 1, SLOT_LEVEL_MAX) : 0;
-	if (level >= 2)
-		skip = 1u << (level - 2);
-	slot &= ~(SLOT_LEVEL_MASK | SLOT_SKIP_MASK);
+	return min_t(unsigned int, ticks << level, SLOT_REST_MAX);
+}
+
+/* Ticks that are left of that. */
+static inline unsigned int slot_rest_left(ksm_slot_t slot, unsigned long now)
+{
+	u8 age = now - ((slot & SLOT_TICK_MASK) >> SLOT_TICK_SHIFT);
+	unsigned int rest = slot_rest(slot_level(slot));
+
+	return age < rest ? rest - age : 0;
+}
+
+/* The slot @slot has the level @level, and its rest begins at @now. */
+static inline ksm_slot_t slot_set_rest(ksm_slot_t slot, unsigned int level,
+				       unsigned long now)
+{
+	slot &= ~(SLOT_LEVEL_MASK | SLOT_TICK_MASK);
 	return slot | ((u64)level << SLOT_LEVEL_SHIFT) |
-	       (skip << SLOT_SKIP_SHIFT);
-}
-
-/* One pass less to skip. */
-static inline ksm_slot_t slot_skip_dec(ksm_slot_t slot)
-{
-	return slot - (1ULL << SLOT_SKIP_SHIFT);
+	       ((u64)(u8)now << SLOT_TICK_SHIFT);
 }
 
 #endif /* _KSMDEV_SLOT_H */

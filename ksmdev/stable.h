@@ -13,7 +13,8 @@
  * of struct page that a page outside the page cache and off the LRU leaves
  * free:
  *
- *   page->private  the hash
+ *   page->private  the hash; of a private frame that is not a candidate, the
+ *                  one of the last look, if any
  *   page->lru      the chain link (an hlist_node)
  *   page->index    private frame: offset in the area, in pages, as core mm
  *                  wants it; stable frame: the number of sharing slots

@@ -22,6 +22,7 @@ struct ksm_knobs ksm_knobs = {
 	.max_cpu = 20,
 	.pages_to_scan = 100,
 	.sleep_millisecs = 20,
+	.rest_millisecs = 500,
 	.scan_threads = 1,
 	.max_page_sharing = 256,
 	.use_zero_pages = true,
@@ -211,6 +212,7 @@ static int set_##_name(unsigned int value)				\
 PLAIN_SETTER(max_cpu)
 PLAIN_SETTER(pages_to_scan)
 PLAIN_SETTER(sleep_millisecs)
+PLAIN_SETTER(rest_millisecs)
 PLAIN_SETTER(max_page_sharing)
 
 /* A number from @_min to @_max; others give EINVAL, no number too. */
@@ -247,6 +249,7 @@ KNOB_ATTR(run, run, 0, 2);
 KNOB_ATTR(advisor_max_cpu, max_cpu, 1, 100 * KSM_MAX_THREADS);
 KNOB_ATTR(pages_to_scan, pages_to_scan, 1, UINT_MAX);
 KNOB_ATTR(sleep_millisecs, sleep_millisecs, 0, UINT_MAX);
+KNOB_ATTR(rest_millisecs, rest_millisecs, 0, KSM_REST_MS_MAX);
 KNOB_ATTR(scan_threads, scan_threads, 1, KSM_MAX_THREADS);
 KNOB_ATTR(max_page_sharing, max_page_sharing, 2, INT_MAX);
 KNOB_ATTR(use_zero_pages, use_zero_pages, 0, 1);
@@ -283,6 +286,7 @@ static struct attribute *ksm_attrs[] = {
 	&dev_attr_advisor_max_cpu.attr,
 	&dev_attr_pages_to_scan.attr,
 	&dev_attr_sleep_millisecs.attr,
+	&dev_attr_rest_millisecs.attr,
 	&dev_attr_scan_threads.attr,
 	&dev_attr_max_page_sharing.attr,
 	&dev_attr_use_zero_pages.attr,

@@ -29,6 +29,7 @@ struct ksm_knobs {
 	unsigned int max_cpu;		/* percent of one CPU */
 	unsigned int pages_to_scan;
 	unsigned int sleep_millisecs;
+	unsigned int rest_millisecs;	/* see slot.h */
 	unsigned int scan_threads;
 	unsigned int max_page_sharing;
 	bool use_zero_pages;
@@ -45,6 +46,8 @@ struct ksm_totals {
 	atomic64_t cow_breaks;		/* of areas that are gone */
 	atomic_long_t areas;
 };
+
+#define KSM_REST_MS_MAX 30000
 
 extern struct ksm_knobs ksm_knobs;
 extern struct ksm_totals ksm_totals;

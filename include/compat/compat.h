@@ -8,6 +8,7 @@
 #define _COMPAT_COMPAT_H
 
 #include <linux/version.h>
+#include <linux/eventfd.h>
 #include <linux/mm.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
@@ -92,6 +93,76 @@ static inline struct shrinker *compat_shrinker_register(const char *name,
 static inline void compat_shrinker_unregister(struct shrinker *s)
 {
 	shrinker_free(s);
+}
+#endif
+
+/* kvm_run.immediate_exit, which userspace may change at any time. */
+#if KERNEL_VERSION(6, 10, 0) > LINUX_VERSION_CODE
+#define compat_immediate_exit(run)	READ_ONCE((run)->immediate_exit)
+#else
+#define compat_immediate_exit(run)	READ_ONCE((run)->immediate_exit__unsafe)
+#endif
+
+/* COMPAT_SYSCORE(NAME, SUSPEND, RESUME): callbacks that take a pointer. */
+#if KERNEL_VERSION(6, 12, 0) > LINUX_VERSION_CODE
+#define COMPAT_SYSCORE(name, suspend_fn, resume_fn)			\
+	static int name##_suspend(void) { return suspend_fn(NULL); }	\
+	static void name##_resume(void) { resume_fn(NULL); }		\
+	static struct syscore_ops name = {				\
+		.suspend = name##_suspend,				\
+		.resume = name##_resume,				\
+	}
+#define compat_register_syscore(s)	register_syscore_ops(s)
+#define compat_unregister_syscore(s)	unregister_syscore_ops(s)
+#else
+#define COMPAT_SYSCORE(name, suspend_fn, resume_fn)			\
+	static const struct syscore_ops name##_ops = {			\
+		.suspend = suspend_fn,					\
+		.resume = resume_fn,					\
+	};								\
+	static struct syscore name = { .ops = &name##_ops }
+#define compat_register_syscore(s)	register_syscore(s)
+#define compat_unregister_syscore(s)	unregister_syscore(s)
+#endif
+
+#if KERNEL_VERSION(6, 3, 0) > LINUX_VERSION_CODE
+#define FOLL_INTERRUPTIBLE	0	/* a fatal signal only */
+#endif
+#if KERNEL_VERSION(6, 6, 0) > LINUX_VERSION_CODE
+#define FOLL_HONOR_NUMA_FAULT	0	/* always */
+#endif
+
+#if KERNEL_VERSION(6, 8, 0) > LINUX_VERSION_CODE
+#define eventfd_signal(ctx)	eventfd_signal(ctx, 1)
+#endif
+
+/* A page-table entry of a PFN mapping, as long as it is locked. */
+#if KERNEL_VERSION(6, 12, 0) > LINUX_VERSION_CODE
+struct follow_pfnmap_args {
+	struct vm_area_struct *vma;
+	unsigned long address;
+	pte_t *ptep;
+	spinlock_t *lock;	/* of the page table, held */
+	unsigned long pfn;
+	bool writable;
+};
+
+static inline int follow_pfnmap_start(struct follow_pfnmap_args *args)
+{
+	int r = follow_pte(args->vma->vm_mm, args->address, &args->ptep,
+			   &args->lock);
+
+	if (r)
+		return r;
+	args->pfn = pte_pfn(*args->ptep);
+	args->writable = pte_write(*args->ptep);
+	return 0;
+}
+
+static inline void follow_pfnmap_end(struct follow_pfnmap_args *args)
+{
+	__acquire(args->lock); /* sparse: by follow_pte() */
+	pte_unmap_unlock(args->ptep, args->lock);
 }
 #endif
 

@@ -16,14 +16,7 @@
 
 static void check_nothing_left(s64 free_before)
 {
-	CHECK_SOON(ksm_get("areas") == 0);
-	CHECK_EQ(ksm_get("domains"), 0);
-	CHECK_EQ(ksm_get("pages_shared"), 0);
-	CHECK_EQ(ksm_get("pages_sharing"), 0);
-	CHECK_EQ(ksm_get("pages_unshared"), 0);
-	CHECK_EQ(ksm_get("pages_volatile"), 0);
-	CHECK_EQ(ksm_get("ksm_zero_pages"), 0);
-	CHECK_EQ(ksm_get("pages_spare"), 0);
+	ksm_check_nothing_left();
 	CHECK_SOON(mem_free() > free_before - SLACK_KIB);
 }
 
@@ -123,6 +116,7 @@ static void test_killed_while_scanning(void)
 
 	ksm_set("advisor_max_cpu", "6400");
 	ksm_set("sleep_millisecs", "0");
+	ksm_set("rest_millisecs", "0");
 	ksm_set("scan_threads", "2");
 	ksm_set("run", "1");
 	for (i = 0; i < 30; i++) {
@@ -291,6 +285,7 @@ static void test_load_and_unload(void)
 
 		ksm_set("scan_threads", i & 1 ? "4" : "1");
 		ksm_set("advisor_max_cpu", "6400");
+		ksm_set("rest_millisecs", "0");
 		ksm_set("run", "1");
 		mem = map_area(fd, 1200);
 		pages_fill(mem, 1200, i + 1, 0);

@@ -537,10 +537,34 @@ static void test_volatile_calms_down(void)
 		ksm_scan(fd);
 	}
 	page_fill(mem, 101);
-	for (i = 0; i < 20 && !ksm_stats(fd).pages_merged; i++)
+	for (i = 0; i < 400 && !ksm_stats(fd).pages_merged; i++) {
+		sleep_ms(100);
 		ksm_scan(fd);
+	}
 	CHECK_EQ(ksm_stats(fd).pages_merged, 2);
 	pages_check(mem, 2, 101, 0);
+}
+
+/*
+ * Pages that are written ten times a second rest ever longer: the first eight
+ * looks take two minutes, and the writer is done after three seconds.
+ */
+static void test_rest(void)
+{
+	int fd = ksm_open_private();
+	char *mem = map_area(fd, 2);
+	unsigned int i;
+
+	ksm_set("run", "1");
+	for (i = 0; i < 30; i++) {
+		page_fill(mem, 100 + i);
+		page_fill(page_at(mem, 1), 100 + i);
+		sleep_ms(100);
+	}
+	CHECK(ksm_stats(fd).cow_breaks <= 16);
+	CHECK_SOON(ksm_stats(fd).pages_merged == 2);
+	ksm_set("run", "0");
+	pages_check(mem, 2, 129, 0);
 }
 
 static void test_volatile_counters(void)
@@ -678,6 +702,7 @@ static const struct tap_test tests[] = {
 	{ "KSM_DISCARD of a whole area", test_discard_huge_hole },
 	{ "volatile pages are visited less often", test_volatile },
 	{ "a volatile page that calms down merges", test_volatile_calms_down },
+	{ "scan threads let written pages rest", test_rest },
 	{ "pages_volatile and pages_unshared", test_volatile_counters },
 	{ "passes are counted", test_passes },
 	{ "KSM_SCAN leaves other domains alone", test_scan_of_one_domain },

@@ -173,6 +173,7 @@ static pthread_t scanner_start(int *fd)
 	scanner_stop = false;
 	ksm_set("advisor_max_cpu", "6400");
 	ksm_set("sleep_millisecs", "0");
+	ksm_set("rest_millisecs", "0");
 	ksm_set("scan_threads", "2");
 	ksm_set("run", "1");
 	CHECK_EQ(pthread_create(&thread, NULL, scanner_run, fd), 0);

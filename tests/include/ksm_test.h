@@ -188,7 +188,8 @@ static inline void ksm_quiet(void)
 	static const char *const defaults[][2] = {
 		{ "run", "0" }, { "advisor_mode", "cpu-budget" },
 		{ "advisor_max_cpu", "20" }, { "pages_to_scan", "100" },
-		{ "sleep_millisecs", "20" }, { "scan_threads", "1" },
+		{ "sleep_millisecs", "20" }, { "rest_millisecs", "500" },
+		{ "scan_threads", "1" },
 		{ "use_zero_pages", "1" }, { "merge_across_nodes", "1" },
 		{ "max_page_sharing", "256" },
 	};
@@ -404,6 +405,24 @@ static inline void sleep_ms(unsigned int ms)
 		tap_fail("%s:%d: expected within 30 s: %s",		\
 			 __FILE_NAME__, __LINE__, #condition);		\
 } while (0)
+
+/* ---- what is left ---- */
+
+/*
+ * No area, and nothing that one had.  Areas and domains go soon: a scan thread
+ * keeps the domain that it was in until it sleeps.
+ */
+static inline void ksm_check_nothing_left(void)
+{
+	CHECK_SOON(ksm_get("areas") == 0);
+	CHECK_SOON(ksm_get("domains") == 0);
+	CHECK_EQ(ksm_get("pages_shared"), 0);
+	CHECK_EQ(ksm_get("pages_sharing"), 0);
+	CHECK_EQ(ksm_get("pages_unshared"), 0);
+	CHECK_EQ(ksm_get("pages_volatile"), 0);
+	CHECK_EQ(ksm_get("ksm_zero_pages"), 0);
+	CHECK_EQ(ksm_get("pages_spare"), 0);
+}
 
 /* Become an ordinary user for good. */
 static inline void become(unsigned int uid)

@@ -90,7 +90,8 @@ struct ksm_range {
  * @pages_merged:	out: pages that now share an existing frame
  * @pages_zero:		out: pages of zeroes, whose frame was given back
  * @pages_skipped:	out: pages left alone as they were pinned or in use
- * @pages_volatile:	out: pages left for a later pass as they change often
+ * @pages_volatile:	out: pages left for a later pass as they were written
+ *			more than once shortly before
  * @passes:		out: passes of the domain since it was made; one with
  *			nothing to visit does not count
  * @reserved:		0
@@ -107,7 +108,7 @@ struct ksm_scan {
 	__u64 reserved[4];
 };
 
-/* Also visit pages that were to be skipped for being volatile. */
+/* Also visit pages that were to be left for being volatile. */
 #define KSM_SCAN_FORCE		(1ULL << 0)
 
 /**
@@ -178,8 +179,13 @@ struct ksm_stats {
  * unmapping or replacing it meanwhile is the caller's error.  When the memory
  * is unmapped later, its frames go back at the next pass of the scanner.
  *
- *   EINVAL      unaligned, zero length, wraps around; shared, file or device
- *               memory; memory that is already in an area; flags not 0
+ * Each call makes mappings of its own: mremap() does not move in one go what
+ * two calls took over, and a call that ended with EBUSY half-way (@done) and
+ * one that goes on from there are two.
+ *
+ *   EINVAL      unaligned, zero length, wraps around; more than 1 TiB - 2 MiB;
+ *               shared, file or device memory; memory that is already in an
+ *               area; a stack that grows; flags not 0
  *   EOPNOTSUPP  memory of hugetlbfs
  *   EACCES      the mapping is not both readable and writable, or the
  *               descriptor is not open for both
@@ -224,6 +230,7 @@ struct ksm_stats {
  * volatile has been merged with its equals.  Works with "run" at 0.
  *
  *   EINTR   a signal; what was merged stays merged
+ *   ENOMEM  out of memory
  */
 #define KSM_SCAN		_IOWR(KSMIO, 0x05, struct ksm_scan)
 
