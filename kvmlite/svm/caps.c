@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0
+/* See caps.h. */
+#include <linux/cc_platform.h>
+#include <linux/kernel.h>
+#include <asm/cpufeature.h>
+#include <asm/msr.h>
+#include <asm/processor.h>
+#include <asm/svm.h>
+#include <asm/tlbflush.h>
+
+#include "svm/caps.h"
+
+struct kvml_svm_caps kvml_svm_caps __ro_after_init;
+
+int __init kvml_svm_caps_init(void)
+{
+	struct kvml_svm_caps *caps = &kvml_svm_caps;
+	u64 vm_cr;
+
+	if (!boot_cpu_has(X86_FEATURE_SVM))
+		return -ENODEV;
+	/* APM volume 2, 15.30.1. */
+	if (!rdmsrl_safe(MSR_VM_CR, &vm_cr) && vm_cr & SVM_VM_CR_SVM_DIS_MASK) {
+		pr_err("kvmlite: the firmware has switched AMD-V off: switch it on in the BIOS setup (SVM mode)\n");
+		return -EOPNOTSUPP;
+	}
+	if (!boot_cpu_has(X86_FEATURE_NPT)) {
+		pr_err("kvmlite: this CPU lacks nested paging (NPT), which is needed\n");
+		return -EOPNOTSUPP;
+	}
+	/* Addresses in the VMCB and in nested tables would need its bit. */
+	if (cc_platform_has(CC_ATTR_HOST_MEM_ENCRYPT)) {
+		pr_err("kvmlite: memory encryption (SME) is on: boot with mem_encrypt=off\n");
+		return -EOPNOTSUPP;
+	}
+	caps->asids = cpuid_ebx(SVM_CPUID_FUNC);
+	if (caps->asids < 2) {
+		pr_err("kvmlite: this CPU has no ASID for a guest\n");
+		return -EOPNOTSUPP;
+	}
+	caps->nrips = boot_cpu_has(X86_FEATURE_NRIPS);
+	caps->decode_assists = boot_cpu_has(X86_FEATURE_DECODEASSISTS);
+	caps->flush_by_asid = boot_cpu_has(X86_FEATURE_FLUSHBYASID);
+	caps->la57 = cr4_read_shadow() & X86_CR4_LA57;
+	return 0;
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Into the guest and back: see entry.h.
+ *
+ * VMRUN saves and loads CS, SS, DS, ES, GDTR, IDTR, control registers, RIP, RSP,
+ * RFLAGS and RAX; VMLOAD and VMSAVE the other segments and the MSRs that go
+ * with them; the rest is ours.  #VMEXIT goes on after VMRUN.
+ *
+ * From VMLOAD of the guest's state to VMLOAD of the host's the GS base is not
+ * the kernel's: no interrupt, NMI or fault may come there.  CLGI sees to it.
+ * The host's RFLAGS.IF says whether its interrupts make the guest exit: it is
+ * set where the global interrupt flag holds them off.
+ */
+#include <linux/linkage.h>
+#include <asm/asm.h>
+#include <asm/nospec-branch.h>
+
+#include "../../include/compat/entry.h"
+
+#define RCX	0x08
+#define RDX	0x10
+#define RBX	0x18
+#define RBP	0x28
+#define RSI	0x30
+#define RDI	0x38
+
+.macro FOR_R8_TO_R15 op:req, base:req
+	\op r8, 0x40, \base
+	\op r9, 0x48, \base
+	\op r10, 0x50, \base
+	\op r11, 0x58, \base
+	\op r12, 0x60, \base
+	\op r13, 0x68, \base
+	\op r14, 0x70, \base
+	\op r15, 0x78, \base
+.endm
+
+.macro LOAD_REG reg:req, offset:req, base:req
+	mov \offset(%\base), %\reg
+.endm
+
+.macro SAVE_REG reg:req, offset:req, base:req
+	mov %\reg, \offset(%\base)
+.endm
+
+.macro ZERO_REG reg:req, offset:req, base:req
+	xor %\reg\()d, %\reg\()d
+.endm
+
+.section .noinstr.text, "ax"
+
+SYM_FUNC_START(kvml_svm_enter)
+	push %rbp
+	mov %rsp, %rbp
+	push %r15
+	push %r14
+	push %r13
+	push %r12
+	push %rbx
+	push %rdx
+	push %rdi
+
+	mov %rsi, %rax
+.Lclgi:
+	clgi
+	sti
+	vmload %rax
+	mov RCX(%rdi), %rcx
+	mov RDX(%rdi), %rdx
+	mov RBX(%rdi), %rbx
+	mov RBP(%rdi), %rbp
+	mov RSI(%rdi), %rsi
+	FOR_R8_TO_R15 LOAD_REG, rdi
+	mov RDI(%rdi), %rdi
+
+	VM_CLEAR_CPU_BUFFERS
+	vmrun %rax
+	/* RAX and RSP are the host's again. */
+	vmsave %rax
+
+	pop %rax
+	mov %rcx, RCX(%rax)
+	mov %rdx, RDX(%rax)
+	mov %rbx, RBX(%rax)
+	mov %rbp, RBP(%rax)
+	mov %rsi, RSI(%rax)
+	mov %rdi, RDI(%rax)
+	FOR_R8_TO_R15 SAVE_REG, rax
+
+	pop %rax
+	vmload %rax
+	cli
+
+	/* Before the first unbalanced RET. */
+	FILL_RETURN_BUFFER %rax, RSB_CLEAR_LOOPS, X86_FEATURE_RSB_VMEXIT
+	COMPAT_UNTRAIN_RET_VM
+
+	/* Nothing of the guest's is left for speculation to work on. */
+	xor %eax, %eax
+	xor %ebx, %ebx
+	xor %ecx, %ecx
+	xor %edx, %edx
+	xor %esi, %esi
+	xor %edi, %edi
+	xor %ebp, %ebp
+	FOR_R8_TO_R15 ZERO_REG, none
+	stgi
+.Ldone:
+	pop %rbx
+	pop %r12
+	pop %r13
+	pop %r14
+	pop %r15
+	pop %rbp
+	RET
+
+	/* #UD: the host goes down, see hardware.h. */
+	_ASM_EXTABLE(.Lclgi, .Lfail)
+.Lfail:
+	pop %rdi
+	pop %rdx
+	mov $1, %eax
+	jmp .Ldone
+SYM_FUNC_END(kvml_svm_enter)

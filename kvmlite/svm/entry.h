@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What entry.S gives. */
+#ifndef _KVMLITE_SVM_ENTRY_H
+#define _KVMLITE_SVM_ENTRY_H
+
+#include <linux/types.h>
+
+/*
+ * VMRUN with @regs[0..15] in the CPU (RAX and RSP are the VMCB's); comes back
+ * at the #VMEXIT with the guest's in @regs.  @guest: physical address of the
+ * VMCB; @host: of the page that VMSAVE filled with the host's state.  True: the
+ * CPU is not in SVM mode any more, the guest did not run.
+ */
+bool kvml_svm_enter(unsigned long *regs, u64 guest, u64 host);
+
+#endif /* _KVMLITE_SVM_ENTRY_H */

@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * #VMEXITs, by a table of their codes (APM volume 2, appendix C).  Handlers
+ * return as ops->handle_exit does; interrupts are on.
+ */
+#include <linux/nospec.h>
+#include <asm/debugreg.h>
+#include <asm/irq_vectors.h>
+#include <asm/traps.h>
+
+#include "emulate.h"
+#include "fpu.h"
+#include "hardware.h"
+#include "io.h"
+#include "priv.h"
+#include "regs.h"
+#include "svm/caps.h"
+#include "svm/insn.h"
+#include "svm/svm.h"
+#include "trace.h"
+#include "vm.h"
+
+static struct vmcb *vmcb_of(struct kvml_vcpu *vcpu)
+{
+	return to_svm(vcpu)->vmcb;
+}
+
+/* ---- exceptions ---- */
+
+/* The CPU has set DR6, and cleared GD of DR7 (15.12.2). */
+static unsigned long take_dr6(struct svm_vcpu *svm)
+{
+	unsigned long bits = svm->vmcb->save.dr6 ^ DR6_RESERVED;
+
+	svm->vmcb->save.dr6 = DR6_RESERVED;
+	svm->vmcb->save.dr7 = kvml_debug_dr7(&svm->vcpu);
+	vmcb_dirty(svm->vmcb, VMCB_DR);
+	return bits & (DR_TRAP_BITS | KVML_DR6_BD | DR_STEP | DR_SWITCH);
+}
+
+static unsigned long debug_pc(struct kvml_vcpu *vcpu)
+{
+	return vmcb_of(vcpu)->save.cs.base + kvml_rip(vcpu);
+}
+
+static int handle_db(struct kvml_vcpu *vcpu)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+	unsigned long bits = take_dr6(svm);
+	bool stepped = svm->nmi_step;
+
+	vcpu->stat.exceptions++;
+	if (stepped) {
+		kvml_svm_end_nmi_step(svm);
+		kvml_vcpu_request(vcpu, KVML_REQ_EVENT);
+		if (!svm->nmi_step_tf)
+			bits &= ~DR_STEP;
+	}
+	if (stepped && !bits)
+		return 1;
+	if (vcpu->guest_debug.control &
+	    (KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_HW_BP))
+		return kvml_debug_exit(vcpu, DB_VECTOR, debug_pc(vcpu),
+				       bits | DR6_RESERVED);
+	kvml_debug_queue_db(vcpu, bits);
+	return 1;
+}
+
+static int handle_bp(struct kvml_vcpu *vcpu)
+{
+	vcpu->stat.exceptions++;
+	return kvml_debug_exit(vcpu, BP_VECTOR, debug_pc(vcpu), 0);
+}
+
+static int handle_exception_ud(struct kvml_vcpu *vcpu)
+{
+	vcpu->stat.exceptions++;
+	return kvml_emulate_ud(vcpu);
+}
+
+/* If the guest has set TS itself, the instruction faults again. */
+static int handle_nm(struct kvml_vcpu *vcpu)
+{
+	vcpu->stat.exceptions++;
+	if (vcpu->fpu_loaded)
+		kvml_queue_exception(vcpu, NM_VECTOR);
+	else
+		kvml_fpu_use(vcpu);
+	return 1;
+}
+
+/* An endless loop of them would keep the CPU (CVE-2015-5307). */
+static int handle_ac(struct kvml_vcpu *vcpu)
+{
+	vcpu->stat.exceptions++;
+	kvml_queue_exception_e(vcpu, AC_VECTOR, 0);
+	return 1;
+}
+
+/* ---- interrupts ---- */
+
+/* The host's: taken when its interrupts came on; or run.c has seen to it. */
+static int handle_nothing(struct kvml_vcpu *vcpu)
+{
+	return 1;
+}
+
+static int handle_intr(struct kvml_vcpu *vcpu)
+{
+	vcpu->stat.irq_exits++;
+	return 1;
+}
+
+static int handle_vintr(struct kvml_vcpu *vcpu)
+{
+	vcpu->stat.irq_window_exits++;
+	kvml_svm_close_intr_window(to_svm(vcpu));
+	kvml_vcpu_request(vcpu, KVML_REQ_EVENT);
+	return 1;
+}
+
+/* About to be carried out: NMIs come again with the instruction after it. */
+static int handle_iret(struct kvml_vcpu *vcpu)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+
+	vcpu->stat.nmi_window_exits++;
+	vmcb_intercept(svm->vmcb, INTERCEPT_IRET, false);
+	svm->nmi_iret = true;
+	svm->nmi_iret_rip = kvml_rip(vcpu);
+	kvml_vcpu_request(vcpu, KVML_REQ_EVENT);
+	return 1;
+}
+
+static int handle_shutdown(struct kvml_vcpu *vcpu)
+{
+	vcpu->run->exit_reason = KVM_EXIT_SHUTDOWN;
+	return 0;
+}
+
+/* ---- instructions ---- */
+
+/* Where run.c cannot: the CPU does not tell the next RIP. */
+static int handle_cpuid(struct kvml_vcpu *vcpu)
+{
+	kvml_priv_cpuid(vcpu);
+	return kvml_priv_skip(vcpu);
+}
+
+static int handle_vmmcall(struct kvml_vcpu *vcpu)
+{
+	vcpu->stat.hypercalls++;
+	kvml_hypercall(vcpu);
+	return kvml_priv_skip(vcpu);
+}
+
+static int handle_msr(struct kvml_vcpu *vcpu)
+{
+	if (vmcb_of(vcpu)->control.exit_info_1)
+		return kvml_priv_wrmsr(vcpu);
+	return kvml_priv_rdmsr(vcpu) ? kvml_priv_skip(vcpu) : 1;
+}
+
+/* 15.10.2. */
+static int handle_io(struct kvml_vcpu *vcpu)
+{
+	u32 info = vmcb_of(vcpu)->control.exit_info_1;
+	unsigned int size = (info & SVM_IOIO_SIZE_MASK) >> SVM_IOIO_SIZE_SHIFT;
+	u16 port = info >> 16;
+
+	vcpu->stat.io_exits++;
+	if (info & SVM_IOIO_STR_MASK)
+		return kvml_emulate_string_io(vcpu);
+	return info & SVM_IOIO_TYPE_MASK ? kvml_io_in(vcpu, port, size) :
+					   kvml_io_out(vcpu, port, size);
+}
+
+/* ---- control and debug registers ---- */
+
+/* 15.9: MOV CR has bit 63 of EXITINFO1, others of CR0 have not. */
+#define INFO_MOV_CR	BIT_ULL(63)
+
+/* With the FPU's registers the CPU does SMSW; the rest hardly anybody uses. */
+static int msw_of_memory(struct kvml_vcpu *vcpu)
+{
+	if (!vcpu->fpu_loaded) {
+		kvml_fpu_use(vcpu);
+		return 1;
+	}
+	kvml_svm_dump(vcpu);
+	return kvml_internal_error(vcpu, KVM_INTERNAL_ERROR_EMULATION, 0, NULL);
+}
+
+static int handle_smsw(struct kvml_vcpu *vcpu, const struct svm_insn *insn)
+{
+	unsigned long value = kvml_reg(vcpu, KVML_CR0);
+	int reg = svm_insn_rm(insn);
+
+	if (insn->small)
+		value = (kvml_reg(vcpu, reg) & ~0xfffful) | (value & 0xffff);
+	kvml_reg_set(vcpu, reg, value);
+	return kvml_priv_skip(vcpu);
+}
+
+/* CLTS, LMSW, SMSW. */
+static int handle_msw(struct kvml_vcpu *vcpu, const struct svm_insn *insn)
+{
+	if (insn->opcode == 0x06)
+		return kvml_priv_clts(vcpu);
+	if (insn->opcode != 0x01)
+		return kvml_priv_ud(vcpu);
+	if (!svm_insn_is_reg(insn))
+		return msw_of_memory(vcpu);
+	if ((insn->modrm >> 3 & 7) == 6)
+		return kvml_priv_lmsw(vcpu,
+				      kvml_reg(vcpu, svm_insn_rm(insn)));
+	return handle_smsw(vcpu, insn);
+}
+
+static int handle_cr(struct kvml_vcpu *vcpu)
+{
+	u64 info = vmcb_of(vcpu)->control.exit_info_1;
+	u32 code = to_svm(vcpu)->exit_code;
+	bool write = code & 0x10;
+	struct svm_insn insn;
+	int cr = code & 0xf, reg;
+
+	vcpu->stat.cr_exits++;
+	if (code == SVM_EXIT_CR0_SEL_WRITE) {
+		cr = 0;
+		write = true;
+	}
+	if (kvml_svm_caps.decode_assists && info & INFO_MOV_CR) {
+		reg = info & 0xf;
+	} else {
+		if (kvml_svm_insn_read(vcpu, &insn))
+			return 1;
+		if (insn.opcode != 0x20 && insn.opcode != 0x22)
+			return handle_msw(vcpu, &insn);
+		reg = svm_insn_rm(&insn);
+	}
+	return write ? kvml_priv_mov_to_cr(vcpu, cr, kvml_reg(vcpu, reg)) :
+		       kvml_priv_mov_from_cr(vcpu, cr, reg);
+}
+
+static int handle_dr(struct kvml_vcpu *vcpu)
+{
+	u32 code = to_svm(vcpu)->exit_code;
+	struct svm_insn insn;
+	int reg;
+
+	if (kvml_svm_caps.decode_assists) {
+		reg = vmcb_of(vcpu)->control.exit_info_1 & 0xf;
+	} else {
+		if (kvml_svm_insn_read(vcpu, &insn))
+			return 1;
+		reg = svm_insn_rm(&insn);
+	}
+	return kvml_priv_mov_dr(vcpu, code & 7, reg, !(code & 0x10));
+}
+
+/* ---- memory ---- */
+
+/* Of EXITINFO1 (15.25.6). */
+#define NPF_WRITE	BIT(1)
+#define NPF_RESERVED	BIT(3)
+#define NPF_FETCH	BIT(4)
+
+/* An event's delivery touched what is not memory: it cannot be emulated. */
+static int delivery_error(struct kvml_vcpu *vcpu, u64 gpa)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+	u64 data[] = { svm->exit_int_info, svm->exit_code,
+		       svm->vmcb->control.exit_info_1, gpa };
+
+	return kvml_internal_error(vcpu, KVM_INTERNAL_ERROR_DELIVERY_EV,
+				   ARRAY_SIZE(data), data);
+}
+
+static u32 npf_access(u32 error)
+{
+	if (error & NPF_WRITE)
+		return KVML_ACCESS_WRITE;
+	return error & NPF_FETCH ? KVML_ACCESS_EXEC : KVML_ACCESS_READ;
+}
+
+static int handle_npf(struct kvml_vcpu *vcpu)
+{
+	const struct vmcb_control_area *control = &vmcb_of(vcpu)->control;
+	u64 gpa = control->exit_info_2;
+	u32 error = control->exit_info_1;
+	int ret = KVML_FAULT_MMIO;
+
+	trace_kvm_page_fault(vcpu, gpa, control->exit_info_1);
+	if (!(error & NPF_RESERVED) || !kvml_mmu_is_mmio(vcpu, gpa))
+		ret = kvml_mmu_fault(vcpu, gpa, npf_access(error));
+	if (ret == KVML_FAULT_MMIO) {
+		if (to_svm(vcpu)->exit_int_info)
+			return delivery_error(vcpu, gpa);
+		return kvml_emulate_mmio(vcpu, gpa, 0, false);
+	}
+	if (ret == -EINTR) {
+		vcpu->run->exit_reason = KVM_EXIT_INTR;
+		vcpu->stat.signal_exits++;
+	}
+	return ret;
+}
+
+/* ---- the table ---- */
+
+static int (*const exit_handlers[])(struct kvml_vcpu *vcpu) = {
+	[SVM_EXIT_READ_CR0] = handle_cr,
+	[SVM_EXIT_READ_CR4] = handle_cr,
+	[SVM_EXIT_WRITE_CR0] = handle_cr,
+	[SVM_EXIT_WRITE_CR4] = handle_cr,
+	[SVM_EXIT_WRITE_CR8] = handle_cr,
+	[SVM_EXIT_READ_DR0 ... SVM_EXIT_READ_DR7] = handle_dr,
+	[SVM_EXIT_WRITE_DR0 ... SVM_EXIT_WRITE_DR7] = handle_dr,
+	[SVM_EXIT_EXCP_BASE + DB_VECTOR] = handle_db,
+	[SVM_EXIT_EXCP_BASE + BP_VECTOR] = handle_bp,
+	[SVM_EXIT_EXCP_BASE + UD_VECTOR] = handle_exception_ud,
+	[SVM_EXIT_EXCP_BASE + NM_VECTOR] = handle_nm,
+	[SVM_EXIT_EXCP_BASE + AC_VECTOR] = handle_ac,
+	[SVM_EXIT_EXCP_BASE + MC_VECTOR] = handle_nothing,
+	[SVM_EXIT_INTR] = handle_intr,
+	[SVM_EXIT_NMI] = handle_nothing,
+	[SVM_EXIT_SMI] = handle_nothing,
+	[SVM_EXIT_INIT] = handle_nothing,
+	[SVM_EXIT_VINTR] = handle_vintr,
+	[SVM_EXIT_CR0_SEL_WRITE] = handle_cr,
+	[SVM_EXIT_RDPMC] = kvml_priv_gp,
+	[SVM_EXIT_CPUID] = handle_cpuid,
+	[SVM_EXIT_RSM] = kvml_priv_ud,
+	[SVM_EXIT_IRET] = handle_iret,
+	[SVM_EXIT_INVD] = kvml_priv_skip,
+	[SVM_EXIT_HLT] = kvml_priv_hlt,
+	[SVM_EXIT_INVLPGA] = kvml_priv_ud,
+	[SVM_EXIT_IOIO] = handle_io,
+	[SVM_EXIT_MSR] = handle_msr,
+	[SVM_EXIT_SHUTDOWN] = handle_shutdown,
+	[SVM_EXIT_VMRUN] = kvml_priv_ud,
+	[SVM_EXIT_VMMCALL] = handle_vmmcall,
+	[SVM_EXIT_VMLOAD] = kvml_priv_ud,
+	[SVM_EXIT_VMSAVE] = kvml_priv_ud,
+	[SVM_EXIT_STGI] = kvml_priv_ud,
+	[SVM_EXIT_CLGI] = kvml_priv_ud,
+	[SVM_EXIT_SKINIT] = kvml_priv_ud,
+	[SVM_EXIT_WBINVD] = kvml_priv_skip,
+	/* As KVM has them, for guests that use them unasked. */
+	[SVM_EXIT_MONITOR] = kvml_priv_skip,
+	[SVM_EXIT_MWAIT] = kvml_priv_skip,
+	[SVM_EXIT_XSETBV] = kvml_priv_xsetbv,
+	[SVM_EXIT_RDPRU] = kvml_priv_ud,
+};
+
+/* What no intercept of ours asks for. */
+static int handle_unexpected(struct kvml_vcpu *vcpu)
+{
+	u64 data[] = { to_svm(vcpu)->exit_code, vcpu->cpu };
+
+	kvml_svm_dump(vcpu);
+	return kvml_internal_error(vcpu,
+				   KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON,
+				   ARRAY_SIZE(data), data);
+}
+
+int kvml_svm_handle_exit(struct kvml_vcpu *vcpu)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+	u32 code = svm->exit_code;
+
+	if (kvml_hardware_lost())
+		return -EIO;
+	if (code == KVML_SVM_EXIT_DONE)
+		return vcpu->event.exception.pending ? 1 : kvml_debug_step(vcpu);
+	if (code == SVM_EXIT_NPF)
+		return handle_npf(vcpu);
+	if (unlikely(code == (u32)SVM_EXIT_ERR))
+		return kvml_svm_entry_failed(svm);
+	if (likely(code < ARRAY_SIZE(exit_handlers))) {
+		code = array_index_nospec(code, ARRAY_SIZE(exit_handlers));
+		if (likely(exit_handlers[code]))
+			return exit_handlers[code](vcpu);
+	}
+	return handle_unexpected(vcpu);
+}

@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Events into the guest (APM volume 2, 15.20 and 15.21). */
+#include <asm/debugreg.h>
+#include <asm/irq_vectors.h>
+
+#include "svm/insn.h"
+#include "svm/svm.h"
+#include "vm.h"
+
+static void inject(struct svm_vcpu *svm, u32 info)
+{
+	svm->vmcb->control.event_inj = info | SVM_EVTINJ_VALID;
+}
+
+/*
+ * An instruction's event pushes the address of the next one: RIP is put there
+ * for the entry, and back if an exit cuts the delivery short.
+ */
+static void skip_soft(struct svm_vcpu *svm, u8 len)
+{
+	struct vmcb *vmcb = svm->vmcb;
+
+	if (svm->vcpu.reg_dirty & BIT(KVML_RIP))
+		vmcb->save.rip = svm->vcpu.reg[KVML_RIP];
+	svm->vcpu.reg_dirty &= ~BIT(KVML_RIP);
+	svm->soft_len = len;
+	vmcb->save.rip += len;
+	vmcb->control.next_rip = vmcb->save.rip;
+}
+
+void kvml_svm_inject_exception(struct kvml_vcpu *vcpu,
+			       const struct kvml_exception *e)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+	u32 info = e->nr | SVM_EVTINJ_TYPE_EXEPT;
+
+	/* In real mode nothing is pushed. */
+	if (e->has_error && kvml_protected_mode(vcpu)) {
+		svm->vmcb->control.event_inj_err = e->error & 0xffff;
+		info |= SVM_EVTINJ_VALID_ERR;
+	}
+	if (e->nr == BP_VECTOR || e->nr == OF_VECTOR)
+		skip_soft(svm, e->insn_len ?: 1);
+	vcpu->stat.exceptions++;
+	inject(svm, info);
+}
+
+bool kvml_svm_intr_allowed(struct kvml_vcpu *vcpu)
+{
+	return kvml_reg(vcpu, KVML_RFLAGS) & X86_EFLAGS_IF &&
+	       !(to_svm(vcpu)->vmcb->control.int_state &
+		 SVM_INTERRUPT_SHADOW_MASK);
+}
+
+/* ---- virtual interrupts (15.21.4) ---- */
+
+/* Of the highest priority, whatever TPR is. */
+static void set_virq(struct vmcb *vmcb, u8 vector)
+{
+	vmcb->control.int_vector = vector;
+	vmcb->control.int_ctl |= V_IRQ_INJECTION_BITS_MASK;
+	vmcb_dirty(vmcb, VMCB_INTR);
+}
+
+static void clear_virq(struct vmcb *vmcb)
+{
+	vmcb->control.int_ctl &= ~V_IRQ_INJECTION_BITS_MASK;
+	vmcb_dirty(vmcb, VMCB_INTR);
+}
+
+/* One that exits when it would be taken. */
+void kvml_svm_open_intr_window(struct kvml_vcpu *vcpu)
+{
+	struct vmcb *vmcb = to_svm(vcpu)->vmcb;
+
+	set_virq(vmcb, 0);
+	vmcb_intercept(vmcb, INTERCEPT_VINTR, true);
+}
+
+void kvml_svm_close_intr_window(struct svm_vcpu *svm)
+{
+	clear_virq(svm->vmcb);
+	vmcb_intercept(svm->vmcb, INTERCEPT_VINTR, false);
+}
+
+/*
+ * As a virtual interrupt where it is taken at once and none is needed for the
+ * window: QEMU's CPU delivers a second time what EVENTINJ has, with RFLAGS.IF
+ * as it may be, if its thread is called before the next exit.
+ */
+void kvml_svm_inject_intr(struct kvml_vcpu *vcpu, u8 vector, bool soft)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+
+	if (soft) {
+		skip_soft(svm, vcpu->event.intr.insn_len);
+		inject(svm, vector | SVM_EVTINJ_TYPE_SOFT);
+	} else if (vmcb_intercepts(svm->vmcb, INTERCEPT_VINTR) ||
+		   !kvml_svm_intr_allowed(vcpu)) {
+		inject(svm, vector | SVM_EVTINJ_TYPE_INTR);
+	} else {
+		set_virq(svm->vmcb, vector);
+		svm->virq = true;
+	}
+}
+
+/*
+ * If it is still there, it was not delivered: an interrupt of the host came
+ * first.  Or its delivery was cut short, and this is QEMU's CPU, which leaves
+ * it there and calls it an exception.
+ */
+static void settle_virq(struct svm_vcpu *svm)
+{
+	struct vmcb_control_area *control = &svm->vmcb->control;
+	struct kvml_events *event = &svm->vcpu.event;
+
+	if (control->int_ctl & V_IRQ_MASK) {
+		event->intr.injected = true;
+		event->intr.soft = false;
+		event->intr.nr = control->int_vector;
+		if (svm->exit_int_info)
+			svm->exit_int_info = control->int_vector |
+					     SVM_EXITINTINFO_TYPE_INTR |
+					     SVM_EXITINTINFO_VALID;
+	}
+	svm->virq = false;
+	clear_virq(svm->vmcb);
+}
+
+/* ---- NMIs: the CPU does not know that they are blocked ---- */
+
+void kvml_svm_inject_nmi(struct kvml_vcpu *vcpu)
+{
+	inject(to_svm(vcpu), NMI_VECTOR | SVM_EVTINJ_TYPE_NMI);
+	kvml_svm_set_nmi_masked(vcpu, true);
+}
+
+bool kvml_svm_nmi_allowed(struct kvml_vcpu *vcpu)
+{
+	return !to_svm(vcpu)->nmi_masked &&
+	       !(to_svm(vcpu)->vmcb->control.int_state &
+		 SVM_INTERRUPT_SHADOW_MASK);
+}
+
+/* IRET exits before it is carried out, and a shadow has no exit: step. */
+void kvml_svm_open_nmi_window(struct kvml_vcpu *vcpu)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+	unsigned long flags;
+
+	if (svm->nmi_step || (svm->nmi_masked && !svm->nmi_iret))
+		return;
+	flags = kvml_reg(vcpu, KVML_RFLAGS);
+	svm->nmi_step = true;
+	kvml_reg_set(vcpu, KVML_RFLAGS, flags);
+}
+
+void kvml_svm_end_nmi_step(struct svm_vcpu *svm)
+{
+	unsigned long flags = kvml_reg(&svm->vcpu, KVML_RFLAGS);
+
+	svm->nmi_step = false;
+	kvml_reg_set(&svm->vcpu, KVML_RFLAGS, flags);
+}
+
+bool kvml_svm_get_nmi_masked(struct kvml_vcpu *vcpu)
+{
+	return to_svm(vcpu)->nmi_masked;
+}
+
+void kvml_svm_set_nmi_masked(struct kvml_vcpu *vcpu, bool masked)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+
+	svm->nmi_masked = masked;
+	svm->nmi_iret = false;
+	vmcb_intercept(svm->vmcb, INTERCEPT_IRET, masked);
+}
+
+/* ---- the shadow of STI and MOV SS ---- */
+
+/* The CPU does not say whose it is. */
+u32 kvml_svm_get_shadow(struct kvml_vcpu *vcpu)
+{
+	return to_svm(vcpu)->vmcb->control.int_state &
+	       SVM_INTERRUPT_SHADOW_MASK ?
+	       KVM_X86_SHADOW_INT_STI | KVM_X86_SHADOW_INT_MOV_SS : 0;
+}
+
+void kvml_svm_set_shadow(struct kvml_vcpu *vcpu, u32 shadow)
+{
+	struct vmcb_control_area *control = &to_svm(vcpu)->vmcb->control;
+
+	if (shadow)
+		control->int_state |= SVM_INTERRUPT_SHADOW_MASK;
+	else
+		control->int_state &= ~(u32)SVM_INTERRUPT_SHADOW_MASK;
+}
+
+void kvml_svm_skip_insn(struct kvml_vcpu *vcpu)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+	unsigned long rip = svm->next_rip;
+	struct svm_insn insn;
+
+	if (!rip) {
+		if (kvml_svm_insn_read(vcpu, &insn))
+			return;
+		rip = kvml_svm_insn_next(vcpu, &insn);
+	}
+	kvml_reg_set(vcpu, KVML_RIP, rip);
+	kvml_svm_set_shadow(vcpu, 0);
+}
+
+/* ---- after an exit ---- */
+
+void kvml_svm_take_back(struct svm_vcpu *svm)
+{
+	svm->vmcb->control.event_inj = 0;
+	if (svm->virq)
+		clear_virq(svm->vmcb);
+	svm->virq = false;
+	if (svm->soft_len)
+		kvml_reg_set(&svm->vcpu, KVML_RIP,
+			     kvml_rip(&svm->vcpu) - svm->soft_len);
+	svm->soft_len = 0;
+}
+
+/* What was being delivered (15.7.2) is not delivered yet. */
+static void requeue(struct svm_vcpu *svm, u8 soft_len)
+{
+	struct kvml_events *event = &svm->vcpu.event;
+	u32 info = svm->exit_int_info;
+	u8 vector = info & SVM_EXITINTINFO_VEC_MASK;
+
+	switch (info & SVM_EXITINTINFO_TYPE_MASK) {
+	case SVM_EXITINTINFO_TYPE_NMI:
+		event->nmi.injected = true;
+		/* Its delivery has not masked further ones yet. */
+		kvml_svm_set_nmi_masked(&svm->vcpu, false);
+		break;
+	case SVM_EXITINTINFO_TYPE_EXEPT:
+		/* The guest's own INT3 or INTO is just done again. */
+		if ((vector == BP_VECTOR || vector == OF_VECTOR) && !soft_len)
+			break;
+		event->exception = (struct kvml_exception){
+			.injected = true,
+			.nr = vector,
+			.has_error = info & SVM_EXITINTINFO_VALID_ERR,
+			.error = svm->vmcb->control.exit_int_info_err,
+			.insn_len = soft_len,
+		};
+		break;
+	case SVM_EXITINTINFO_TYPE_SOFT:
+		if (!soft_len)
+			break;
+		event->intr.injected = true;
+		event->intr.soft = true;
+		event->intr.nr = vector;
+		event->intr.insn_len = soft_len;
+		break;
+	case SVM_EXITINTINFO_TYPE_INTR:
+		event->intr.injected = true;
+		event->intr.soft = false;
+		event->intr.nr = vector;
+		break;
+	}
+}
+
+/* The IRET is carried out: something else exited. */
+static void end_nmi(struct svm_vcpu *svm)
+{
+	if (kvml_rip(&svm->vcpu) == svm->nmi_iret_rip)
+		return;
+	kvml_svm_set_nmi_masked(&svm->vcpu, false);
+	kvml_vcpu_request(&svm->vcpu, KVML_REQ_EVENT);
+}
+
+void kvml_svm_settle_events(struct svm_vcpu *svm)
+{
+	struct kvml_events *event = &svm->vcpu.event;
+	u8 soft_len = svm->soft_len;
+
+	event->exception.injected = false;
+	event->intr.injected = false;
+	event->nmi.injected = false;
+	svm->exit_int_info = svm->vmcb->control.exit_int_info;
+	/* After a shutdown there is nobody left to deliver it to. */
+	if (likely(!(svm->exit_int_info & SVM_EXITINTINFO_VALID)) ||
+	    svm->exit_code == SVM_EXIT_SHUTDOWN)
+		svm->exit_int_info = 0;
+	if (!svm->exit_int_info)
+		svm->soft_len = 0;
+	if (svm->virq)
+		settle_virq(svm);
+	kvml_svm_take_back(svm);
+	if (unlikely(svm->exit_int_info))
+		requeue(svm, soft_len);
+	if (unlikely(svm->nmi_iret))
+		end_nmi(svm);
+}

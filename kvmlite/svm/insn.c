@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0
+/* See insn.h. Opcodes are those of APM volume 3, appendix A. */
+#include <asm/traps.h>
+
+#include "emul.h"
+#include "svm/insn.h"
+#include "vcpu.h"
+
+static bool is_prefix(u8 byte)
+{
+	switch (byte) {
+	case 0x26:
+	case 0x2e:
+	case 0x36:
+	case 0x3e:
+	case 0x64 ... 0x67:
+	case 0xf0:
+	case 0xf2:
+	case 0xf3:
+		return true;
+	}
+	return false;
+}
+
+/* Of those that exit: groups 7, MOV CR, MOV DR. */
+static bool has_modrm(u8 opcode)
+{
+	return opcode == 0x01 || (opcode >= 0x20 && opcode <= 0x23);
+}
+
+/* Bytes of the memory operand that LMSW or SMSW names, after ModRM. */
+static unsigned int operand_len(u8 modrm, const u8 *next, bool wide)
+{
+	unsigned int mod = modrm >> 6, rm = modrm & 7, sib = 0;
+
+	if (mod == 3)
+		return 0;
+	if (!wide)
+		return mod == 0 ? (rm == 6 ? 2 : 0) : mod;
+	if (rm == 4) {
+		sib = 1;
+		rm = *next & 7;
+	}
+	if (mod == 0)
+		return sib + (rm == 5 ? 4 : 0);
+	return sib + (mod == 1 ? 1 : 4);
+}
+
+/* Their number; a REX counts right before the opcode only. */
+static unsigned int skip_prefixes(struct svm_insn *insn, const u8 *bytes,
+				  unsigned int n, int bits, bool *wide)
+{
+	unsigned int i;
+
+	*wide = bits != 16;
+	*insn = (struct svm_insn){ .small = bits == 16 };
+	for (i = 0; i < n; i++) {
+		if (bits == 64 && (bytes[i] & 0xf0) == 0x40) {
+			insn->rex = bytes[i];
+			continue;
+		}
+		if (!is_prefix(bytes[i]))
+			break;
+		insn->rex = 0;
+		if (bytes[i] == 0x66)
+			insn->small = bits != 16;
+		if (bytes[i] == 0x67)
+			*wide = bits != 32;
+	}
+	return i;
+}
+
+/* Of @n bytes; false: it is longer. */
+static bool parse(struct svm_insn *insn, const u8 *bytes, unsigned int n,
+		  int bits)
+{
+	bool wide;
+	unsigned int i = skip_prefixes(insn, bytes, n, bits, &wide);
+
+	if (i < n && bytes[i] == 0x0f) {
+		insn->two_bytes = true;
+		i++;
+	}
+	if (i >= n)
+		return false;
+	insn->opcode = bytes[i++];
+	if (insn->two_bytes && has_modrm(insn->opcode)) {
+		if (i + 1 >= n)
+			return false;
+		insn->modrm = bytes[i++];
+		/* MOV CR and MOV DR take any mode for a register. */
+		if (insn->opcode == 0x01)
+			i += operand_len(insn->modrm, &bytes[i], wide);
+	}
+	insn->len = i;
+	return i <= n;
+}
+
+int kvml_svm_insn_read(struct kvml_vcpu *vcpu, struct svm_insn *insn)
+{
+	const struct kvml_emul *e = vcpu->emul;
+	unsigned int n = 0;
+
+	/* The next page is looked at only if the instruction goes on there. */
+	for (;;) {
+		int r = kvml_emulate_fetch(vcpu, n);
+
+		if (r == 1)
+			return 1;
+		if (r != KVML_EMUL_GO || e->nbytes == n)
+			break;
+		n = e->nbytes;
+		if (parse(insn, e->bytes, min_t(unsigned int, n, KVML_INSN_MAX),
+			  e->bits))
+			return 0;
+	}
+	kvml_queue_exception(vcpu, X86_TRAP_UD);
+	return 1;
+}
+
+bool kvml_svm_insn_read_known(struct kvml_vcpu *vcpu, struct svm_insn *insn)
+{
+	const struct kvml_emul *e = vcpu->emul;
+
+	return kvml_emulate_fetch_known(vcpu) &&
+	       parse(insn, e->bytes, KVML_INSN_MAX, e->bits);
+}
+
+/* Only 64-bit code goes on beyond 4 GiB. */
+unsigned long kvml_svm_insn_next(struct kvml_vcpu *vcpu,
+				 const struct svm_insn *insn)
+{
+	unsigned long rip = kvml_rip(vcpu) + insn->len;
+
+	return vcpu->emul->bits == 64 ? rip : (u32)rip;
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0
+/* See permission.h. */
+#include <linux/bitops.h>
+#include <linux/gfp.h>
+#include <linux/io.h>
+#include <linux/kernel.h>
+#include <linux/string.h>
+#include <asm/msr-index.h>
+
+#include "svm/permission.h"
+
+#define MSR_MAP_SIZE	(2 * PAGE_SIZE)
+#define IO_MAP_SIZE	(3 * PAGE_SIZE)
+
+u64 kvml_svm_msr_map __ro_after_init;
+u64 kvml_svm_io_map __ro_after_init;
+
+/* Those that VMLOAD and VMSAVE switch. */
+static const u32 passthrough_msrs[] __initconst = {
+	MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE,
+	MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SYSCALL_MASK,
+	MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_ESP, MSR_IA32_SYSENTER_EIP,
+};
+
+/* Ranges from 0 and from c000_0000, two bits an MSR: read, write; 0 allows. */
+static void __init msr_allow(unsigned long *map, u32 msr)
+{
+	unsigned int bit = 2 * (msr & 0x1fff) + (msr >> 30 ? 0x4000 : 0);
+
+	__clear_bit(bit, map);
+	__clear_bit(bit + 1, map);
+}
+
+int __init kvml_svm_permission_init(void)
+{
+	void *msr = alloc_pages_exact(MSR_MAP_SIZE, GFP_KERNEL);
+	void *io = alloc_pages_exact(IO_MAP_SIZE, GFP_KERNEL);
+	unsigned int i;
+
+	if (!msr || !io) {
+		if (msr)
+			free_pages_exact(msr, MSR_MAP_SIZE);
+		if (io)
+			free_pages_exact(io, IO_MAP_SIZE);
+		return -ENOMEM;
+	}
+	memset(msr, 0xff, MSR_MAP_SIZE);
+	memset(io, 0xff, IO_MAP_SIZE);
+	for (i = 0; i < ARRAY_SIZE(passthrough_msrs); i++)
+		msr_allow(msr, passthrough_msrs[i]);
+	kvml_svm_msr_map = virt_to_phys(msr);
+	kvml_svm_io_map = virt_to_phys(io);
+	return 0;
+}
+
+void kvml_svm_permission_exit(void)
+{
+	free_pages_exact(phys_to_virt(kvml_svm_msr_map), MSR_MAP_SIZE);
+	free_pages_exact(phys_to_virt(kvml_svm_io_map), IO_MAP_SIZE);
+}

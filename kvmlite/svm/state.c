@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The guest's registers in the VMCB (APM volume 2, appendix B, table B-2). */
+#include <linux/printk.h>
+#include <asm/debugreg.h>
+#include <asm/msr.h>
+#include <asm/tlbflush.h>
+
+#include "regs.h"
+#include "svm/svm.h"
+#include "vm.h"
+
+/* ---- general and control registers ---- */
+
+static unsigned long rflags_of(struct svm_vcpu *svm)
+{
+	unsigned long value = svm->vmcb->save.rflags;
+
+	if (unlikely(svm->nmi_step) && !svm->nmi_step_tf)
+		value &= ~X86_EFLAGS_TF;
+	/* TF is the debugger's then. */
+	if (kvml_debug_single_step(&svm->vcpu)) {
+		svm->vcpu.debug_tf = value & X86_EFLAGS_TF;
+		value &= ~X86_EFLAGS_TF;
+	}
+	return value;
+}
+
+/* If the guest's is not the real one, all writes exit: what was set holds. */
+static unsigned long cr0_of(const struct svm_vcpu *svm)
+{
+	return svm->cr0_hidden ? svm->cr0 : svm->vmcb->save.cr0;
+}
+
+void kvml_svm_reg_fetch(struct kvml_vcpu *vcpu, unsigned int reg)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+	const struct vmcb_save_area *save = &svm->vmcb->save;
+	unsigned long *value = &vcpu->reg[reg];
+
+	switch (reg) {
+	case KVML_RSP:
+		*value = save->rsp;
+		break;
+	case KVML_RIP:
+		*value = save->rip;
+		break;
+	case KVML_RFLAGS:
+		*value = rflags_of(svm);
+		break;
+	case KVML_CR0:
+		*value = cr0_of(svm);
+		break;
+	case KVML_CR3:
+		*value = save->cr3;
+		break;
+	case KVML_CR4:
+		*value = svm->cr4;
+		break;
+	default:
+		WARN_ONCE(1, "kvmlite: register %u is not in the VMCB\n", reg);
+		return;
+	}
+	vcpu->reg_avail |= BIT(reg);
+}
+
+void kvml_svm_regs_fetch(struct kvml_vcpu *vcpu)
+{
+	kvml_reg(vcpu, KVML_RSP);
+	kvml_reg(vcpu, KVML_RIP);
+	kvml_reg(vcpu, KVML_RFLAGS);
+}
+
+/* To the VMCB, before an entry. */
+void kvml_svm_regs_flush(struct svm_vcpu *svm)
+{
+	struct vmcb_save_area *save = &svm->vmcb->save;
+	struct kvml_vcpu *vcpu = &svm->vcpu;
+	u32 dirty = vcpu->reg_dirty;
+
+	if (dirty & BIT(KVML_RIP))
+		save->rip = vcpu->reg[KVML_RIP];
+	if (dirty & BIT(KVML_RSP))
+		save->rsp = vcpu->reg[KVML_RSP];
+	if (dirty & BIT(KVML_RFLAGS)) {
+		save->rflags = vcpu->reg[KVML_RFLAGS];
+		if (kvml_debug_single_step(vcpu) && vcpu->debug_tf)
+			save->rflags |= X86_EFLAGS_TF;
+		if (unlikely(svm->nmi_step)) {
+			svm->nmi_step_tf = save->rflags & X86_EFLAGS_TF;
+			save->rflags |= X86_EFLAGS_TF;
+		}
+	}
+	if (dirty & BIT(KVML_CR3)) {
+		save->cr3 = vcpu->reg[KVML_CR3];
+		vmcb_dirty(svm->vmcb, VMCB_CR);
+	}
+	vcpu->reg_dirty = 0;
+}
+
+/*
+ * Caching stays on, whatever the guest says.  If its CR0 is the real one, it
+ * may read it and change TS and MP (15.9, selective intercept).
+ */
+void kvml_svm_set_cr0(struct kvml_vcpu *vcpu, unsigned long cr0)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+	unsigned long real = cr0 & ~(X86_CR0_NW | X86_CR0_CD);
+
+	/* With MP, or WAIT would look at the VMM's x87 state. */
+	if (svm->fpu_trap)
+		real |= X86_CR0_TS | X86_CR0_MP;
+	svm->cr0 = cr0;
+	svm->cr0_hidden = real != cr0 || svm->fpu_trap;
+	svm->vmcb->save.cr0 = real;
+	vmcb_dirty(svm->vmcb, VMCB_CR);
+	vmcb_intercept(svm->vmcb, INTERCEPT_CR0_READ, svm->cr0_hidden);
+	vmcb_intercept(svm->vmcb, INTERCEPT_CR0_WRITE, svm->cr0_hidden);
+	vcpu->reg[KVML_CR0] = cr0;
+	vcpu->reg_avail |= BIT(KVML_CR0);
+}
+
+static void update_exceptions(struct svm_vcpu *svm)
+{
+	u32 control = svm->vcpu.guest_debug.control;
+	bool breakpoints = control & KVM_GUESTDBG_ENABLE &&
+			   control & KVM_GUESTDBG_USE_SW_BP;
+	u32 bitmap = BIT(DB_VECTOR) | BIT(UD_VECTOR) | BIT(AC_VECTOR) |
+		     BIT(MC_VECTOR);
+
+	if (breakpoints)
+		bitmap |= BIT(BP_VECTOR);
+	if (svm->fpu_trap)
+		bitmap |= BIT(NM_VECTOR);
+	svm->vmcb->control.intercepts[INTERCEPT_EXCEPTION] = bitmap;
+	vmcb_dirty(svm->vmcb, VMCB_INTERCEPTS);
+}
+
+/* Before an entry; see fpu.h. */
+void kvml_svm_set_fpu_trap(struct svm_vcpu *svm, bool on)
+{
+	unsigned long cr0 = kvml_reg(&svm->vcpu, KVML_CR0);
+
+	svm->fpu_trap = on;
+	kvml_svm_set_cr0(&svm->vcpu, cr0);
+	update_exceptions(svm);
+}
+
+/* A machine check is the host's: without MCE it would be a shutdown. */
+void kvml_svm_set_cr4(struct kvml_vcpu *vcpu, unsigned long cr4)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+	unsigned long real = cr4 | (cr4_read_shadow() & X86_CR4_MCE);
+
+	svm->cr4 = cr4;
+	svm->vmcb->save.cr4 = real;
+	vmcb_dirty(svm->vmcb, VMCB_CR);
+	vmcb_intercept(svm->vmcb, INTERCEPT_CR4_READ, real != cr4);
+	vmcb_intercept(svm->vmcb, INTERCEPT_CR4_WRITE, true);
+	vcpu->reg[KVML_CR4] = cr4;
+	vcpu->reg_avail |= BIT(KVML_CR4);
+}
+
+/* VMRUN insists on SVME. */
+void kvml_svm_set_efer(struct kvml_vcpu *vcpu, u64 efer)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+
+	vcpu->efer = efer;
+	svm->vmcb->save.efer = efer | EFER_SVME;
+	vmcb_dirty(svm->vmcb, VMCB_CR);
+}
+
+/* ---- segments ---- */
+
+static struct vmcb_seg *segment(struct kvml_vcpu *vcpu, enum kvml_seg seg)
+{
+	struct vmcb_save_area *save = &to_svm(vcpu)->vmcb->save;
+
+	switch (seg) {
+	case KVML_LDTR:
+		return &save->ldtr;
+	case KVML_TR:
+		return &save->tr;
+	default:
+		/* ES to GS lie in our order. */
+		return &save->es + seg;
+	}
+}
+
+/* Bits 8 to 11 are 20 to 23 of the descriptor (15.5.1). */
+void kvml_svm_get_segment(struct kvml_vcpu *vcpu, enum kvml_seg seg,
+			  struct kvm_segment *out)
+{
+	const struct vmcb_seg *in = segment(vcpu, seg);
+	u16 attrib = in->attrib;
+
+	memset(out, 0, sizeof(*out));
+	out->selector = in->selector;
+	out->base = in->base;
+	out->limit = in->limit;
+	out->type = attrib & 0xf;
+	out->s = attrib >> 4 & 1;
+	out->dpl = attrib >> 5 & 3;
+	out->present = attrib >> 7 & 1;
+	out->avl = attrib >> 8 & 1;
+	out->l = attrib >> 9 & 1;
+	out->db = attrib >> 10 & 1;
+	out->g = attrib >> 11 & 1;
+	out->unusable = !out->present;
+	/* The CPU keeps SS's and CPL apart, and of TR not that it is busy. */
+	if (seg == KVML_SS)
+		out->dpl = to_svm(vcpu)->vmcb->save.cpl;
+	if (seg == KVML_TR)
+		out->type |= 2;
+}
+
+void kvml_svm_set_segment(struct kvml_vcpu *vcpu, enum kvml_seg seg,
+			  const struct kvm_segment *in)
+{
+	struct vmcb *vmcb = to_svm(vcpu)->vmcb;
+	struct vmcb_seg *out = segment(vcpu, seg);
+
+	out->selector = in->selector;
+	out->base = in->base;
+	out->limit = in->limit;
+	out->attrib = (in->type & 0xf) | (in->s & 1) << 4 | (in->dpl & 3) << 5 |
+		      (in->present && !in->unusable) << 7 |
+		      (in->avl & 1) << 8 | (in->l & 1) << 9 |
+		      (in->db & 1) << 10 | (in->g & 1) << 11;
+	if (seg == KVML_SS)
+		vmcb->save.cpl = in->dpl & 3;
+	vmcb_dirty(vmcb, VMCB_SEG);
+}
+
+unsigned long kvml_svm_segment_base(struct kvml_vcpu *vcpu, enum kvml_seg seg)
+{
+	return segment(vcpu, seg)->base;
+}
+
+int kvml_svm_cpl(struct kvml_vcpu *vcpu)
+{
+	return to_svm(vcpu)->vmcb->save.cpl;
+}
+
+int kvml_svm_code_bits(struct kvml_vcpu *vcpu)
+{
+	u16 attrib = to_svm(vcpu)->vmcb->save.cs.attrib;
+
+	if (kvml_long_mode(vcpu) && attrib & BIT(9))
+		return 64;
+	return attrib & BIT(10) ? 32 : 16;
+}
+
+void kvml_svm_code_mode(struct kvml_vcpu *vcpu, int *bits, int *cpl)
+{
+	*bits = kvml_svm_code_bits(vcpu);
+	*cpl = kvml_svm_cpl(vcpu);
+}
+
+static void get_table(const struct vmcb_seg *in, struct kvm_dtable *out)
+{
+	out->base = in->base;
+	out->limit = in->limit;
+}
+
+static void set_table(struct kvml_vcpu *vcpu, struct vmcb_seg *out,
+		      const struct kvm_dtable *in)
+{
+	out->base = in->base;
+	out->limit = in->limit;
+	vmcb_dirty(to_svm(vcpu)->vmcb, VMCB_DT);
+}
+
+void kvml_svm_get_gdt(struct kvml_vcpu *vcpu, struct kvm_dtable *out)
+{
+	get_table(&to_svm(vcpu)->vmcb->save.gdtr, out);
+}
+
+void kvml_svm_set_gdt(struct kvml_vcpu *vcpu, const struct kvm_dtable *in)
+{
+	set_table(vcpu, &to_svm(vcpu)->vmcb->save.gdtr, in);
+}
+
+void kvml_svm_get_idt(struct kvml_vcpu *vcpu, struct kvm_dtable *out)
+{
+	get_table(&to_svm(vcpu)->vmcb->save.idtr, out);
+}
+
+void kvml_svm_set_idt(struct kvml_vcpu *vcpu, const struct kvm_dtable *in)
+{
+	set_table(vcpu, &to_svm(vcpu)->vmcb->save.idtr, in);
+}
+
+/* ---- MSRs ---- */
+
+/* Those that are fields of the VMCB; NULL: none. */
+static u64 *msr_field(struct kvml_vcpu *vcpu, u32 index)
+{
+	struct vmcb_save_area *save = &to_svm(vcpu)->vmcb->save;
+
+	switch (index) {
+	case MSR_STAR:
+		return &save->star;
+	case MSR_LSTAR:
+		return &save->lstar;
+	case MSR_CSTAR:
+		return &save->cstar;
+	case MSR_SYSCALL_MASK:
+		return &save->sfmask;
+	case MSR_KERNEL_GS_BASE:
+		return &save->kernel_gs_base;
+	case MSR_FS_BASE:
+		return &save->fs.base;
+	case MSR_GS_BASE:
+		return &save->gs.base;
+	case MSR_IA32_SYSENTER_CS:
+		return &save->sysenter_cs;
+	case MSR_IA32_SYSENTER_ESP:
+		return &save->sysenter_esp;
+	case MSR_IA32_SYSENTER_EIP:
+		return &save->sysenter_eip;
+	case MSR_IA32_CR_PAT:
+		return &save->g_pat;
+	}
+	return NULL;
+}
+
+int kvml_svm_get_msr(struct kvml_vcpu *vcpu, u32 index, u64 *data)
+{
+	const u64 *field = msr_field(vcpu, index);
+
+	if (field)
+		*data = *field;
+	else if (index == MSR_TSC_AUX)
+		*data = to_svm(vcpu)->tsc_aux;
+	else
+		return 1;
+	return 0;
+}
+
+static void set_tsc_aux(struct svm_vcpu *svm, u64 data)
+{
+	preempt_disable();
+	/* Loaded with the next entry. */
+	kvml_svm_restore_host(svm);
+	svm->tsc_aux = data;
+	preempt_enable();
+}
+
+int kvml_svm_set_msr(struct kvml_vcpu *vcpu, u32 index, u64 data)
+{
+	u64 *field = msr_field(vcpu, index);
+
+	if (field) {
+		*field = data;
+		if (index == MSR_IA32_CR_PAT)
+			vmcb_dirty(to_svm(vcpu)->vmcb, VMCB_NPT);
+	} else if (index == MSR_TSC_AUX) {
+		set_tsc_aux(to_svm(vcpu), data);
+	} else {
+		return 1;
+	}
+	return 0;
+}
+
+/* ---- debug registers, TSC ---- */
+
+void kvml_svm_update_debug(struct kvml_vcpu *vcpu)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+
+	update_exceptions(svm);
+	svm->vmcb->save.dr7 = kvml_debug_dr7(vcpu);
+	vmcb_dirty(svm->vmcb, VMCB_DR);
+	/* TF comes or goes with the flags. */
+	kvml_reg_set(vcpu, KVML_RFLAGS, kvml_reg(vcpu, KVML_RFLAGS));
+}
+
+void kvml_svm_update_tsc(struct kvml_vcpu *vcpu)
+{
+	struct vmcb *vmcb = to_svm(vcpu)->vmcb;
+
+	vmcb->control.tsc_offset = vcpu->tsc_offset;
+	vmcb_dirty(vmcb, VMCB_INTERCEPTS);
+}
+
+/* ---- the log ---- */
+
+void kvml_svm_dump(struct kvml_vcpu *vcpu)
+{
+	const struct vmcb *vmcb = to_svm(vcpu)->vmcb;
+
+	pr_info_ratelimited("kvmlite: vCPU %u: exit %#x info %#llx %#llx RIP %04x:%016lx RSP %016lx RFLAGS %08lx CR0 %08lx CR3 %lx CR4 %lx EFER %llx CS base %llx attributes %x\n",
+			    vcpu->id, to_svm(vcpu)->exit_code,
+			    vmcb->control.exit_info_1,
+			    vmcb->control.exit_info_2, vmcb->save.cs.selector,
+			    kvml_rip(vcpu), kvml_reg(vcpu, KVML_RSP),
+			    kvml_reg(vcpu, KVML_RFLAGS),
+			    kvml_reg(vcpu, KVML_CR0), kvml_reg(vcpu, KVML_CR3),
+			    kvml_reg(vcpu, KVML_CR4), vcpu->efer,
+			    vmcb->save.cs.base, vmcb->save.cs.attrib);
+}

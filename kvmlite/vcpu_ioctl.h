@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The vCPU's file: ioctls (api.rst, "vcpu ioctls") and mmap. */
+#ifndef _KVMLITE_VCPU_IOCTL_H
+#define _KVMLITE_VCPU_IOCTL_H
+
+struct kvml_vcpu;
+
+/* A new descriptor, which holds the VM; or an errno. */
+int kvml_vcpu_fd(struct kvml_vcpu *vcpu);
+
+#endif /* _KVMLITE_VCPU_IOCTL_H */

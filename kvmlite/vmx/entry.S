@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Into the guest and back: see entry.h.
+ *
+ * VM entry loads RIP, RSP, RFLAGS, segments and control registers from the
+ * VMCS; the other registers are ours to load and save.  A VM exit comes to
+ * HOST_RIP with HOST_RSP, so the frame made before entry is there again.
+ */
+#include <linux/linkage.h>
+#include <asm/asm.h>
+#include <asm/msr-index.h>
+#include <asm/nospec-branch.h>
+#include <asm/percpu.h>
+#include <asm/unwind_hints.h>
+
+#define HOST_RSP	0x6c14		/* field, SDM volume 3, appendix B */
+
+#define RAX	0x00
+#define RCX	0x08
+#define RDX	0x10
+#define RBX	0x18
+#define RBP	0x28
+#define RSI	0x30
+#define RDI	0x38
+
+.macro FOR_R8_TO_R15 op:req
+	\op r8, 0x40
+	\op r9, 0x48
+	\op r10, 0x50
+	\op r11, 0x58
+	\op r12, 0x60
+	\op r13, 0x68
+	\op r14, 0x70
+	\op r15, 0x78
+.endm
+
+.macro LOAD_REG reg:req, offset:req
+	mov \offset(%rax), %\reg
+.endm
+
+.macro SAVE_REG reg:req, offset:req
+	mov %\reg, \offset(%rax)
+.endm
+
+.macro ZERO_REG reg:req, offset:req
+	xor %\reg\()d, %\reg\()d
+.endm
+
+.section .noinstr.text, "ax"
+
+SYM_FUNC_START(kvml_vmx_enter)
+	push %rbp
+	mov %rsp, %rbp
+	push %r15
+	push %r14
+	push %r13
+	push %r12
+	push %rbx
+	push %rdi
+
+	cmp %rsp, (%rdx)
+	je 1f
+	mov %rsp, (%rdx)
+	mov $HOST_RSP, %eax
+.Lhost_rsp:
+	vmwrite %rsp, %rax
+1:
+	/* Moves leave the carry flag alone, VERW too: it says VMRESUME. */
+	bt $0, %esi
+	mov %rdi, %rax
+	mov RCX(%rax), %rcx
+	mov RDX(%rax), %rdx
+	mov RBX(%rax), %rbx
+	mov RBP(%rax), %rbp
+	mov RSI(%rax), %rsi
+	mov RDI(%rax), %rdi
+	FOR_R8_TO_R15 LOAD_REG
+	mov RAX(%rax), %rax
+
+	CLEAR_CPU_BUFFERS
+	jnc .Lvmlaunch
+
+	UNWIND_HINT_SAVE
+.Lvmresume:
+	vmresume
+	jmp .Lvmfail
+.Lvmlaunch:
+	vmlaunch
+	jmp .Lvmfail
+
+	/* #UD: the host goes down, see vmcs.h. */
+	_ASM_EXTABLE(.Lhost_rsp, .Lvmfail)
+	_ASM_EXTABLE(.Lvmresume, .Lvmfail)
+	_ASM_EXTABLE(.Lvmlaunch, .Lvmfail)
+
+SYM_INNER_LABEL_ALIGN(kvml_vmx_exit_point, SYM_L_GLOBAL)
+	UNWIND_HINT_RESTORE
+	ENDBR
+
+	push %rax
+	mov 8(%rsp), %rax
+	pop RAX(%rax)
+	mov %rcx, RCX(%rax)
+	mov %rdx, RDX(%rax)
+	mov %rbx, RBX(%rax)
+	mov %rbp, RBP(%rax)
+	mov %rsi, RSI(%rax)
+	mov %rdi, RDI(%rax)
+	FOR_R8_TO_R15 SAVE_REG
+	xor %ebx, %ebx
+
+.Ldone:
+	pop %rax
+
+	/* Nothing of the guest's is left for speculation to work on. */
+	xor %eax, %eax
+	xor %ecx, %ecx
+	xor %edx, %edx
+	xor %esi, %esi
+	xor %edi, %edi
+	xor %ebp, %ebp
+	FOR_R8_TO_R15 ZERO_REG
+
+	/* Before the first unbalanced RET. */
+	FILL_RETURN_BUFFER %rcx, RSB_CLEAR_LOOPS, X86_FEATURE_RSB_VMEXIT,\
+			   X86_FEATURE_RSB_VMEXIT_LITE
+
+	/*
+	 * The guest cannot write SPEC_CTRL, but with legacy IBRS it is the
+	 * write after a change of mode that protects the host.
+	 */
+	ALTERNATIVE "jmp .Lspec_ctrl_done", "", X86_FEATURE_KERNEL_IBRS
+	mov $MSR_IA32_SPEC_CTRL, %ecx
+	mov PER_CPU_VAR(x86_spec_ctrl_current), %rax
+	mov %rax, %rdx
+	shr $32, %rdx
+	wrmsr
+.Lspec_ctrl_done:
+	CLEAR_BRANCH_HISTORY_VMEXIT
+
+	mov %ebx, %eax
+	pop %rbx
+	pop %r12
+	pop %r13
+	pop %r14
+	pop %r15
+	pop %rbp
+	RET
+
+.Lvmfail:
+	mov $1, %ebx
+	jmp .Ldone
+SYM_FUNC_END(kvml_vmx_enter)

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * VM exits, by a table of their reasons (SDM volume 3, appendix C).  Handlers
+ * return as ops->handle_exit does; interrupts are on.
+ */
+#include <linux/nospec.h>
+#include <asm/debugreg.h>
+#include <asm/vmx.h>
+
+#include "emulate.h"
+#include "fpu.h"
+#include "hardware.h"
+#include "io.h"
+#include "priv.h"
+#include "regs.h"
+#include "trace.h"
+#include "vm.h"
+#include "vmx/vmx.h"
+
+/* ---- exceptions ---- */
+
+static int handle_db(struct kvml_vcpu *vcpu, u32 type)
+{
+	unsigned long bits = vmcs_read(EXIT_QUALIFICATION);
+
+	if (vcpu->guest_debug.control &
+	    (KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_HW_BP))
+		return kvml_debug_exit(vcpu, DB_VECTOR,
+				       vmcs_read(GUEST_CS_BASE) + kvml_rip(vcpu),
+				       bits | DR6_RESERVED);
+	/* INT1 is done; injected as hardware's, #DB returns to where RIP is. */
+	if (type == INTR_TYPE_PRIV_SW_EXCEPTION)
+		kvml_vmx_skip_insn(vcpu);
+	kvml_debug_queue_db(vcpu, bits);
+	return 1;
+}
+
+static int handle_exception(struct kvml_vcpu *vcpu)
+{
+	u32 info = vmcs_read(VM_EXIT_INTR_INFO);
+	u8 vector = info & INTR_INFO_VECTOR_MASK;
+
+	/* The host's: run.c has seen to them. */
+	if ((info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_NMI_INTR ||
+	    vector == MC_VECTOR)
+		return 1;
+	vcpu->stat.exceptions++;
+	/* An IRET that faulted has unblocked NMIs already (SDM 28.2.3). */
+	if (info & INTR_INFO_UNBLOCK_NMI && vector != DF_VECTOR &&
+	    !(to_vmx(vcpu)->idt_vectoring & VECTORING_INFO_VALID_MASK))
+		kvml_vmx_set_nmi_masked(vcpu, true);
+	if (vector == DB_VECTOR)
+		return handle_db(vcpu, info & INTR_INFO_INTR_TYPE_MASK);
+	if (vector == UD_VECTOR)
+		return kvml_emulate_ud(vcpu);
+	/* If the guest has set TS itself, the instruction faults again. */
+	if (vector == NM_VECTOR && !vcpu->fpu_loaded) {
+		kvml_fpu_use(vcpu);
+		return 1;
+	}
+	if (vector == BP_VECTOR)
+		return kvml_debug_exit(vcpu, BP_VECTOR,
+				       vmcs_read(GUEST_CS_BASE) + kvml_rip(vcpu),
+				       0);
+	if (info & INTR_INFO_DELIVER_CODE_MASK)
+		kvml_queue_exception_e(vcpu, vector,
+				       vmcs_read(VM_EXIT_INTR_ERROR_CODE));
+	else
+		kvml_queue_exception(vcpu, vector);
+	return 1;
+}
+
+/* ---- interrupts ---- */
+
+static int handle_external_interrupt(struct kvml_vcpu *vcpu)
+{
+	/* Taken when the host's interrupts came on. */
+	vcpu->stat.irq_exits++;
+	return 1;
+}
+
+static int handle_interrupt_window(struct kvml_vcpu *vcpu)
+{
+	vcpu->stat.irq_window_exits++;
+	kvml_vmx_set_cpu_control(to_vmx(vcpu), CPU_BASED_INTR_WINDOW_EXITING,
+				 false);
+	kvml_vcpu_request(vcpu, KVML_REQ_EVENT);
+	return 1;
+}
+
+static int handle_nmi_window(struct kvml_vcpu *vcpu)
+{
+	vcpu->stat.nmi_window_exits++;
+	kvml_vmx_set_cpu_control(to_vmx(vcpu), CPU_BASED_NMI_WINDOW_EXITING,
+				 false);
+	kvml_vcpu_request(vcpu, KVML_REQ_EVENT);
+	return 1;
+}
+
+static int handle_preemption_timer(struct kvml_vcpu *vcpu)
+{
+	return 1;
+}
+
+static int handle_triple_fault(struct kvml_vcpu *vcpu)
+{
+	vcpu->run->exit_reason = KVM_EXIT_SHUTDOWN;
+	return 0;
+}
+
+/* ---- instructions ---- */
+
+/* SDM volume 3, table 28-5. */
+static int handle_io(struct kvml_vcpu *vcpu)
+{
+	unsigned long qual = vmcs_read(EXIT_QUALIFICATION);
+	unsigned int size = (qual & 7) + 1;
+	u16 port = qual >> 16;
+
+	vcpu->stat.io_exits++;
+	vmx_rip(vcpu);
+	if (qual & BIT(4))
+		return kvml_emulate_string_io(vcpu);
+	return qual & BIT(3) ? kvml_io_in(vcpu, port, size) :
+			       kvml_io_out(vcpu, port, size);
+}
+
+/* ---- control and debug registers ---- */
+
+/* SDM volume 3, table 28-3. */
+static int handle_cr(struct kvml_vcpu *vcpu)
+{
+	unsigned long qual = vmcs_read(EXIT_QUALIFICATION);
+	int cr = qual & 0xf, reg = qual >> 8 & 0xf;
+
+	vcpu->stat.cr_exits++;
+	switch (qual >> 4 & 3) {
+	case 0:
+		return kvml_priv_mov_to_cr(vcpu, cr, kvml_reg(vcpu, reg));
+	case 1:
+		return kvml_priv_mov_from_cr(vcpu, cr, reg);
+	case 2:
+		return kvml_priv_clts(vcpu);
+	}
+	return kvml_priv_lmsw(vcpu, qual >> 16);
+}
+
+/* SDM volume 3, table 28-4. */
+static int handle_dr(struct kvml_vcpu *vcpu)
+{
+	unsigned long qual = vmcs_read(EXIT_QUALIFICATION);
+
+	return kvml_priv_mov_dr(vcpu, qual & 7, qual >> 8 & 0xf, qual & BIT(4));
+}
+
+/* ---- memory ---- */
+
+/* An event's delivery touched what is not memory: it cannot be emulated. */
+static int delivery_error(struct kvml_vcpu *vcpu, u64 gpa)
+{
+	struct vmx_vcpu *vmx = to_vmx(vcpu);
+	u64 data[] = { vmx->idt_vectoring, vmx->exit_reason,
+		       vmcs_read(EXIT_QUALIFICATION), gpa };
+
+	return kvml_internal_error(vcpu, KVM_INTERNAL_ERROR_DELIVERY_EV,
+				   ARRAY_SIZE(data), data);
+}
+
+static int fault_result(struct kvml_vcpu *vcpu, int ret)
+{
+	if (ret == -EINTR) {
+		vcpu->run->exit_reason = KVM_EXIT_INTR;
+		vcpu->stat.signal_exits++;
+	}
+	return ret;
+}
+
+static int mmio(struct kvml_vcpu *vcpu, u64 gpa, unsigned long gva, bool valid)
+{
+	if (to_vmx(vcpu)->idt_vectoring & VECTORING_INFO_VALID_MASK)
+		return delivery_error(vcpu, gpa);
+	return kvml_emulate_mmio(vcpu, gpa, gva, valid);
+}
+
+static int handle_ept_violation(struct kvml_vcpu *vcpu)
+{
+	unsigned long qual = vmcs_read(EXIT_QUALIFICATION);
+	u64 gpa = vmcs_read(GUEST_PHYSICAL_ADDRESS);
+	/* Linear address valid, and its translation, not a walk, faulted. */
+	bool valid = (qual & (BIT(7) | BIT(8))) == (BIT(7) | BIT(8));
+	int ret;
+
+	if (unlikely(qual & INTR_INFO_UNBLOCK_NMI) &&
+	    !(to_vmx(vcpu)->idt_vectoring & VECTORING_INFO_VALID_MASK))
+		kvml_vmx_set_nmi_masked(vcpu, true);
+	trace_kvm_page_fault(vcpu, gpa, qual);
+	ret = kvml_mmu_fault(vcpu, gpa, qual & 7);
+	if (ret != KVML_FAULT_MMIO)
+		return fault_result(vcpu, ret);
+	return mmio(vcpu, gpa, valid ? vmcs_read(GUEST_LINEAR_ADDRESS) : 0,
+		    valid);
+}
+
+static int handle_ept_misconfig(struct kvml_vcpu *vcpu)
+{
+	u64 gpa = vmcs_read(GUEST_PHYSICAL_ADDRESS);
+	int ret = KVML_FAULT_MMIO;
+
+	if (!kvml_mmu_is_mmio(vcpu, gpa))
+		ret = kvml_mmu_fault(vcpu, gpa, KVML_ACCESS_READ);
+	if (ret != KVML_FAULT_MMIO)
+		return fault_result(vcpu, ret);
+	return mmio(vcpu, gpa, 0, false);
+}
+
+/* ---- the table ---- */
+
+struct exit_handler {
+	const char *name;
+	int (*handle)(struct kvml_vcpu *vcpu);
+};
+
+static const struct exit_handler exit_handlers[] = {
+	[EXIT_REASON_EXCEPTION_NMI] = { "EXCEPTION_NMI", handle_exception },
+	[EXIT_REASON_EXTERNAL_INTERRUPT] = {
+		"EXTERNAL_INTERRUPT", handle_external_interrupt },
+	[EXIT_REASON_TRIPLE_FAULT] = { "TRIPLE_FAULT", handle_triple_fault },
+	[EXIT_REASON_INTERRUPT_WINDOW] = {
+		"INTERRUPT_WINDOW", handle_interrupt_window },
+	[EXIT_REASON_NMI_WINDOW] = { "NMI_WINDOW", handle_nmi_window },
+	[EXIT_REASON_TASK_SWITCH] = { "TASK_SWITCH", NULL },
+	[EXIT_REASON_CPUID] = { "CPUID", NULL },
+	[EXIT_REASON_HLT] = { "HLT", kvml_priv_hlt },
+	[EXIT_REASON_INVD] = { "INVD", kvml_priv_skip },
+	[EXIT_REASON_RDPMC] = { "RDPMC", kvml_priv_gp },
+	[EXIT_REASON_VMCALL] = { "VMCALL", NULL },
+	[EXIT_REASON_VMCLEAR] = { "VMCLEAR", kvml_priv_ud },
+	[EXIT_REASON_VMLAUNCH] = { "VMLAUNCH", kvml_priv_ud },
+	[EXIT_REASON_VMPTRLD] = { "VMPTRLD", kvml_priv_ud },
+	[EXIT_REASON_VMPTRST] = { "VMPTRST", kvml_priv_ud },
+	[EXIT_REASON_VMREAD] = { "VMREAD", kvml_priv_ud },
+	[EXIT_REASON_VMRESUME] = { "VMRESUME", kvml_priv_ud },
+	[EXIT_REASON_VMWRITE] = { "VMWRITE", kvml_priv_ud },
+	[EXIT_REASON_VMOFF] = { "VMXOFF", kvml_priv_ud },
+	[EXIT_REASON_VMON] = { "VMXON", kvml_priv_ud },
+	[EXIT_REASON_CR_ACCESS] = { "CR_ACCESS", handle_cr },
+	[EXIT_REASON_DR_ACCESS] = { "DR_ACCESS", handle_dr },
+	[EXIT_REASON_IO_INSTRUCTION] = { "IO_INSTRUCTION", handle_io },
+	[EXIT_REASON_MSR_READ] = { "MSR_READ", NULL },
+	[EXIT_REASON_MSR_WRITE] = { "MSR_WRITE", kvml_priv_wrmsr },
+	/* As KVM has them, for guests that use them unasked. */
+	[EXIT_REASON_MWAIT_INSTRUCTION] = { "MWAIT", kvml_priv_skip },
+	[EXIT_REASON_MONITOR_INSTRUCTION] = { "MONITOR", kvml_priv_skip },
+	[EXIT_REASON_PAUSE_INSTRUCTION] = { "PAUSE", kvml_priv_skip },
+	[EXIT_REASON_EPT_VIOLATION] = { "EPT_VIOLATION", handle_ept_violation },
+	[EXIT_REASON_EPT_MISCONFIG] = { "EPT_MISCONFIG", handle_ept_misconfig },
+	[EXIT_REASON_INVEPT] = { "INVEPT", kvml_priv_ud },
+	[EXIT_REASON_PREEMPTION_TIMER] = {
+		"PREEMPTION_TIMER", handle_preemption_timer },
+	[EXIT_REASON_INVVPID] = { "INVVPID", kvml_priv_ud },
+	[EXIT_REASON_WBINVD] = { "WBINVD", kvml_priv_skip },
+	[EXIT_REASON_XSETBV] = { "XSETBV", kvml_priv_xsetbv },
+	[EXIT_REASON_INVPCID] = { "INVPCID", kvml_priv_ud },
+};
+
+const char *kvml_vmx_exit_name(unsigned int reason)
+{
+	return reason < ARRAY_SIZE(exit_handlers) ? exit_handlers[reason].name :
+						    NULL;
+}
+
+/* A task switch, or what no control of ours asks for. */
+static int handle_unexpected(struct kvml_vcpu *vcpu)
+{
+	u64 data[] = { to_vmx(vcpu)->exit_reason, vcpu->cpu };
+
+	kvml_vmx_dump(vcpu);
+	return kvml_internal_error(vcpu,
+				   KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON,
+				   ARRAY_SIZE(data), data);
+}
+
+int kvml_vmx_handle_exit(struct kvml_vcpu *vcpu)
+{
+	struct vmx_vcpu *vmx = to_vmx(vcpu);
+	u32 reason = vmx->exit_reason;
+
+	if (kvml_hardware_lost())
+		return -EIO;
+	if (reason == KVML_VMX_EXIT_DONE)
+		return vcpu->event.exception.pending ? 1 : kvml_debug_step(vcpu);
+	if (unlikely(reason & VMX_EXIT_REASONS_FAILED_VMENTRY))
+		return kvml_vmx_entry_failed(vmx);
+	if (likely(reason < ARRAY_SIZE(exit_handlers))) {
+		reason = array_index_nospec(reason, ARRAY_SIZE(exit_handlers));
+		if (likely(exit_handlers[reason].handle))
+			return exit_handlers[reason].handle(vcpu);
+	}
+	return handle_unexpected(vcpu);
+}

@@ -1,0 +1,429 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The guest's registers in the VMCS (SDM volume 3, chapter 25.4). */
+#include <linux/printk.h>
+#include <asm/debugreg.h>
+#include <asm/msr.h>
+
+#include "regs.h"
+#include "vm.h"
+#include "vmx/caps.h"
+#include "vmx/vmx.h"
+
+/* ---- general and control registers ---- */
+
+/* Bits of CR0 that are in GUEST_CR0; the others are in the read shadow. */
+static unsigned long cr0_owned(const struct vmx_vcpu *vmx)
+{
+	return VMX_CR0_GUEST_OWNED & ~(vmx->fpu_trap ? VMX_CR0_FPU : 0);
+}
+
+void kvml_vmx_reg_fetch(struct kvml_vcpu *vcpu, unsigned int reg)
+{
+	unsigned long owned, *value = &vcpu->reg[reg];
+
+	switch (reg) {
+	case KVML_RSP:
+		*value = vmcs_read(GUEST_RSP);
+		break;
+	case KVML_RIP:
+		vmx_rip(vcpu);
+		break;
+	case KVML_RFLAGS:
+		vmx_rflags(vcpu);
+		break;
+	case KVML_CR0:
+		owned = cr0_owned(to_vmx(vcpu));
+		*value = (vmcs_read(GUEST_CR0) & owned) |
+			 (vmcs_read(CR0_READ_SHADOW) & ~owned);
+		break;
+	case KVML_CR3:
+		*value = vmcs_read(GUEST_CR3);
+		break;
+	case KVML_CR4:
+		owned = VMX_CR4_GUEST_OWNED;
+		*value = (vmcs_read(GUEST_CR4) & owned) |
+			 (vmcs_read(CR4_READ_SHADOW) & ~owned);
+		break;
+	default:
+		WARN_ONCE(1, "kvmlite: register %u is not in the VMCS\n", reg);
+		return;
+	}
+	vcpu->reg_avail |= BIT(reg);
+}
+
+void kvml_vmx_regs_fetch(struct kvml_vcpu *vcpu)
+{
+	vmx_rip(vcpu);
+	vmx_rflags(vcpu);
+	if (!(vcpu->reg_avail & BIT(KVML_RSP))) {
+		vcpu->reg[KVML_RSP] = vmcs_read(GUEST_RSP);
+		vcpu->reg_avail |= BIT(KVML_RSP);
+	}
+}
+
+/* To the VMCS, before an entry. */
+void kvml_vmx_regs_flush(struct vmx_vcpu *vmx)
+{
+	struct kvml_vcpu *vcpu = &vmx->vcpu;
+	u32 dirty = vcpu->reg_dirty;
+	unsigned long flags;
+
+	if (dirty & BIT(KVML_RIP))
+		vmcs_write(GUEST_RIP, vcpu->reg[KVML_RIP]);
+	if (dirty & BIT(KVML_RSP))
+		vmcs_write(GUEST_RSP, vcpu->reg[KVML_RSP]);
+	if (dirty & BIT(KVML_RFLAGS)) {
+		flags = vcpu->reg[KVML_RFLAGS];
+		if (kvml_debug_single_step(vcpu) && vcpu->debug_tf)
+			flags |= X86_EFLAGS_TF;
+		vmcs_write(GUEST_RFLAGS, flags);
+	}
+	if (dirty & BIT(KVML_CR3))
+		vmcs_write(GUEST_CR3, vcpu->reg[KVML_CR3]);
+	vcpu->reg_dirty = 0;
+}
+
+/* PAE paging takes its four top entries from the VMCS (SDM 4.4.1, 27.3.2.4). */
+static void load_pdptes(struct kvml_vcpu *vcpu)
+{
+	u64 pdpte[4] = {};
+	int idx;
+
+	if (!kvml_paging(vcpu) || kvml_long_mode(vcpu) ||
+	    !(kvml_reg(vcpu, KVML_CR4) & X86_CR4_PAE))
+		return;
+	if (vcpu->pdptrs_given) {
+		memcpy(pdpte, vcpu->pdptrs, sizeof(pdpte));
+		goto write;
+	}
+	idx = srcu_read_lock(&vcpu->vm->srcu);
+	/* Where there is no memory they are not present: #PF at first use. */
+	kvml_guest_read(vcpu->vm, kvml_reg(vcpu, KVML_CR3) & ~0x1full, pdpte,
+			sizeof(pdpte));
+	srcu_read_unlock(&vcpu->vm->srcu, idx);
+write:
+	vmcs_write(GUEST_PDPTR0, pdpte[0]);
+	vmcs_write(GUEST_PDPTR1, pdpte[1]);
+	vmcs_write(GUEST_PDPTR2, pdpte[2]);
+	vmcs_write(GUEST_PDPTR3, pdpte[3]);
+}
+
+static void vmcs_write_cr0(struct kvml_vcpu *vcpu, unsigned long cr0)
+{
+	unsigned long real = cr0 & ~(X86_CR0_NW | X86_CR0_CD);
+
+	real |= kvml_vmx_caps.cr0_fixed0 & ~(X86_CR0_PE | X86_CR0_PG);
+	/* With MP, or WAIT would look at the VMM's x87 state. */
+	if (to_vmx(vcpu)->fpu_trap)
+		real |= VMX_CR0_FPU;
+	vmcs_write(GUEST_CR0, real);
+	vmcs_write(CR0_READ_SHADOW, cr0);
+	vcpu->reg[KVML_CR0] = cr0;
+	vcpu->reg_avail |= BIT(KVML_CR0);
+}
+
+void kvml_vmx_set_cr0(struct kvml_vcpu *vcpu, unsigned long cr0)
+{
+	vmcs_write_cr0(vcpu, cr0);
+	load_pdptes(vcpu);
+}
+
+static void update_exceptions(struct vmx_vcpu *vmx)
+{
+	const struct kvm_guest_debug *debug = &vmx->vcpu.guest_debug;
+	u32 bitmap = BIT(DB_VECTOR) | BIT(UD_VECTOR) | BIT(AC_VECTOR) |
+		     BIT(MC_VECTOR);
+
+	if (debug->control & KVM_GUESTDBG_ENABLE &&
+	    debug->control & KVM_GUESTDBG_USE_SW_BP)
+		bitmap |= BIT(BP_VECTOR);
+	if (vmx->fpu_trap)
+		bitmap |= BIT(NM_VECTOR);
+	if (bitmap != vmx->exception_bitmap) {
+		vmx->exception_bitmap = bitmap;
+		vmcs_write(EXCEPTION_BITMAP, bitmap);
+	}
+}
+
+/* Before an entry; see fpu.h. */
+void kvml_vmx_set_fpu_trap(struct vmx_vcpu *vmx, bool on)
+{
+	unsigned long cr0 = kvml_reg(&vmx->vcpu, KVML_CR0);
+
+	vmx->fpu_trap = on;
+	vmcs_write(CR0_GUEST_HOST_MASK, ~cr0_owned(vmx));
+	vmcs_write_cr0(&vmx->vcpu, cr0);
+	update_exceptions(vmx);
+}
+
+void kvml_vmx_set_cr4(struct kvml_vcpu *vcpu, unsigned long cr4)
+{
+	vmcs_write(GUEST_CR4, cr4 | kvml_vmx_caps.cr4_fixed0);
+	vmcs_write(CR4_READ_SHADOW, cr4);
+	vcpu->reg[KVML_CR4] = cr4;
+	vcpu->reg_avail |= BIT(KVML_CR4);
+	load_pdptes(vcpu);
+}
+
+void kvml_vmx_set_efer(struct kvml_vcpu *vcpu, u64 efer)
+{
+	u32 entry = kvml_vmx_caps.entry;
+
+	vcpu->efer = efer;
+	to_vmx(vcpu)->user_msrs_cpu = -1;
+	vmcs_write(GUEST_IA32_EFER, efer);
+	if (efer & EFER_LMA)
+		entry |= VM_ENTRY_IA32E_MODE;
+	vmcs_write(VM_ENTRY_CONTROLS, entry);
+}
+
+/* ---- segments ---- */
+
+/* Fields of the eight segment registers lie two apart, in our order. */
+#define SEG_SELECTOR(seg)	(GUEST_ES_SELECTOR + 2 * (seg))
+#define SEG_BASE(seg)		(GUEST_ES_BASE + 2 * (seg))
+#define SEG_LIMIT(seg)		(GUEST_ES_LIMIT + 2 * (seg))
+#define SEG_AR(seg)		(GUEST_ES_AR_BYTES + 2 * (seg))
+
+#define SEG_AR_UNUSABLE	BIT(16)
+#define SEG_AR_L		BIT(13)
+#define SEG_AR_DB		BIT(14)
+#define SEG_AR_DPL(ar)	(((ar) >> 5) & 3)
+
+void kvml_vmx_get_segment(struct kvml_vcpu *vcpu, enum kvml_seg seg,
+			  struct kvm_segment *out)
+{
+	u32 ar = vmcs_read(SEG_AR(seg));
+
+	memset(out, 0, sizeof(*out));
+	out->selector = vmcs_read(SEG_SELECTOR(seg));
+	out->base = vmcs_read(SEG_BASE(seg));
+	out->limit = vmcs_read(SEG_LIMIT(seg));
+	out->unusable = !!(ar & SEG_AR_UNUSABLE);
+	out->type = ar & 0xf;
+	out->s = ar >> 4;
+	out->s &= 1;
+	out->dpl = SEG_AR_DPL(ar);
+	/* Segments without a descriptor are not present to userspace. */
+	out->present = !out->unusable && (ar >> 7 & 1);
+	out->avl = ar >> 12 & 1;
+	out->l = ar >> 13 & 1;
+	out->db = ar >> 14 & 1;
+	out->g = ar >> 15 & 1;
+}
+
+static u32 segment_ar(enum kvml_seg seg, const struct kvm_segment *in)
+{
+	u32 ar = in->type & 0xf;
+
+	/* The CPU sets "accessed" when it loads one; entry insists on it. */
+	if (seg != KVML_LDTR)
+		ar |= 1;
+	ar |= (in->s & 1) << 4 | (in->dpl & 3) << 5 | (in->present & 1) << 7 |
+	      (in->avl & 1) << 12 | (in->l & 1) << 13 | (in->db & 1) << 14 |
+	      (in->g & 1) << 15;
+	if (in->unusable || !in->present)
+		ar |= SEG_AR_UNUSABLE;
+	return ar;
+}
+
+void kvml_vmx_set_segment(struct kvml_vcpu *vcpu, enum kvml_seg seg,
+			  const struct kvm_segment *in)
+{
+	vmcs_write(SEG_SELECTOR(seg), in->selector);
+	vmcs_write(SEG_BASE(seg), in->base);
+	vmcs_write(SEG_LIMIT(seg), in->limit);
+	vmcs_write(SEG_AR(seg), segment_ar(seg, in));
+}
+
+unsigned long kvml_vmx_segment_base(struct kvml_vcpu *vcpu, enum kvml_seg seg)
+{
+	return vmcs_read(SEG_BASE(seg));
+}
+
+int kvml_vmx_cpl(struct kvml_vcpu *vcpu)
+{
+	return SEG_AR_DPL(vmcs_read(GUEST_SS_AR_BYTES));
+}
+
+static int code_bits(struct kvml_vcpu *vcpu)
+{
+	u32 ar = vmcs_read(GUEST_CS_AR_BYTES);
+
+	if (kvml_long_mode(vcpu) && ar & SEG_AR_L)
+		return 64;
+	return ar & SEG_AR_DB ? 32 : 16;
+}
+
+int kvml_vmx_code_bits(struct kvml_vcpu *vcpu)
+{
+	return code_bits(vcpu);
+}
+
+/* Also fetches what an emulated instruction needs anyway. */
+void kvml_vmx_code_mode(struct kvml_vcpu *vcpu, int *bits, int *cpl)
+{
+	vmx_rip(vcpu);
+	vmx_rflags(vcpu);
+	*bits = code_bits(vcpu);
+	*cpl = SEG_AR_DPL(vmcs_read(GUEST_SS_AR_BYTES));
+}
+
+void kvml_vmx_get_gdt(struct kvml_vcpu *vcpu, struct kvm_dtable *out)
+{
+	out->base = vmcs_read(GUEST_GDTR_BASE);
+	out->limit = vmcs_read(GUEST_GDTR_LIMIT);
+}
+
+void kvml_vmx_set_gdt(struct kvml_vcpu *vcpu, const struct kvm_dtable *in)
+{
+	vmcs_write(GUEST_GDTR_BASE, in->base);
+	vmcs_write(GUEST_GDTR_LIMIT, in->limit);
+}
+
+void kvml_vmx_get_idt(struct kvml_vcpu *vcpu, struct kvm_dtable *out)
+{
+	out->base = vmcs_read(GUEST_IDTR_BASE);
+	out->limit = vmcs_read(GUEST_IDTR_LIMIT);
+}
+
+void kvml_vmx_set_idt(struct kvml_vcpu *vcpu, const struct kvm_dtable *in)
+{
+	vmcs_write(GUEST_IDTR_BASE, in->base);
+	vmcs_write(GUEST_IDTR_LIMIT, in->limit);
+}
+
+/* ---- MSRs ---- */
+
+static int user_msr_number(u32 index)
+{
+	switch (index) {
+	case MSR_STAR:
+		return VMX_STAR;
+	case MSR_LSTAR:
+		return VMX_LSTAR;
+	case MSR_SYSCALL_MASK:
+		return VMX_FMASK;
+	case MSR_TSC_AUX:
+		return VMX_TSC_AUX;
+	}
+	return -1;
+}
+
+/* MSRs that are VMCS fields; 0: none. */
+static unsigned long msr_field(u32 index)
+{
+	switch (index) {
+	case MSR_FS_BASE:
+		return GUEST_FS_BASE;
+	case MSR_GS_BASE:
+		return GUEST_GS_BASE;
+	case MSR_IA32_SYSENTER_CS:
+		return GUEST_SYSENTER_CS;
+	case MSR_IA32_SYSENTER_ESP:
+		return GUEST_SYSENTER_ESP;
+	case MSR_IA32_SYSENTER_EIP:
+		return GUEST_SYSENTER_EIP;
+	case MSR_IA32_CR_PAT:
+		return kvml_vmx_caps.entry & VM_ENTRY_LOAD_IA32_PAT ?
+		       GUEST_IA32_PAT : 0;
+	}
+	return 0;
+}
+
+int kvml_vmx_get_msr(struct kvml_vcpu *vcpu, u32 index, u64 *data)
+{
+	struct vmx_vcpu *vmx = to_vmx(vcpu);
+	unsigned long field = msr_field(index);
+	int user = user_msr_number(index);
+
+	if (field) {
+		*data = vmcs_read(field);
+	} else if (user >= 0) {
+		*data = vmx->user_msr[user];
+	} else if (index == MSR_KERNEL_GS_BASE) {
+		preempt_disable();
+		if (vmx->host_saved)
+			rdmsrl(MSR_KERNEL_GS_BASE, vmx->kernel_gs_base);
+		preempt_enable();
+		*data = vmx->kernel_gs_base;
+	} else if (index == MSR_CSTAR) {
+		*data = vmx->cstar;
+	} else {
+		return 1;
+	}
+	return 0;
+}
+
+/* The PAT's eight fields hold memory types 0, 1, 4 to 7 (SDM 12.12.2). */
+static bool pat_valid(u64 data)
+{
+	unsigned int i, type;
+
+	for (i = 0; i < 64; i += 8) {
+		type = data >> i & 0xff;
+		if (type > 7 || type == 2 || type == 3)
+			return false;
+	}
+	return true;
+}
+
+int kvml_vmx_set_msr(struct kvml_vcpu *vcpu, u32 index, u64 data)
+{
+	struct vmx_vcpu *vmx = to_vmx(vcpu);
+	unsigned long field = msr_field(index);
+	int user = user_msr_number(index);
+
+	if (index == MSR_IA32_CR_PAT && !pat_valid(data))
+		return 1;
+	if (field) {
+		vmcs_write(field, data);
+	} else if (user >= 0) {
+		/* Loaded with the next entry. */
+		vmx->user_msr[user] = data;
+		vmx->user_msrs_cpu = -1;
+	} else if (index == MSR_KERNEL_GS_BASE) {
+		preempt_disable();
+		vmx->kernel_gs_base = data;
+		if (vmx->host_saved)
+			wrmsrl(MSR_KERNEL_GS_BASE, data);
+		preempt_enable();
+	} else if (index == MSR_CSTAR) {
+		vmx->cstar = data;
+	} else {
+		return 1;
+	}
+	return 0;
+}
+
+/* ---- debug registers, TSC ---- */
+
+void kvml_vmx_update_debug(struct kvml_vcpu *vcpu)
+{
+	update_exceptions(to_vmx(vcpu));
+	vmcs_write(GUEST_DR7, kvml_debug_dr7(vcpu));
+	/* TF comes or goes with the flags. */
+	kvml_reg_set(vcpu, KVML_RFLAGS, kvml_reg(vcpu, KVML_RFLAGS));
+}
+
+void kvml_vmx_update_tsc(struct kvml_vcpu *vcpu)
+{
+	vmcs_write(TSC_OFFSET, vcpu->tsc_offset);
+}
+
+/* ---- the log ---- */
+
+void kvml_vmx_dump(struct kvml_vcpu *vcpu)
+{
+	struct vmx_vcpu *vmx = to_vmx(vcpu);
+
+	pr_info_ratelimited("kvmlite: vCPU %u: exit %#x RIP %04lx:%016lx RSP %016lx RFLAGS %08lx CR0 %08lx CR3 %lx CR4 %lx EFER %llx CS base %lx AR %lx\n",
+			    vcpu->id, vmx->exit_reason,
+			    vmcs_read(GUEST_CS_SELECTOR), kvml_rip(vcpu),
+			    kvml_reg(vcpu, KVML_RSP),
+			    kvml_reg(vcpu, KVML_RFLAGS),
+			    kvml_reg(vcpu, KVML_CR0), kvml_reg(vcpu, KVML_CR3),
+			    kvml_reg(vcpu, KVML_CR4), vcpu->efer,
+			    vmcs_read(GUEST_CS_BASE),
+			    vmcs_read(GUEST_CS_AR_BYTES));
+}

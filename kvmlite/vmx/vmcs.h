@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * VMX instructions, and the VMCS: the structure in which VT-x keeps a vCPU
+ * (SDM volume 3, chapter 25; instructions: chapter 31).
+ *
+ * A VMCS is "current" on one CPU (VMPTRLD) and may be cached there: it must be
+ * cleared (VMCLEAR) on that CPU before another one loads it, and before
+ * VMXOFF.  Each CPU has a list of those it may cache.  The accessors work on
+ * the current VMCS, so the vCPU has to be loaded.
+ *
+ * A host that goes down switches VT-x off under vCPUs that are loaded, and then
+ * these instructions fault.  They do nothing in that case, a VMREAD gives 0,
+ * and the ioctl ends with EIO: kvml_hardware_lost().
+ */
+#ifndef _KVMLITE_VMX_VMCS_H
+#define _KVMLITE_VMX_VMCS_H
+
+#include <linux/jump_label.h>
+#include <linux/list.h>
+#include <linux/percpu.h>
+#include <linux/stringify.h>
+#include <linux/types.h>
+#include <asm/asm.h>
+#include <asm/vmx.h>
+
+struct kvml_vmcs {
+	void *page;		/* (i) */
+	u64 phys;		/* (i) */
+	int cpu;		/* that may cache it; -1: none */
+	bool launched;		/* since its last VMCLEAR */
+	unsigned long host_rsp;	/* HOST_RSP as written */
+	struct list_head link;	/* in the list of cpu; its interrupts off */
+};
+
+/* Counts VMREADs and VMWRITEs; off, it is a no-op instruction. */
+DECLARE_STATIC_KEY_FALSE(kvml_vmcs_counting);
+DECLARE_PER_CPU(u64, kvml_vmreads);
+DECLARE_PER_CPU(u64, kvml_vmwrites);
+
+void kvml_vmcs_read_failed(unsigned long field);
+void kvml_vmcs_write_failed(unsigned long field, unsigned long value);
+
+/* _ASM_EXTABLE() from the instruction at 1 to the C label "off". */
+#define VMX_FAULT_TO_OFF						\
+	".pushsection __ex_table, \"a\"\n\t"				\
+	".balign 4\n\t"							\
+	".long 1b - .\n\t"						\
+	".long %l[off] - .\n\t"						\
+	".long " __stringify(EX_TYPE_DEFAULT) "\n\t"			\
+	".popsection"
+
+static __always_inline unsigned long vmcs_read(unsigned long field)
+{
+	unsigned long value;
+
+	if (static_branch_unlikely(&kvml_vmcs_counting))
+		this_cpu_inc(kvml_vmreads);
+	asm_goto_output("1: vmread %[field], %[value]\n\t"
+			"jna %l[failed]\n\t"
+			VMX_FAULT_TO_OFF
+			: [value] "=r"(value)
+			: [field] "r"(field)
+			: "cc" : failed, off);
+	return value;
+failed:
+	kvml_vmcs_read_failed(field);
+off:
+	return 0;
+}
+
+static __always_inline void vmcs_write(unsigned long field,
+				       unsigned long value)
+{
+	if (static_branch_unlikely(&kvml_vmcs_counting))
+		this_cpu_inc(kvml_vmwrites);
+	asm goto("1: vmwrite %[value], %[field]\n\t"
+		 "jna %l[failed]\n\t"
+		 VMX_FAULT_TO_OFF
+		 :: [field] "r"(field), [value] "r"(value)
+		 : "cc" : failed, off);
+off:
+	return;
+failed:
+	kvml_vmcs_write_failed(field, value);
+}
+
+static __always_inline void vmcs_set(unsigned long field, unsigned long bits)
+{
+	vmcs_write(field, vmcs_read(field) | bits);
+}
+
+static __always_inline void vmcs_clear_bits(unsigned long field,
+					    unsigned long bits)
+{
+	vmcs_write(field, vmcs_read(field) & ~bits);
+}
+
+/* Both return true when the instruction failed. */
+static inline bool vmx_on(u64 phys)
+{
+	bool failed;
+
+	asm volatile("1: vmxon %[phys]\n\t"
+		     "jmp 3f\n"
+		     "2: stc\n"
+		     "3:\n\t"
+		     _ASM_EXTABLE(1b, 2b)
+		     : "=@ccbe"(failed)
+		     : [phys] "m"(phys)
+		     : "memory");
+	return failed;
+}
+
+static inline void vmx_off(void)
+{
+	asm volatile("1: vmxoff\n"
+		     "2:\n\t"
+		     _ASM_EXTABLE(1b, 2b) ::: "cc", "memory");
+}
+
+enum { INVEPT_CONTEXT = 1, INVEPT_ALL = 2 };
+enum { INVVPID_CONTEXT = 1 };
+
+static inline void vmx_invept(unsigned long type, u64 eptp)
+{
+	struct { u64 eptp, zero; } desc = { eptp, 0 };
+
+	asm volatile("1: invept %[desc], %[type]\n"
+		     "2:\n\t"
+		     _ASM_EXTABLE(1b, 2b)
+		     :: [desc] "m"(desc), [type] "r"(type) : "cc", "memory");
+}
+
+static inline void vmx_invvpid(unsigned long type, u16 vpid)
+{
+	struct { u64 vpid, address; } desc = { vpid, 0 };
+
+	asm volatile("1: invvpid %[desc], %[type]\n"
+		     "2:\n\t"
+		     _ASM_EXTABLE(1b, 2b)
+		     :: [desc] "m"(desc), [type] "r"(type) : "cc", "memory");
+}
+
+/* GFP_KERNEL memory for a VMCS, with the revision that VMXON and VMPTRLD ask. */
+int kvml_vmcs_alloc(struct kvml_vmcs *vmcs, u32 revision);
+void kvml_vmcs_free(struct kvml_vmcs *vmcs);
+/* Preemption off: makes it current on this CPU; true if it was not cached. */
+bool kvml_vmcs_load(struct kvml_vmcs *vmcs);
+/* Wherever it is cached; preemption off, interrupts on. */
+void kvml_vmcs_clear(struct kvml_vmcs *vmcs);
+/* All that this CPU caches; interrupts off. */
+void kvml_vmcs_clear_all(void);
+void kvml_vmcs_init(void);
+
+#endif /* _KVMLITE_VMX_VMCS_H */

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A vCPU on VT-x.
+ *
+ *   caps.c    what the CPU can do, which controls we use
+ *   vmcs.c    where each VMCS is cached
+ *   vmx.c     VMXON; making, loading and unloading a vCPU
+ *   state.c   the guest's registers in the VMCS
+ *   run.c     entry and the way back; hot exits
+ *   entry.S   VMLAUNCH, VMRESUME
+ *   exit.c    the other exits, a table by exit reason
+ *   inject.c  events into the guest
+ *   failure.c why an entry failed
+ */
+#ifndef _KVMLITE_VMX_VMX_H
+#define _KVMLITE_VMX_VMX_H
+
+#include <linux/user-return-notifier.h>
+
+#include "regs.h"
+#include "vcpu.h"
+#include "vmx/vmcs.h"
+
+/* CR0 bits that say when FPU instructions give #NM. */
+#define VMX_CR0_FPU (X86_CR0_TS | X86_CR0_MP)
+
+/* CR0 and CR4 bits that the guest may change without an exit. */
+#define VMX_CR0_GUEST_OWNED (X86_CR0_TS | X86_CR0_WP | X86_CR0_MP | X86_CR0_AM)
+#define VMX_CR4_GUEST_OWNED (X86_CR4_PVI | X86_CR4_DE | X86_CR4_PCE |	\
+			     X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT |	\
+			     X86_CR4_PGE | X86_CR4_TSD)
+
+/* vmx->exit_reason: run.c has handled it (not a reason of the SDM). */
+#define KVML_VMX_EXIT_DONE 0xffff
+
+/* MSRs of SYSCALL and RDTSCP: the host's come back before userspace runs. */
+enum vmx_user_msr { VMX_STAR, VMX_LSTAR, VMX_FMASK, VMX_TSC_AUX, VMX_USER_MSRS };
+
+struct vmx_vcpu {
+	struct kvml_vcpu vcpu;
+	struct kvml_vmcs vmcs;
+	u16 vpid;
+
+	/* (v) of the last exit */
+	u32 exit_reason;
+	u32 idt_vectoring;	/* 0, or what was being delivered */
+	bool entry_failed;	/* VMLAUNCH or VMRESUME did nothing */
+
+	/* (v) as written to the VMCS */
+	u32 cpu_controls;
+	u32 exception_bitmap;
+	bool fpu_trap;		/* CR0.TS is ours: see fpu.h */
+	unsigned long host_cr3, host_cr4;
+
+	/* (v) the guest's: loaded while host_saved */
+	u64 kernel_gs_base;
+	u64 user_msr[VMX_USER_MSRS];
+	int user_msrs_cpu;	/* that has them, if any has; -1: none */
+	u64 cstar;
+	u64 sysenter_cs;
+
+	/* (v) the host's, to be put back by vmx_restore_host() */
+	bool host_saved;
+	u16 host_fs, host_gs, host_ds, host_es, host_ldt;
+	u64 host_debugctl;
+	bool flush_l1d;		/* before the next entry */
+};
+
+static inline struct vmx_vcpu *to_vmx(struct kvml_vcpu *vcpu)
+{
+	return container_of(vcpu, struct vmx_vcpu, vcpu);
+}
+
+/* The two registers that most exits look at. */
+static __always_inline unsigned long vmx_rip(struct kvml_vcpu *vcpu)
+{
+	if (!(vcpu->reg_avail & BIT(KVML_RIP))) {
+		vcpu->reg[KVML_RIP] = vmcs_read(GUEST_RIP);
+		vcpu->reg_avail |= BIT(KVML_RIP);
+	}
+	return vcpu->reg[KVML_RIP];
+}
+
+static __always_inline unsigned long vmx_rflags(struct kvml_vcpu *vcpu)
+{
+	if (!(vcpu->reg_avail & BIT(KVML_RFLAGS))) {
+		unsigned long value = vmcs_read(GUEST_RFLAGS);
+
+		/* TF is ours then. */
+		if (kvml_debug_single_step(vcpu)) {
+			vcpu->debug_tf = value & X86_EFLAGS_TF;
+			value &= ~X86_EFLAGS_TF;
+		}
+		vcpu->reg[KVML_RFLAGS] = value;
+		vcpu->reg_avail |= BIT(KVML_RFLAGS);
+	}
+	return vcpu->reg[KVML_RFLAGS];
+}
+
+/* vmx.c */
+void kvml_vmx_save_host(struct vmx_vcpu *vmx);
+void kvml_vmx_restore_host(struct vmx_vcpu *vmx);
+void kvml_vmx_set_cpu_control(struct vmx_vcpu *vmx, u32 bit, bool on);
+u64 kvml_vmx_eptp(struct kvml_vm *vm);
+
+/* state.c */
+void kvml_vmx_reg_fetch(struct kvml_vcpu *vcpu, unsigned int reg);
+void kvml_vmx_regs_fetch(struct kvml_vcpu *vcpu);
+void kvml_vmx_regs_flush(struct vmx_vcpu *vmx);
+void kvml_vmx_set_cr0(struct kvml_vcpu *vcpu, unsigned long cr0);
+void kvml_vmx_set_fpu_trap(struct vmx_vcpu *vmx, bool on);
+void kvml_vmx_set_cr4(struct kvml_vcpu *vcpu, unsigned long cr4);
+void kvml_vmx_set_efer(struct kvml_vcpu *vcpu, u64 efer);
+void kvml_vmx_get_segment(struct kvml_vcpu *vcpu, enum kvml_seg seg,
+			  struct kvm_segment *out);
+void kvml_vmx_set_segment(struct kvml_vcpu *vcpu, enum kvml_seg seg,
+			  const struct kvm_segment *in);
+unsigned long kvml_vmx_segment_base(struct kvml_vcpu *vcpu, enum kvml_seg seg);
+int kvml_vmx_cpl(struct kvml_vcpu *vcpu);
+int kvml_vmx_code_bits(struct kvml_vcpu *vcpu);
+void kvml_vmx_code_mode(struct kvml_vcpu *vcpu, int *bits, int *cpl);
+void kvml_vmx_get_gdt(struct kvml_vcpu *vcpu, struct kvm_dtable *out);
+void kvml_vmx_set_gdt(struct kvml_vcpu *vcpu, const struct kvm_dtable *in);
+void kvml_vmx_get_idt(struct kvml_vcpu *vcpu, struct kvm_dtable *out);
+void kvml_vmx_set_idt(struct kvml_vcpu *vcpu, const struct kvm_dtable *in);
+int kvml_vmx_get_msr(struct kvml_vcpu *vcpu, u32 index, u64 *data);
+int kvml_vmx_set_msr(struct kvml_vcpu *vcpu, u32 index, u64 data);
+void kvml_vmx_update_debug(struct kvml_vcpu *vcpu);
+void kvml_vmx_update_tsc(struct kvml_vcpu *vcpu);
+void kvml_vmx_dump(struct kvml_vcpu *vcpu);
+
+/* inject.c */
+void kvml_vmx_inject_exception(struct kvml_vcpu *vcpu,
+			       const struct kvml_exception *e);
+void kvml_vmx_inject_intr(struct kvml_vcpu *vcpu, u8 vector, bool soft);
+void kvml_vmx_inject_nmi(struct kvml_vcpu *vcpu);
+bool kvml_vmx_intr_allowed(struct kvml_vcpu *vcpu);
+bool kvml_vmx_nmi_allowed(struct kvml_vcpu *vcpu);
+void kvml_vmx_open_intr_window(struct kvml_vcpu *vcpu);
+void kvml_vmx_open_nmi_window(struct kvml_vcpu *vcpu);
+u32 kvml_vmx_get_shadow(struct kvml_vcpu *vcpu);
+void kvml_vmx_set_shadow(struct kvml_vcpu *vcpu, u32 shadow);
+bool kvml_vmx_get_nmi_masked(struct kvml_vcpu *vcpu);
+void kvml_vmx_set_nmi_masked(struct kvml_vcpu *vcpu, bool masked);
+void kvml_vmx_skip_insn(struct kvml_vcpu *vcpu);
+/* What the exit interrupted: queued again. */
+void kvml_vmx_requeue(struct vmx_vcpu *vmx);
+
+/* run.c */
+void kvml_vmx_run(struct kvml_vcpu *vcpu);
+/* Names of exit reasons, for the log and the counters; NULL if unknown. */
+const char *kvml_vmx_exit_name(unsigned int reason);
+
+/* exit.c */
+int kvml_vmx_handle_exit(struct kvml_vcpu *vcpu);
+
+/* failure.c: lines in the log; fills KVM_EXIT_FAIL_ENTRY; returns 0. */
+int kvml_vmx_entry_failed(struct vmx_vcpu *vmx);
+
+#endif /* _KVMLITE_VMX_VMX_H */
