@@ -2,55 +2,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statfs.h>
-#include <unistd.h>
-
-#include <linux/magic.h>
 
 #include "areas.h"
-
-#define AREAS_FILE	DEBUGFS "/ksmdev/areas"
-
-FILE *areas_open(void)
-{
-	return fopen(AREAS_FILE, "re");
-}
-
-void areas_split(char *line, int columns, struct area_line *out)
-{
-	out->count = 0;
-	line[strcspn(line, "\n")] = '\0';
-	while (out->count < columns) {
-		line += strspn(line, " \t");
-		if (!*line)
-			break;
-		out->field[out->count++] = line;
-		if (out->count == columns)
-			break;
-		line += strcspn(line, " \t");
-		if (*line)
-			*line++ = '\0';
-	}
-}
-
-static int report_open_error(int error)
-{
-	struct statfs fs;
-
-	if (error == EACCES || error == EPERM)
-		return report_failure("only root may see the areas of all users: sudo ksmctl areas");
-	if (error != ENOENT)
-		return report_failure("cannot open %s: %s", AREAS_FILE,
-				      strerror(error));
-	if (access(KSM_SYSFS, F_OK))
-		return report_failure("the module is not loaded (no %s): modprobe ksmdev",
-				      KSM_SYSFS);
-	if (statfs(DEBUGFS, &fs) || fs.f_type != DEBUGFS_MAGIC)
-		return report_failure("debugfs is not mounted: mount -t debugfs none %s",
-				      DEBUGFS);
-	return report_failure("the module made no %s (is debugfs switched off on this kernel?)",
-			      AREAS_FILE);
-}
+#include "ksmctl.h"
 
 static bool is_number(const char *text)
 {
@@ -132,7 +86,7 @@ int cmd_areas(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, NULL);
 	file = areas_open();
 	if (!file)
-		return report_open_error(errno);
+		return areas_report_open_error(errno);
 	status = print_areas(file);
 	fclose(file);
 	return status;

@@ -4,7 +4,7 @@
 _ksmctl() {
 	local cur prev words cword i command=
 	local keys="run advisor_mode advisor_max_cpu pages_to_scan
-		sleep_millisecs scan_threads use_zero_pages merge_across_nodes
+		sleep_millisecs rest_millisecs scan_threads use_zero_pages merge_across_nodes
 		max_page_sharing"
 	_init_completion -n = || return
 
@@ -18,7 +18,7 @@ _ksmctl() {
 	case $command in
 	'')
 		mapfile -t COMPREPLY < <(compgen -W "status top areas set scan
-			run --json --help --version" -- "$cur")
+			run metrics --json --help --version" -- "$cur")
 		;;
 	status | areas)
 		mapfile -t COMPREPLY < <(compgen -W "--json --help" -- "$cur")
@@ -26,6 +26,15 @@ _ksmctl() {
 	scan)
 		mapfile -t COMPREPLY < <(compgen -W "--force --json --help" \
 			-- "$cur")
+		;;
+	metrics)
+		case $prev in
+		--output | -o) _filedir ;;
+		*)
+			mapfile -t COMPREPLY < <(compgen -W "--output --help" \
+				-- "$cur")
+			;;
+		esac
 		;;
 	top)
 		mapfile -t COMPREPLY < <(compgen -W "--delay --count --batch

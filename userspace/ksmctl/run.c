@@ -180,12 +180,14 @@ static void find_program(const char *name, char *path)
 static int run_program(const struct run *run)
 {
 	char path[PATH_MAX];
+	int error;
 
 	find_program(run->argv[0], path);
 	warn_if_out_of_reach(path);
 	execvp(run->argv[0], run->argv);
-	report_failure("cannot run %s: %s", run->argv[0], strerror(errno));
-	return errno == ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_RUN;
+	error = errno;
+	report_failure("cannot run %s: %s", run->argv[0], strerror(error));
+	return error == ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_RUN;
 }
 
 static const struct argp_option options[] = {

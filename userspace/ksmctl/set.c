@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ksmctl.h"
 #include "sysfs.h"
 #include "values.h"
 
@@ -127,7 +128,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
 	.parser = parse,
 	.args_doc = "KEY=VALUE...",
-	.doc = "Change settings, in the given order; the first that fails ends it.\vKeys: run, advisor_mode, advisor_max_cpu, pages_to_scan, sleep_millisecs, scan_threads, use_zero_pages, merge_across_nodes, max_page_sharing.",
+	.doc = "Change settings, in the given order; the first that fails ends it.\vKeys: run, advisor_mode, advisor_max_cpu, pages_to_scan, sleep_millisecs, rest_millisecs, scan_threads, use_zero_pages, merge_across_nodes, max_page_sharing.",
 	.children = json_child,
 };
 

@@ -34,6 +34,11 @@ int report_usage(const char *format, ...)
 	return STATUS_USAGE;
 }
 
+int report_no_memory(void)
+{
+	return report_failure("not enough memory");
+}
+
 void report_warning(const char *format, ...)
 {
 	va_list args;

@@ -18,6 +18,9 @@ int report_failure(const char *format, ...)
 int report_usage(const char *format, ...)
 	__attribute__((format(printf, 1, 2)));
 
+/* That there is no memory for more; returns STATUS_FAILURE. */
+int report_no_memory(void);
+
 /* Prints the line and nothing else happens. */
 void report_warning(const char *format, ...)
 	__attribute__((format(printf, 1, 2)));

@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* The files under /sys/class/misc/ksm. */
-#ifndef KSMCTL_VALUES_H
-#define KSMCTL_VALUES_H
+#ifndef KVMLITE_VALUES_H
+#define KVMLITE_VALUES_H
 
-#include "ksmctl.h"
+#include <stdbool.h>
+
+#include <json-c/json.h>
+
+/* Another folder can be given to the compiler to try a tool without module. */
+#ifndef KSM_SYSFS
+#define KSM_SYSFS	"/sys/class/misc/ksm"
+#endif
 
 enum value_id {
 	RUN,
@@ -11,6 +18,7 @@ enum value_id {
 	ADVISOR_MAX_CPU,
 	PAGES_TO_SCAN,
 	SLEEP_MILLISECS,
+	REST_MILLISECS,
 	SCAN_THREADS,
 	USE_ZERO_PAGES,
 	MERGE_ACROSS_NODES,
@@ -66,4 +74,4 @@ long long values_saved(const struct values *values);
 
 struct json_object *values_to_json(const struct values *values);
 
-#endif /* KSMCTL_VALUES_H */
+#endif /* KVMLITE_VALUES_H */

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "report.h"
 #include "sysfs.h"
 #include "values.h"
 
@@ -13,6 +14,7 @@ const struct value_file value_files[NR_VALUES] = {
 			      "percent of one CPU, 1 to 6400" },
 	[PAGES_TO_SCAN] = { "pages_to_scan", "1 to 4294967295" },
 	[SLEEP_MILLISECS] = { "sleep_millisecs", "milliseconds" },
+	[REST_MILLISECS] = { "rest_millisecs", "milliseconds, 0 to 30000" },
 	[SCAN_THREADS] = { "scan_threads", "1 to 64" },
 	[USE_ZERO_PAGES] = { "use_zero_pages", "0 or 1" },
 	[MERGE_ACROSS_NODES] = { "merge_across_nodes", "0 or 1" },

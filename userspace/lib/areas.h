@@ -3,13 +3,17 @@
  * The list of areas in debugfs: a line of column names, then a line for each
  * area; the last column (the command) may hold blanks.
  */
-#ifndef KSMCTL_AREAS_H
-#define KSMCTL_AREAS_H
+#ifndef KVMLITE_AREAS_H
+#define KVMLITE_AREAS_H
 
 #include <stdio.h>
 
-#include "ksmctl.h"
+/* Another folder can be given to the compiler to try a tool without module. */
+#ifndef DEBUGFS
+#define DEBUGFS		"/sys/kernel/debug"
+#endif
 
+#define AREAS_FILE	DEBUGFS "/ksmdev/areas"
 #define AREA_COLUMNS	16
 
 /**
@@ -25,7 +29,13 @@ struct area_line {
 /* The opened list, or NULL and errno. */
 FILE *areas_open(void);
 
+/*
+ * Says why the list could not be opened, as @error tells; returns
+ * STATUS_FAILURE.
+ */
+int areas_report_open_error(int error);
+
 /* Splits the line in place into at most @columns fields. */
 void areas_split(char *line, int columns, struct area_line *out);
 
-#endif /* KSMCTL_AREAS_H */
+#endif /* KVMLITE_AREAS_H */
