@@ -181,6 +181,7 @@ static void check_threads(const struct bench_case *c, double converge)
 	ctl_set_str(OURS_DIR, "advisor_mode", "none");
 	ctl_set(OURS_DIR, "pages_to_scan", UINT32_MAX);
 	ctl_set(OURS_DIR, "sleep_millisecs", 20);
+	ctl_set(OURS_DIR, "rest_millisecs", 0);
 	own = ctl_get(OURS_DIR, "scan_cpu_ns");
 	all = kthreads_ns("");
 	ctl_set(OURS_DIR, "run", 1);

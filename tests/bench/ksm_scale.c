@@ -121,6 +121,7 @@ static void full_speed(void)
 	ctl_set_str(OURS_DIR, "advisor_mode", "none");
 	ctl_set(OURS_DIR, "pages_to_scan", UINT32_MAX);
 	ctl_set(OURS_DIR, "sleep_millisecs", 1);
+	ctl_set(OURS_DIR, "rest_millisecs", 0);
 }
 
 static int compare_rates(const void *a, const void *b)

@@ -60,8 +60,8 @@ guest_start() {
 	rm -f "$TMP/$name".*
 	mkfifo "$TMP/$name.in"
 	(
-		# shellcheck disable=SC2086 # LAUNCH is some words or none
-		timeout -k 5 "$LIMIT" $LAUNCH qemu-system-x86_64 -nodefaults -no-user-config \
+		# shellcheck disable=SC2086 # EXEC and LAUNCH are some words or none
+		timeout -k 5 "$LIMIT" $EXEC $LAUNCH qemu-system-x86_64 -nodefaults -no-user-config \
 			-display none -no-reboot -m "$MEM" \
 			-kernel /guest/vmlinuz -initrd /guest/initrd \
 			-append "$APPEND kib=$KIB $append" \
@@ -155,14 +155,6 @@ value() {
 	cat "$SYSFS/$1"
 }
 
-# Two passes over everything: what was equal before them is merged then.
-passes_wait() {
-	passes=$(($(value full_scans) + 3)) since=$(now)
-	while [ "$(value full_scans)" -lt $passes ] && [ $(($(now) - since)) -lt "$LIMIT" ]; do
-		sleep 0.2
-	done
-}
-
 # What the areas of guests say, as diagnostics.
 areas_show() {
 	awk '/comm$/ || /qemu/ { print "#   " $0 }' "$AREAS"
@@ -185,7 +177,7 @@ pair() {
 	guest_start a "seed=1 hold=1" "$@"
 	guest_start b "seed=2 hold=1" "$@"
 	if guest_until a "GUEST READY" && guest_until b "GUEST READY"; then
-		passes_wait
+		ksmctl scan --force >/dev/null
 		both=$(value pages_sharing)
 		echo "# both guests: pages_shared $(value pages_shared), pages_sharing $both, ksm_zero_pages $(value ksm_zero_pages)"
 		areas_show
@@ -195,7 +187,7 @@ pair() {
 	guest_say a flip
 	problem=$problem$(guest_end a "$(sums 'run 1' 'flip 0')")
 	if [ ! "$problem" ]; then
-		passes_wait
+		ksmctl scan --force >/dev/null
 		alone=$(value pages_sharing)
 		between=$((both - 2 * alone))
 		echo "# one guest: pages_sharing $alone; between the guests $between; cow_breaks $(($(value cow_breaks) - breaks))"
@@ -224,11 +216,9 @@ test_ksmctl() {
 }
 
 # QEMU 7.2 opens /dev/kvm and nothing else.
-if [ "$KVM_DEVICE" != /dev/kvm ]; then
-	[ ! -c /dev/kvm ] || mv /dev/kvm /dev/kvm.stock
-	ln -sf "$KVM_DEVICE" /dev/kvm
-fi
-if [ ! -c /dev/kvm ]; then
+EXEC=
+[ "$KVM_DEVICE" != /dev/kvmlite ] || EXEC="kvmlitectl exec --"
+if [ ! -c "$KVM_DEVICE" ]; then
 	echo "Bail out! $KVM_DEVICE is not there"
 	exit 1
 fi

@@ -4,88 +4,13 @@
 # ksmctl: each command, its JSON, its errors and exit statuses, and ordinary
 # programs under "ksmctl run". Runs as root with ksmdev loaded; TAP on stdout.
 
+# shellcheck source=tests/functional/ctl_tap.sh
+. "$(dirname "$0")/ctl_tap.sh"
+
 SYSFS=/sys/class/misc/ksm
-TESTS=${TESTS:-$(dirname "$(command -v ksmctl)")/../lib/kvmlite/tests}
-NOBODY=65534
-TMP=$(mktemp -d /tmp/ksmctl.XXXXXX) || exit 1
-
-number=0
-failures=0
-
-ok() {
-	number=$((number + 1))
-	echo "ok $number - $1"
-}
-
-not_ok() {
-	number=$((number + 1))
-	failures=$((failures + 1))
-	echo "not ok $number - $1"
-	shift
-	for line in "$@"; do
-		echo "# $line"
-	done
-}
-
-# same NAME EXPECTED GOT
-same() {
-	if [ "$3" = "$2" ]; then
-		ok "$1"
-	else
-		not_ok "$1" "expected $2, got $3"
-	fi
-}
-
-# expect NAME STATUS PATTERN COMMAND...: the command ends with the status, and
-# what it prints on both outputs together matches the extended expression, if
-# there is one.
-expect() {
-	name=$1 status=$2 pattern=$3
-	shift 3
-	"$@" >"$TMP/out" 2>&1 </dev/null
-	got=$?
-	if [ "$got" != "$status" ]; then
-		not_ok "$name" "expected status $status, got $got" "$(head -c 300 "$TMP/out" | tr '\n' '|')"
-	elif [ "$pattern" ] && ! grep -qE -e "$pattern" "$TMP/out"; then
-		not_ok "$name" "expected output like: $pattern" "got: $(head -c 300 "$TMP/out" | tr '\n' '|')"
-	else
-		ok "$name"
-	fi
-}
-
-# expect_json NAME COUNT KEYS COMMAND...: the command prints COUNT JSON values
-# with these members (KEY or KEY=VALUE, see json_check).
-expect_json() {
-	name=$1 count=$2 keys=$3
-	shift 3
-	"$@" >"$TMP/out" 2>"$TMP/err" </dev/null
-	got=$?
-	# shellcheck disable=SC2086 # several words
-	values=$("$TESTS/json_check" $keys <"$TMP/out" 2>>"$TMP/err") && [ "$got" = 0 ] && [ "$values" = "$count" ] && {
-		ok "$name"
-		return
-	}
-	not_ok "$name" "expected $count JSON values with $keys, got ${values:-none} and status $got" "$(head -c 300 "$TMP/err" | tr '\n' '|')"
-}
-
-# expect_one_line NAME COMMAND...: errors take one line, and go to stderr.
-expect_one_line() {
-	name=$1
-	shift
-	"$@" >"$TMP/out" 2>"$TMP/err" </dev/null
-	if [ "$(wc -l <"$TMP/err")" = 1 ] && [ ! -s "$TMP/out" ]; then
-		ok "$name"
-	else
-		not_ok "$name" "expected one line on stderr only, got $(wc -l <"$TMP/err") and on stdout $(wc -l <"$TMP/out")"
-	fi
-}
 
 value() {
 	cat "$SYSFS/$1"
-}
-
-as_user() {
-	"$TESTS/ksmrun_test" as-user "$@"
 }
 
 # Settings as they were.
@@ -141,7 +66,7 @@ test_usage() {
 	expect "an unknown command is named" 2 'no such command: nonsense' ksmctl nonsense
 	expect "an unknown option is a usage error" 2 'nonsense' ksmctl status --nonsense
 	expect "an argument too many is a usage error" 2 'Usage|Too many' ksmctl status nonsense
-	for command in status top areas set scan run; do
+	for command in status top areas set scan run metrics; do
 		expect "$command --help" 0 "Usage: ksmctl $command" ksmctl $command --help
 	done
 }
@@ -168,6 +93,15 @@ test_top() {
 	expect "top refuses a bad delay" 2 'not a number of seconds' ksmctl top -d x
 	expect "top refuses a bad count" 2 'not a count' ksmctl top -n 0
 	expect "top shows areas to root" 0 'cow_breaks' ksmctl top -n 1 -b
+	ksmctl top -d 0.1 -b >"$TMP/live" &
+	live=$!
+	tries=100
+	until [ "$(grep -c '^saved ' "$TMP/live")" -ge 2 ] || [ $((tries -= 1)) = 0 ]; do
+		sleep 0.1
+	done
+	kill $live
+	wait $live
+	same "top ends well by a signal" 0 $?
 	expect "top works for everybody" 0 '^saved ' as_user $NOBODY ksmctl top -n 1 -b
 }
 
@@ -218,6 +152,21 @@ test_scan() {
 	expect "run without permission, too" 1 'no permission' as_user $NOBODY ksmctl run -- true
 	chmod "$mode" /dev/ksm
 	reset
+}
+
+test_metrics() {
+	expect_metrics "metrics are in the format" '^ksmdev_up 1$' ksmctl metrics
+	expect_metrics "in bytes" "^ksmdev_shared_bytes $(($(value pages_shared) * 4096))\$" ksmctl metrics
+	expect_metrics "and seconds" '^ksmdev_scan_cpu_seconds_total [0-9.e-]+$' ksmctl metrics
+	expect_metrics "metrics are for everybody" '^ksmdev_areas ' as_user $NOBODY ksmctl metrics
+	expect "metrics --output writes a file" 0 '' ksmctl metrics --output "$TMP/ksmdev.prom"
+	same "and prints nothing" "" "$(cat "$TMP/out")"
+	expect_metrics "the file is in the format" '^ksmdev_running [01]$' cat "$TMP/ksmdev.prom"
+	expect "a folder that is not there" 1 'No such file' ksmctl metrics -o "$TMP/nonsense/x.prom"
+	expect_full_disk ksmctl
+	timeout 20 ksmctl top --delay 0.1 >/dev/full 2>"$TMP/err" </dev/null
+	same "top that nobody can read ends: status and lines" "1 1" "$? $(grep -c 'cannot write the output' "$TMP/err")"
+	expect "metrics take no argument" 2 'Usage|Too many' ksmctl metrics nonsense
 }
 
 test_run() {
@@ -289,17 +238,22 @@ test_two_processes() {
 test_private_domains() {
 	ksmctl set run=0 >/dev/null
 	before=$(value pages_sharing)
+	unshared=$(value pages_unshared)
 	hold a ksmctl run --private-domain --
 	hold b ksmctl run -p --
 	# Whoever runs as root scans the domain of root only.
 	ksmctl scan --force >/dev/null
 	ksmctl set run=1 advisor_max_cpu=100 >/dev/null
-	scans=$(value full_scans)
 	tries=0
-	while [ "$(value full_scans)" -lt $((scans + 4)) ] && [ $tries -lt 50 ]; do
+	while [ "$(value pages_unshared)" -lt $((unshared + 4000)) ] && [ $tries -lt 300 ]; do
 		sleep 0.1
 		tries=$((tries + 1))
 	done
+	if [ $tries -lt 300 ]; then
+		ok "private domains are scanned"
+	else
+		not_ok "private domains are scanned" "pages_unshared: $unshared before, $(value pages_unshared) after 30 s"
+	fi
 	same "private domains share nothing with each other" "$before" "$(value pages_sharing)"
 	release a
 	release b
@@ -316,14 +270,12 @@ test_no_module() {
 		# shellcheck disable=SC2086 # several words
 		expect "$command without the module says what to do" 1 'modprobe ksmdev' ksmctl $command
 	done
+	expect_metrics "metrics say that it is not there" '^ksmdev_up 0$' ksmctl metrics
 	modprobe ksmdev
 	expect "and works when it is back" 0 '^Saved' ksmctl status
 }
 
-if [ ! -x "$TESTS/ksmrun_test" ]; then
-	echo "Bail out! no test programs in $TESTS: make -C userspace/ksmctl install-tests"
-	exit 1
-fi
+tests_need ksmrun_test json_check
 
 test_usage
 test_status
@@ -331,11 +283,10 @@ test_top
 test_areas
 test_set
 test_scan
+test_metrics
 test_run
 test_cases
 test_two_processes
 test_private_domains
 test_no_module
-rm -rf "$TMP"
-echo "1..$number"
-[ $failures = 0 ]
+tests_end

@@ -152,11 +152,6 @@ static void test_enable_cap(void)
 
 /* ---- capabilities ---- */
 
-static int has_cap(int fd, long cap)
-{
-	return MUST(ioctl(fd, KVM_CHECK_EXTENSION, cap));
-}
-
 static void test_limits(void)
 {
 	int kvm = kvm_open();

@@ -18,11 +18,6 @@ GUEST(spin, "1: incq (%rdi)\n\tjmp 1b")
 
 static char scratch[65536] __attribute__((aligned(4096)));
 
-static bool has_cap(const struct machine *m, long cap)
-{
-	return MUST(ioctl(m->kvm, KVM_CHECK_EXTENSION, cap));
-}
-
 /* The vCPU still works. */
 static void check_alive(const struct machine *m)
 {
@@ -451,7 +446,7 @@ static void test_flags(void)
 	struct kvm_guest_debug debug = { .control = 0 };
 	struct kvm_clock_data clock = { .flags = 1U << 31 };
 
-	if (has_cap(&m, KVM_CAP_IOEVENTFD)) {
+	if (has_cap(m.kvm, KVM_CAP_IOEVENTFD)) {
 		CHECK_ERRNO(ioctl(m.vm, KVM_IOEVENTFD, &io), EINVAL);
 		io.flags = KVM_IOEVENTFD_FLAG_PIO;
 		io.len = 3;
@@ -476,7 +471,7 @@ static void test_flags(void)
 	ioctl(m.vcpu, KVM_SET_GUEST_DEBUG, &debug);
 	debug.control = 0;
 	MUST(ioctl(m.vcpu, KVM_SET_GUEST_DEBUG, &debug));
-	if (has_cap(&m, KVM_CAP_ADJUST_CLOCK))
+	if (has_cap(m.kvm, KVM_CAP_ADJUST_CLOCK))
 		CHECK_ERRNO(ioctl(m.vm, KVM_SET_CLOCK, &clock), EINVAL);
 	check_alive(&m);
 }

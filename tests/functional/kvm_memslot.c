@@ -102,11 +102,6 @@ static void *data_of(const struct machine *m)
 	return m->tool + TOOL_DATA;
 }
 
-static bool has_cap(const struct machine *m, long cap)
-{
-	return MUST(ioctl(m->kvm, KVM_CHECK_EXTENSION, cap));
-}
-
 static u64 load_word(const struct machine *m, u64 address)
 {
 	guest_call(m, guest_load, address, 0, 0);
@@ -156,7 +151,7 @@ static void test_errors(void)
 	CHECK_ERRNO(try_slot(&m, 1, 0, AREA_BASE, mem, PAGE), EINVAL);
 	CHECK_ERRNO(try_slot(&m, 1, 0, AREA_BASE, mem, 2 * AREA_SIZE), EINVAL);
 	CHECK_ERRNO(try_slot(&m, 1, 0, AREA_BASE, mem + PAGE, AREA_SIZE), EINVAL);
-	if (has_cap(&m, KVM_CAP_READONLY_MEM))
+	if (has_cap(m.kvm, KVM_CAP_READONLY_MEM))
 		CHECK_ERRNO(try_slot(&m, 1, KVM_MEM_READONLY, AREA_BASE, mem,
 				     AREA_SIZE), EINVAL);
 	/* Unknown flags. */
@@ -268,7 +263,7 @@ static void test_readonly(void)
 	struct machine m = machine_make();
 	u64 *mem = map_memory(AREA_SIZE);
 
-	if (!has_cap(&m, KVM_CAP_READONLY_MEM))
+	if (!has_cap(m.kvm, KVM_CAP_READONLY_MEM))
 		tap_skip("no READONLY_MEM");
 	mem[1] = 0x4711;
 	set_slot(&m, 1, KVM_MEM_READONLY, AREA_BASE, mem, AREA_SIZE);
@@ -522,7 +517,7 @@ static bool enable_manual(const struct machine *m)
 		.cap = KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, .args[0] = 1,
 	};
 
-	if (!has_cap(m, KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2))
+	if (!has_cap(m->kvm, KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2))
 		return false;
 	MUST(ioctl(m->vm, KVM_ENABLE_CAP, &cap));
 	return true;

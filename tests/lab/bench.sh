@@ -6,7 +6,7 @@ BENCHES=${LAB_BENCHES:-$LAB/benches}
 BENCH_HEADER=case,host,kernel,metric,unit,ours,peer,ratio
 
 bench_names() {
-	awk '!/^#/ && NF { print $1 }' "$BENCHES"
+	awk '!/^#/ && NF && !seen[$1]++ { print $1 }' "$BENCHES"
 }
 
 lab_bench() {
@@ -27,6 +27,10 @@ lab_bench() {
 		shift
 	done
 	((${#names[@]} > 0)) || mapfile -t names < <(bench_names)
+	[[ -z $only_kernel ]] || kernel_exists "$only_kernel"
+	for name in "${names[@]}"; do
+		bench_lines "$name" >/dev/null
+	done
 	packages_need
 	for name in "${names[@]}"; do
 		bench_suite "$name" "$only_kernel" || rc=1
@@ -34,14 +38,31 @@ lab_bench() {
 	return "$rc"
 }
 
+# A measurement has a line for each way to boot.
+bench_lines() {
+	awk -v name="$1" '$1 == name { print; found = 1 } END { exit !found }' "$BENCHES" ||
+		die "no such measurement: $1 (./lab bench --list names them)"
+}
+
 bench_suite() {
-	local name=$1 only_kernel=$2 line hosts kernels cpus mem timeout modules options command
-	local host kernel csv=$OUT/bench/$1.csv rc=0
-	line=$(awk -v name="$name" '$1 == name' "$BENCHES")
-	[[ -n $line ]] || die "no such measurement: $name (./lab bench --list names them)"
-	read -r _ hosts kernels cpus mem timeout modules options command <<<"$line"
+	local line lines csv=$OUT/bench/$1.csv rc=0
 	mkdir -p "$OUT/bench"
 	echo $BENCH_HEADER >"$csv"
+	mapfile -t lines < <(bench_lines "$1")
+	for line in "${lines[@]}"; do
+		bench_hosts "$line" "$2" "$csv" || rc=1
+	done
+	say
+	bench_table "$csv"
+	bench_plot "$1" "$csv"
+	return "$rc"
+}
+
+# bench_hosts LINE ONLY-KERNEL CSV
+bench_hosts() {
+	local only_kernel=$2 csv=$3 name hosts kernels cpus mem timeout modules options command
+	local host kernel rc=0
+	read -r name hosts kernels cpus mem timeout modules options command <<<"$1"
 	for host in ${hosts//,/ }; do
 		for kernel in ${kernels//,/ }; do
 			[[ -z $only_kernel || $kernel == "$only_kernel" ]] || continue
@@ -52,9 +73,6 @@ bench_suite() {
 			bench_boot "$csv" "$command" || rc=1
 		done
 	done
-	say
-	bench_table "$csv"
-	bench_plot "$name" "$csv"
 	return "$rc"
 }
 

@@ -20,10 +20,10 @@ modules_link_sources() {
 		mkdir -p "$build/$folder"
 		cp -rsfT "$ROOT/$folder" "$build/$folder" || return
 	done
-	ln -sf "$ROOT/Kbuild" "$build/Kbuild"
+	ln -sf "$ROOT/Kbuild" "$ROOT/dkms.conf" "$build"
 	find "$build" -xtype l -delete
 	# A plain "make modules" leaves its products beside the sources.
-	find "$build" -type l \( -name '*.mod.c' -o ! -name '*.[chS]' ! -name Kbuild \) -delete
+	find "$build" -type l \( -name '*.mod.c' -o ! -name '*.[chS]' ! -name Kbuild ! -name dkms.conf \) -delete
 }
 
 # What a build depends on, in one word: names, sizes and times of the files.
@@ -56,7 +56,7 @@ modules_make_strict() {
 modules_build() {
 	local build=$OUT/build/$K_SERIES want
 	[[ -n $(modules_present) ]] || return 0
-	want="$K_RELEASE $(cd "$ROOT" && fingerprint Kbuild include ksmdev kvmlite)"
+	want="$K_RELEASE $(cd "$ROOT" && fingerprint Kbuild dkms.conf include ksmdev kvmlite)"
 	[[ $(cat "$build/.built" 2>/dev/null) != "$want" ]] || return 0
 	# Another release of the same series would leave stale objects.
 	[[ $(cat "$build/.built" 2>/dev/null) == "$K_RELEASE "* ]] || rm -rf "$build"
@@ -85,10 +85,23 @@ test_program_build() {
 		mv "$program.part" "$program"
 }
 
+# Programs whose source is gone: no suite shall find them.
+tests_forget() {
+	local program name
+	for program in "$1"/*; do
+		name=$(basename "$program")
+		[[ ! -f $program ]] ||
+			[[ -n $(find "$ROOT"/tests/{functional,stress,bench,demo,clients,lab/guest} \
+				-maxdepth 1 \( -name "$name" -o -name "$name.c" \) -print -quit) ]] ||
+			rm "$program"
+	done
+}
+
 # A program that does not compile is left out: the suites that run it fail.
 tests_build() {
 	local build=$OUT/build/tests source name
 	mkdir -p "$build"
+	tests_forget "$build"
 	for source in "$ROOT"/tests/{functional,stress,bench,demo,clients,lab/guest}/*; do
 		name=$(basename "$source")
 		case $source in
@@ -97,7 +110,8 @@ tests_build() {
 				say "lab: $name left out of the guest"
 			;;
 		*.sh)
-			install -m 755 "$source" "$build/$name"
+			# One that is the same keeps its time: the guest's image, too.
+			install -C -m 755 "$source" "$build/$name"
 			;;
 		esac
 	done
@@ -156,7 +170,7 @@ tools_make() {
 tools_build() {
 	local stamp=$OUT/build/.tools want
 	compgen -G "$ROOT/userspace/*/Makefile" >/dev/null || return 0
-	want=$(cd "$ROOT" && fingerprint userspace include/uapi)
+	want=$(cd "$ROOT" && fingerprint userspace include/uapi dkms.conf)
 	[[ $(cat "$stamp" 2>/dev/null) != "$want" ]] || return 0
 	if ! step "building the tools" tools_make; then
 		rm -rf "$OUT/build/root" "$stamp"

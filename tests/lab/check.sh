@@ -49,9 +49,10 @@ lab_check() {
 		shift
 	done
 	((${#names[@]} > 0)) || mapfile -t names < <(suite_names)
-	packages_need
 	jobs_plan "$fast" "$host" "$kernel" "${names[@]}"
+	[[ $jobs =~ ^[1-9][0-9]*$ ]] || die "--jobs needs a positive number, not '$jobs'"
 	((${#JOBS[@]} > 0)) || die "no suite matches (./lab check --list names them)"
+	packages_need
 	jobs_build
 	jobs_run "$jobs"
 	check_summary
@@ -85,15 +86,27 @@ jobs_build() {
 	done
 }
 
+# How many CPUs of this machine the suite that was read last keeps busy on a host:
+# Bochs, and QEMU with "one-thread", run those of the emulated machine in turns.
+job_cpus() {
+	if [[ $1 == vtx || ,$S_OPTIONS, == *,one-thread,* ]]; then
+		echo 1
+	else
+		echo "$S_CPUS"
+	fi
+}
+
 jobs_run() {
-	local cpus=$1 free=$1 need pids=() i next=0 running=()
+	local cpus=$1 free=$1 need name host pids=() i next=0 running=()
 	RESULTS=()
 	rm -rf "$OUT/check.$$"
 	mkdir -p "$OUT/check.$$"
 	while ((next < ${#JOBS[@]} || ${#running[@]} > 0)); do
 		while ((next < ${#JOBS[@]})); do
-			suite_read "${JOBS[next]%% *}"
-			need=$((S_CPUS < cpus ? S_CPUS : cpus))
+			read -r name host _ <<<"${JOBS[next]}"
+			suite_read "$name"
+			need=$(job_cpus "$host")
+			((need <= cpus)) || need=$cpus
 			((need <= free)) || break
 			job_start "$next" &
 			pids[next]=$!
@@ -123,6 +136,11 @@ jobs_reap() {
 		job_report "$i"
 	done
 	running=("${still[@]}")
+	# The number of one that ended may be another process's by now.
+	CHILDREN=()
+	for entry in "${running[@]}"; do
+		CHILDREN+=("${pids[${entry%%:*}]}")
+	done
 }
 
 jobs_progress() {
@@ -152,7 +170,7 @@ job_start() {
 	trap 'exit 143' TERM
 	if [[ $host == local ]]; then
 		job_local >"$base.output" 2>&1
-		job_judge "$?" '' "$base.output" >"$base.part"
+		job_judge "$?" '' '' "$base.output" >"$base.part"
 	else
 		job_guest "$base" "$host" "$kernel" >"$base.part"
 	fi
@@ -161,16 +179,9 @@ job_start() {
 }
 
 job_local() {
-	local command
-	# The parts' own functions, or any command in the source folder.
-	read -r command _ <<<"$S_COMMAND"
 	cd "$ROOT" || return
 	# In the background, so that this job can be ended.
-	if [[ $(type -t "$command") == function ]]; then
-		$S_COMMAND &
-	else
-		timeout "$S_TIMEOUT" bash -c "$S_COMMAND" &
-	fi
+	timeout "$S_TIMEOUT" bash -c "$S_COMMAND" &
 	CHILDREN+=("$!")
 	wait "$!"
 }
@@ -187,7 +198,7 @@ job_guest() {
 	rc=$?
 	[[ $(cat "$B_DIR/verdict" 2>/dev/null) == exit\ * ]] ||
 		problem=$(cat "$B_DIR/verdict" 2>/dev/null || cat "$base.error")
-	job_judge "$rc" "${problem:+host failed: $problem}" "$B_DIR/output.log"
+	job_judge "$rc" "${problem:+host failed: $problem}" "$B_LOST" "$B_DIR/output.log"
 	[[ -z $problem ]] || boot_last_lines | sed 's/^/    /' >"$base.explain"
 }
 
@@ -198,7 +209,9 @@ boot_options() {
 		case $option in
 		icount) B_ICOUNT=1 ;;
 		numa) B_NUMA=1 ;;
+		one-thread) B_ONE_THREAD=1 ;;
 		qemu) B_QEMU=1 ;;
+		mips=*) B_MIPS=${option#mips=} ;;
 		append=*) B_APPEND+=" ${option#append=}" ;;
 		- | exit) ;;
 		*) die "tests/lab: unknown option: $option" ;;
@@ -207,7 +220,7 @@ boot_options() {
 }
 
 job_judge() {
-	local rc=$1 problem=$2 output=$3
+	local rc=$1 problem=$2 lost=$3 output=$4
 	if [[ ,$S_OPTIONS, == *,exit,* && -z $problem ]]; then
 		if ((rc == 0)); then
 			echo "COUNTS 1 0 0"
@@ -217,7 +230,7 @@ job_judge() {
 		fi
 		return
 	fi
-	gawk -v exit_status="$rc" -v host_problem="${problem//\\/\\\\}" \
+	gawk -v exit_status="$rc" -v lost="$lost" -v host_problem="${problem//\\/\\\\}" \
 		-f "$LAB/tap.awk" "$output"
 }
 

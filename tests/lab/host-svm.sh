@@ -13,7 +13,7 @@ host_svm_prepare() {
 host_svm_command() {
 	local accel=tcg output="file,path=$B_DIR/output.log"
 	[[ -z $B_INTERACTIVE ]] || output=stdio,mux=on,signal=off
-	((B_CPUS == 1)) || accel=tcg,thread=multi
+	((B_CPUS == 1)) || accel=tcg,thread=$([[ -z $B_ONE_THREAD ]] && echo multi || echo single)
 	# shellcheck disable=SC2054 # the commas are QEMU's
 	B_COMMAND=(qemu-system-x86_64 -accel "$accel" -cpu max -smp "$B_CPUS" -m "$B_MEM"
 		-nodefaults -no-user-config -display none -no-reboot
@@ -22,7 +22,8 @@ host_svm_command() {
 		-drive "if=none,id=disk,format=raw,file=$B_DIR/disk.img,cache=unsafe"
 		-device virtio-blk-pci,drive=disk
 		-chardev "file,id=console,path=$B_DIR/console.log" -serial chardev:console
-		-chardev "$output,id=output" -serial chardev:output)
+		-chardev "$output,id=output" -serial chardev:output
+		-chardev "file,id=export,path=$B_DIR/export.b64" -serial chardev:export)
 	# One instruction a nanosecond: costs repeat within 0.1 percent.
 	[[ -z $B_ICOUNT ]] || B_COMMAND+=(-icount "shift=0,sleep=off")
 	[[ -z $B_NUMA ]] || host_svm_numa

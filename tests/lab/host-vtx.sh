@@ -9,6 +9,7 @@ host_vtx_prepare() {
 	# Bochs loses the last characters of the serial lines at power-off.
 	B_LINGER=1
 	[[ -z $B_ICOUNT ]] || die "--icount is for the svm host (vtx counts instructions anyway)"
+	[[ -z $B_ONE_THREAD ]] || die "--one-thread is for the svm host (vtx has but one)"
 	[[ -z $B_NUMA ]] || die "--numa is for the svm host"
 	image_run "$B_DIR/initrd" "$@" && host_vtx_disc &&
 		host_vtx_bochsrc >"$B_DIR/bochsrc" || return
@@ -46,7 +47,7 @@ host_vtx_bochsrc() {
 	[[ -z $B_INTERACTIVE ]] || sync=slowdown
 	cat <<-END
 		display_library: rfb, options="timeout=0"
-		cpu: model=$BOCHS_MODEL, count=$B_CPUS, ips=50000000, reset_on_triple_fault=0, ignore_bad_msrs=1
+		cpu: model=$BOCHS_MODEL, count=$B_CPUS, ips=${B_MIPS}000000, reset_on_triple_fault=0, ignore_bad_msrs=1
 		memory: guest=$B_MEM, host=$B_MEM
 		romimage: file=/usr/share/bochs/BIOS-bochs-latest
 		vgaromimage: file=/usr/share/vgabios/vgabios.bin
@@ -55,6 +56,7 @@ host_vtx_bochsrc() {
 		clock: sync=$sync
 		com1: enabled=1, mode=file, dev="$B_DIR/console.log"
 		com2: enabled=1, $(host_vtx_com2)
+		com3: enabled=1, mode=file, dev="$B_DIR/export.b64"
 		speaker: enabled=0
 		sound: driver=dummy
 		log: $B_DIR/bochs.log

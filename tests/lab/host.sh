@@ -8,6 +8,7 @@
 #   B_MODULES                to load first, with commas
 #   B_APPEND                 more of the kernel's command line
 #   B_ICOUNT B_NUMA          1: one instruction a nanosecond; two NUMA nodes
+#   B_ONE_THREAD             1: all CPUs are emulated by one thread, in turns
 #   B_QEMU                   1: QEMU and a guest for it are in the image
 #   B_TIMEOUT                seconds of wall time
 #   B_QUIET                  1: the command's output goes to the log only
@@ -17,13 +18,19 @@
 
 HOSTS=(svm vtx)
 
+# Ours, for a boot that names none.
+modules_all() {
+	modules_present | paste -sd ,
+}
+
 boot_defaults() {
-	B_NAME=run B_HOST=$1 B_KERNEL=$2 B_CPUS=1 B_MEM=1024 B_APPEND=''
-	B_ICOUNT='' B_NUMA='' B_QEMU='' B_TIMEOUT=600 B_QUIET='' B_STATUS=''
-	B_INTERACTIVE='' B_TTY=ttyS1 B_DIR=''
-	B_MODULES=$(modules_present | paste -sd ,)
+	B_NAME=run B_HOST=$1 B_KERNEL=$2 B_CPUS=1 B_MEM=1024 B_MIPS=50 B_APPEND=''
+	B_ICOUNT='' B_NUMA='' B_ONE_THREAD='' B_QEMU='' B_TIMEOUT=600 B_QUIET='' B_STATUS=''
+	B_INTERACTIVE='' B_TTY=ttyS1 B_DIR='' B_LOST=''
+	B_MODULES=$(modules_all)
 	[[ " ${HOSTS[*]} " == *" $B_HOST "* ]] ||
 		die "no such host: $B_HOST (there are: ${HOSTS[*]})"
+	kernel_exists "$B_KERNEL"
 }
 
 # The kernel's command line that both hosts share. Watchdogs are patient: an
@@ -47,7 +54,7 @@ boot_folder() {
 		exec {B_LOCK}>&-
 		B_DIR=$base.$n
 	done
-	rm -f "$B_DIR"/*
+	rm -rf "${B_DIR:?}"/*
 	: >"$B_DIR/console.log"
 	: >"$B_DIR/output.log"
 }
@@ -60,12 +67,23 @@ boot_run() {
 	[[ -n $B_DIR ]] || boot_folder
 	printf '%s\n' "$(shell_quote "$@")" >"$B_DIR/cmd"
 	"host_${B_HOST}_prepare" "$@" || die "could not prepare the $B_HOST host"
+	B_LOST=
 	boot_watch
 	rm -f "$B_DIR/initrd" "$B_DIR/boot.iso"
+	boot_files
 	boot_judge
 	rc=$?
 	exec {B_LOCK}>&-
 	return "$rc"
+}
+
+# What the command handed over with export_files.sh: files/ of the log folder.
+boot_files() {
+	[[ -s $B_DIR/export.b64 ]] || return 0
+	mkdir -p "$B_DIR/files" && base64 -di "$B_DIR/export.b64" |
+		tar -C "$B_DIR/files" --no-same-owner -xz 2>>"$B_DIR/emulator.log" ||
+		B_LOST="the files that the host handed over are not complete"
+	rm -f "$B_DIR/export.b64"
 }
 
 # The same with a shell on the user's terminal; nothing is judged.
@@ -162,8 +180,18 @@ boot_judge() {
 		boot_failed 125 "the host ended before the command did"
 	else
 		echo "${exit_line#lab: }" >"$B_DIR/verdict"
+		boot_count_output
 		return "${exit_line#lab: exit }"
 	fi
+}
+
+# What the host's kernel sent must have come: B_LOST says if it has not.
+boot_count_output() {
+	local sent came
+	sent=$(grep -aoE 'lab: exit [0-9]+, sent [0-9]+' "$B_DIR/console.log" | tail -n 1)
+	sent=${sent##* }
+	came=$(stat -c %s "$B_DIR/output.log")
+	((sent == came)) || B_LOST="of $sent characters of output $came came"
 }
 
 boot_failed() {

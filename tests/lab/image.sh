@@ -143,6 +143,7 @@ image_run() {
 		export HOME=/root PATH=$GUEST_PATH LAB_HOST=$B_HOST LAB_KERNEL=$K_SERIES
 		export TERM='${TERM:-dumb}' COLUMNS=${COLUMNS:-80} LINES=${LINES:-24}
 	END
+	[[ -z $B_INTERACTIVE ]] || cp "$LAB/hints/$B_HOST" "$overlay/lab/hint"
 	if [[ $B_QEMU ]]; then
 		mkdir "$overlay/guest"
 		cp "$(image_qemu_kernel)" "$overlay/guest/vmlinuz"

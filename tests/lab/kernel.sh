@@ -82,14 +82,26 @@ kernel_update() {
 	mv "$known.part" "$known"
 }
 
+kernel_exists() {
+	[[ -n ${KERNEL_METAPACKAGE[$1]:-} ]] ||
+		die "no such kernel: $1 (there are: ${KERNELS[*]})"
+}
+
+# Uses the variables of kernel_use.
+kernel_look_for_newer() {
+	[[ -z $(find "$known" -mmin -720 2>/dev/null) ]] || return 0
+	lock_take "$CACHE/.lock"
+	[[ -n $(find "$known" -mmin -720 2>/dev/null) ]] || kernel_update "$series"
+	lock_drop
+}
+
+# One run of the lab, with those that it starts, stays with one kernel.
 kernel_use() {
 	local series=$1 known=$CACHE/kernels/$1
-	[[ -n ${KERNEL_METAPACKAGE[$series]:-} ]] ||
-		die "no such kernel: $series (there are: ${KERNELS[*]})"
-	if [[ -z $(find "$known" -mmin -720 2>/dev/null) ]]; then
-		lock_take "$CACHE/.lock"
-		[[ -n $(find "$known" -mmin -720 2>/dev/null) ]] || kernel_update "$series"
-		lock_drop
+	kernel_exists "$series"
+	if [[ " ${LAB_KERNELS_KNOWN:-} " != *" $known "* || ! -e $known ]]; then
+		kernel_look_for_newer
+		export LAB_KERNELS_KNOWN+=" $known"
 	fi
 	K_SERIES=$series
 	K_RELEASE=$(<"$known")

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The small commands: run, shell, demo, build, clean.
+# The small commands: run, shell, demo, build, headers, clean.
 
 # Options of run and shell, which set B_*; the rest goes to REST.
 run_options() {
@@ -8,13 +8,14 @@ run_options() {
 		case $1 in
 		--icount) B_ICOUNT=1 ;;
 		--numa) B_NUMA=1 ;;
+		--one-thread) B_ONE_THREAD=1 ;;
 		--qemu) B_QEMU=1 ;;
 		--)
 			shift
 			REST=("$@")
 			return
 			;;
-		--cpus | --mem | --append | --modules | --timeout | --name)
+		--cpus | --mem | --mips | --append | --modules | --timeout | --name)
 			(($# > 1)) || die "$1 needs a value"
 			run_option "$1" "$2"
 			shift
@@ -38,6 +39,7 @@ run_option() {
 		case $1 in
 		--cpus) B_CPUS=$2 ;;
 		--mem) B_MEM=$2 ;;
+		--mips) B_MIPS=$2 ;;
 		--timeout) B_TIMEOUT=$2 ;;
 		esac
 		;;
@@ -64,7 +66,7 @@ lab_shell() {
 		shift
 	fi
 	boot_defaults "$host" "$kernel"
-	B_NAME=shell
+	B_NAME=shell B_QEMU=1
 	run_options "$@"
 	packages_need
 	build_all "$B_KERNEL" "$B_MODULES"
@@ -72,38 +74,64 @@ lab_shell() {
 }
 
 lab_demo() {
-	local host=svm kernel=6.12
+	local host=svm kernel=6.12 vms=3 mem=96
 	while (($# > 0)); do
+		(($# > 1)) || die "$1 needs a value"
 		case $1 in
-		--host) host=${2:?--host needs a value} ;;
-		--kernel) kernel=${2:?--kernel needs a value} ;;
+		--host) host=$2 ;;
+		--kernel) kernel=$2 ;;
+		--vms) vms=$2 ;;
+		--mem) mem=$2 ;;
 		*) die "unknown option: $1 (./lab help lists them)" ;;
 		esac
 		shift 2
 	done
+	[[ $vms =~ ^[1-9][0-9]?$ ]] || die "--vms needs a number from 1 to 99, not '$vms'"
+	[[ $mem =~ ^[1-9][0-9]{1,3}$ ]] || die "--mem needs 10 to 9999 MiB, not '$mem'"
 	boot_defaults "$host" "$kernel"
-	B_NAME=demo B_CPUS=$(demo_cpus) B_MEM=1024
+	# kvmlitectl loads the modules; each QEMU needs some memory of its own.
+	B_NAME=demo B_MODULES='' B_QEMU=1 B_MEM=$((vms * (mem + 64) + 512)) B_TIMEOUT=1800
 	packages_need
-	say "The demo: a $host host with Debian's kernel $kernel and our modules."
-	build_all "$B_KERNEL" "$B_MODULES"
-	boot_run sh -c 'cd /tests && if [ -e ksm_demo ]; then exec ./ksm_demo; else exec ./ksm_demo.sh; fi'
+	say "The demo: $vms guests in a $host host with Debian's kernel $kernel."
+	build_all "$B_KERNEL" "$(modules_all)"
+	boot_run fleet_demo.sh "$vms" "$mem" || return
+	demo_results
 }
 
-# Bochs gets slower with each CPU.
-demo_cpus() {
-	[[ $B_HOST == svm ]] && echo 2 || echo 1
+# Plots are drawn here: the emulated host has no gnuplot.
+demo_results() {
+	[[ -z $B_LOST ]] || die "$B_LOST"
+	rm -rf "$OUT/demo"
+	cp -a "$B_DIR/files" "$OUT/demo" || return
+	"$OUT/build/root/usr/bin/fleet" plot "$OUT/demo" || return
+	say
+	say "The samples (CSV), summaries, guests' consoles and plots are in $OUT/demo"
 }
 
 lab_build() {
 	local series
+	(($# > 0)) || set -- "${KERNELS[@]}"
+	for series in "$@"; do
+		kernel_exists "$series"
+	done
 	packages_need
-	for series in "${@:-${KERNELS[@]}}"; do
+	for series in "$@"; do
 		build_all "$series" "$(modules_present)"
 		say "built for $K_RELEASE"
 	done
 }
 
+lab_headers() {
+	(($# == 1)) || die "usage: ./lab headers KERNEL"
+	kernel_exists "$1"
+	packages_need
+	kernel_use "$1"
+	echo "$K_HEADERS"
+}
+
 lab_clean() {
+	[[ $# == 0 || $* == --cache ]] || die "usage: ./lab clean [--cache]"
+	[[ -z $DRY_RUN ]] || exit 0
 	rm -rf "$OUT"
 	[[ ${1:-} != --cache ]] || rm -rf "$CACHE"
 }

@@ -58,7 +58,8 @@ step() {
 	CHILDREN+=("$ticker_pid")
 	"$@" >"$log" 2>&1 </dev/null
 	rc=$?
-	kill "$ticker_pid"
+	# A shell that has just been forked may lose any other signal.
+	kill -9 "$ticker_pid"
 	wait "$ticker_pid" 2>/dev/null
 	unset 'CHILDREN[-1]'
 	status_clear
