@@ -185,6 +185,21 @@ static int range_apply_chunk(struct ksm_area *area, enum range_op op,
 	return 0;
 }
 
+/* How many of @pages from @pgoff on come before the next chunk there is. */
+static unsigned long range_hole(struct ksm_area *area, unsigned long pgoff,
+				unsigned long pages)
+{
+	unsigned long index = pgoff >> KSM_CHUNK_SHIFT;
+	unsigned long last = (pgoff + pages - 1) >> KSM_CHUNK_SHIFT;
+
+	if (!xa_find(&area->chunks, &index, last, XA_PRESENT))
+		return pages;
+	if (index == pgoff >> KSM_CHUNK_SHIFT)
+		return 0;
+	return (index << KSM_CHUNK_SHIFT) - pgoff;
+}
+
+/* The cost is that of the chunks there are: only UNMERGE fills holes. */
 static int range_apply_pages(struct ksm_area *area, enum range_op op,
 			     unsigned long pgoff, unsigned long pages,
 			     struct ksm_range *range)
@@ -192,14 +207,18 @@ static int range_apply_pages(struct ksm_area *area, enum range_op op,
 	int err = 0;
 
 	while (pages && !err) {
-		unsigned long nr = min(pages, KSM_CHUNK_PAGES -
-					      ksm_slot_index(pgoff));
+		unsigned long nr = 0;
 
 		if (signal_pending(current))
 			return -EINTR;
-		err = range_apply_chunk(area, op, pgoff, nr);
+		if (op != RANGE_UNMERGE)
+			nr = range_hole(area, pgoff, pages);
+		if (!nr) {
+			nr = min(pages, KSM_CHUNK_PAGES - ksm_slot_index(pgoff));
+			err = range_apply_chunk(area, op, pgoff, nr);
+		}
 		if (!err)
-			range->done += nr << PAGE_SHIFT;
+			range->done += (u64)nr << PAGE_SHIFT;
 		pgoff += nr;
 		pages -= nr;
 		cond_resched();

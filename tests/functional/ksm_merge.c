@@ -495,6 +495,28 @@ static void test_discard_huge_hole(void)
 	check_domain(fd, 0, 0, 0, 0);
 }
 
+/* What lies between holes of terabytes, in the range and just outside of it. */
+static void test_discard_between_holes(void)
+{
+	const u64 last = KSM_AREA_SIZE - PAGE;
+	const u64 offsets[] = { 0, 3 << 20, KSM_AREA_SIZE / 4, last - (2 << 20), last };
+	struct ksm_range range = { .addr = PAGE, .len = last - PAGE,
+				   .flags = KSM_RANGE_OFFSET };
+	int fd = ksm_open_private();
+	char *mem[5];
+	unsigned int i;
+
+	for (i = 0; i < 5; i++) {
+		mem[i] = map_at(fd, offsets[i], 1);
+		page_fill(mem[i], 5 + i);
+	}
+	MUST(ioctl(fd, KSM_DISCARD, &range));
+	CHECK_EQ(range.done, range.len);
+	for (i = 0; i < 5; i++)
+		pages_check(mem[i], 1, i == 0 || i == 4 ? 5 + i : 0, 0);
+	check_domain(fd, 2, 0, 0, 0);
+}
+
 /* ---- volatile pages ---- */
 
 static void test_volatile(void)
@@ -700,6 +722,7 @@ static const struct tap_test tests[] = {
 	{ "KSM_DISCARD of every page that shares", test_discard_all_merged },
 	{ "KSM_DISCARD of registered memory", test_discard_registered },
 	{ "KSM_DISCARD of a whole area", test_discard_huge_hole },
+	{ "KSM_DISCARD between holes of terabytes", test_discard_between_holes },
 	{ "volatile pages are visited less often", test_volatile },
 	{ "a volatile page that calms down merges", test_volatile_calms_down },
 	{ "scan threads let written pages rest", test_rest },
