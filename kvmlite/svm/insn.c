@@ -28,8 +28,12 @@ static bool has_modrm(u8 opcode)
 	return opcode == 0x01 || (opcode >= 0x20 && opcode <= 0x23);
 }
 
-/* Bytes of the memory operand that LMSW or SMSW names, after ModRM. */
-static unsigned int operand_len(u8 modrm, const u8 *next, bool wide)
+/*
+ * Bytes of the memory operand that LMSW or SMSW names, after ModRM.  @next is the
+ * SIB if there is one before @end; it adds to the length in any case.
+ */
+static unsigned int operand_len(u8 modrm, const u8 *next, const u8 *end,
+				bool wide)
 {
 	unsigned int mod = modrm >> 6, rm = modrm & 7, sib = 0;
 
@@ -39,7 +43,7 @@ static unsigned int operand_len(u8 modrm, const u8 *next, bool wide)
 		return mod == 0 ? (rm == 6 ? 2 : 0) : mod;
 	if (rm == 4) {
 		sib = 1;
-		rm = *next & 7;
+		rm = next < end ? *next & 7 : 0;
 	}
 	if (mod == 0)
 		return sib + (rm == 5 ? 4 : 0);
@@ -85,12 +89,12 @@ static bool parse(struct svm_insn *insn, const u8 *bytes, unsigned int n,
 		return false;
 	insn->opcode = bytes[i++];
 	if (insn->two_bytes && has_modrm(insn->opcode)) {
-		if (i + 1 >= n)
+		if (i >= n)
 			return false;
 		insn->modrm = bytes[i++];
 		/* MOV CR and MOV DR take any mode for a register. */
 		if (insn->opcode == 0x01)
-			i += operand_len(insn->modrm, &bytes[i], wide);
+			i += operand_len(insn->modrm, &bytes[i], &bytes[n], wide);
 	}
 	insn->len = i;
 	return i <= n;
