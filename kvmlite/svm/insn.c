@@ -81,6 +81,9 @@ static bool parse(struct svm_insn *insn, const u8 *bytes, unsigned int n,
 	bool wide;
 	unsigned int i = skip_prefixes(insn, bytes, n, bits, &wide);
 
+	/* REX.W, which makes it 64 bits, comes before 66. */
+	if (insn->rex & 8)
+		insn->small = false;
 	if (i < n && bytes[i] == 0x0f) {
 		insn->two_bytes = true;
 		i++;
