@@ -36,6 +36,7 @@ struct walk {
 	u8 top;			/* level of the first entry with access bits */
 	u8 leaf;		/* level of the last entry */
 	u64 reserved;		/* of any entry */
+	u32 reserved_4m;	/* of one that maps 4 MiB */
 	u64 all;		/* bits that all entries have */
 	u64 any;		/* bits that some entry has */
 	u64 gpa[MAX_LEVELS + 1];	/* by level: where the entry is */
@@ -64,6 +65,8 @@ static void walk_init(struct walk *w, struct kvml_vcpu *vcpu,
 	} else {
 		w->gva = (u32)gva;
 		w->top = 2;
+		/* PSE-36: bits 13 to 20, as far as there are addresses. */
+		w->reserved_4m = GENMASK(21, clamp(maxphyaddr, 32u, 40u) - 19);
 		if (w->wide)
 			w->reserved = GENMASK_ULL(62, maxphyaddr);
 	}
@@ -88,7 +91,7 @@ static u64 reserved_bits(const struct walk *w, unsigned int level, u64 pte)
 	if (level == 1 || !(pte & PTE_PS))
 		return w->reserved;
 	if (!w->wide)
-		return is_large(w, level) ? BIT_ULL(21) : 0;
+		return is_large(w, level) ? w->reserved_4m : 0;
 	if (level >= 4 ||
 	    (level == 3 && !kvml_cpuid_has(w->vcpu, X86_FEATURE_GBPAGES)))
 		return w->reserved | PTE_PS;
