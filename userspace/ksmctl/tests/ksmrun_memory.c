@@ -167,6 +167,24 @@ void expect_merged(uint64_t before, uint64_t pages)
 		     (unsigned long long)merged());
 }
 
+/*
+ * Passes until they are merged, 5 s at most: pages that another process is just
+ * unmapping are in use, and a pass leaves such pages alone.
+ */
+void scan_until_merged(uint64_t before, uint64_t pages)
+{
+	int tries;
+
+	if (!preloaded)
+		return;
+	scan();
+	for (tries = 0; tries < 500 && merged() < before + pages; tries++) {
+		usleep(10000);
+		scan();
+	}
+	expect_merged(before, pages);
+}
+
 void wait_for(pid_t child)
 {
 	int status;

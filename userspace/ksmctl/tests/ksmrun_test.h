@@ -77,6 +77,7 @@ void scan(void);
 /* Pages that are merged, zeroes included. */
 uint64_t merged(void);
 void expect_merged(uint64_t before, uint64_t pages);
+void scan_until_merged(uint64_t before, uint64_t pages);
 
 /* The child ends, with status 0. */
 void wait_for(pid_t child);
