@@ -20,6 +20,10 @@ suite_names() {
 	awk '!/^#/ && NF { print $1 }' "$SUITES"
 }
 
+suite_names_usual() {
+	awk '!/^#/ && NF && $2 != "named" { print $1 }' "$SUITES"
+}
+
 suite_list() {
 	local name
 	for name in $(suite_names); do
@@ -48,7 +52,13 @@ lab_check() {
 		esac
 		shift
 	done
-	((${#names[@]} > 0)) || mapfile -t names < <(suite_names)
+	[[ -z $kernel ]] || kernel_exists "$kernel"
+	JOBS_DEBUG=
+	if ((${#names[@]} == 0)); then
+		mapfile -t names < <(suite_names_usual)
+	elif [[ $kernel == debug ]]; then
+		JOBS_DEBUG=1
+	fi
 	jobs_plan "$fast" "$host" "$kernel" "${names[@]}"
 	[[ $jobs =~ ^[1-9][0-9]*$ ]] || die "--jobs needs a positive number, not '$jobs'"
 	((${#JOBS[@]} > 0)) || die "no suite matches (./lab check --list names them)"
@@ -69,7 +79,7 @@ jobs_plan() {
 		[[ -z $fast || $S_KIND == fast ]] || continue
 		for host in ${S_HOSTS//,/ }; do
 			[[ -z $only_host || $host == "$only_host" ]] || continue
-			for kernel in ${S_KERNELS//,/ }; do
+			for kernel in $(job_kernels "$host"); do
 				[[ -z $only_kernel || $kernel == "$only_kernel" ]] || continue
 				JOBS+=("$name $host $kernel")
 				JOBS_MODULES+=",$S_MODULES"
@@ -78,10 +88,20 @@ jobs_plan() {
 	done
 }
 
+# The kernels that the suite that was read last runs on there. Any suite that boots
+# a host can run on the kernel debug, but only when both are asked for by name.
+job_kernels() {
+	if [[ $JOBS_DEBUG && $1 != local ]]; then
+		echo debug
+	else
+		echo "${S_KERNELS//,/ }"
+	fi
+}
+
 # Build first, once, so that jobs only boot.
 jobs_build() {
 	local kernel
-	for kernel in "${KERNELS[@]}"; do
+	for kernel in "${KERNELS_ALL[@]}"; do
 		[[ "${JOBS[*]} " != *" $kernel "* ]] || build_all "$kernel" "$JOBS_MODULES"
 	done
 }
@@ -191,6 +211,7 @@ job_guest() {
 	boot_defaults "$2" "$3"
 	B_NAME=$S_NAME B_CPUS=$S_CPUS B_MEM=$S_MEM B_TIMEOUT=$S_TIMEOUT
 	B_MODULES=$S_MODULES B_QUIET=1
+	boot_stretch
 	boot_options "$S_OPTIONS"
 	boot_folder
 	echo "$B_DIR" >"$base.dir"

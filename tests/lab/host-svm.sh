@@ -33,7 +33,7 @@ host_svm_command() {
 }
 
 host_svm_shell() {
-	say "Booting (5 s). Leave with exit; Ctrl-A x switches the host off."
+	say "Booting ($(boot_time 5)). Leave with exit; Ctrl-A x switches the host off."
 	"${B_COMMAND[@]}" 2>"$B_DIR/emulator.log"
 }
 

@@ -80,7 +80,7 @@ host_vtx_com2() {
 host_vtx_shell() {
 	local terminal=-
 	[[ ! -t 0 ]] || terminal=-,raw,echo=0,escape=0x1d
-	say "Booting (40 s). Leave with exit; Ctrl-] switches the host off."
+	say "Booting ($(boot_time 40)). Leave with exit; Ctrl-] switches the host off."
 	rm -f "$B_DIR/terminal"
 	(
 		until [[ -e $B_DIR/terminal ]]; do sleep 0.1; done

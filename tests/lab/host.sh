@@ -31,12 +31,38 @@ boot_defaults() {
 	[[ " ${HOSTS[*]} " == *" $B_HOST "* ]] ||
 		die "no such host: $B_HOST (there are: ${HOSTS[*]})"
 	kernel_exists "$B_KERNEL"
+	boot_stretch
+}
+
+# The time and the memory that a table or a default gives are for stock kernels.
+boot_stretch() {
+	[[ $B_KERNEL == debug ]] || return 0
+	((B_TIMEOUT *= DEBUG_SLOWER, B_MEM *= DEBUG_LARGER))
+}
+
+# boot_time SECONDS: what to tell the user, given that of a stock kernel.
+boot_time() {
+	if [[ $B_KERNEL == debug ]]; then
+		echo "$(($1 * DEBUG_SLOWER)) s"
+	else
+		echo "$1 s"
+	fi
+}
+
+# The first warning of a stock kernel is the end. A debug kernel goes on, as what
+# comes next may tell more, and its init asks the detectors at the end.
+boot_reports() {
+	if [[ $B_KERNEL == debug ]]; then
+		echo kasan_multi_shot
+	else
+		echo panic_on_warn=1
+	fi
 }
 
 # The kernel's command line that both hosts share. Watchdogs are patient: an
 # emulator on a busy machine is slow, and only a real hang is a failure.
 boot_append() {
-	echo "console=ttyS0 panic=-1 oops=panic panic_on_warn=1 mitigations=off" \
+	echo "console=ttyS0 panic=-1 oops=panic $(boot_reports) mitigations=off" \
 		"cryptomgr.notests no_timer_check printk.devkmsg=on watchdog_thresh=60" \
 		"rcupdate.rcu_cpu_stall_timeout=300 workqueue.watchdog_thresh=300" \
 		"tsc=reliable $*"
@@ -156,8 +182,12 @@ boot_progress() {
 
 # What on the console means that the boot failed, whatever the command says.
 CONSOLE_BAD='WARNING:|BUG:|Oops|Kernel panic|UBSAN:|general protection fault'
-CONSOLE_BAD+='|INFO: task .* blocked|rcu: INFO|detected stall|lockdep is turned off'
-CONSOLE_BAD+='|kmemleak: [0-9]+ new|lab: cannot load'
+CONSOLE_BAD+='|INFO: task .* blocked|rcu: INFO|detected stall|kernel BUG at'
+# What the kernel debug says first; a WARNING or a BUG may follow.
+CONSOLE_BAD+='|lockdep is turned off|refcount_t:|list_(add|del) (corruption|double)|ODEBUG:'
+CONSOLE_BAD+='|BUG [^ ]+ [(](Not t|T)ainted'
+# What init and its detectors say.
+CONSOLE_BAD+='|lab: (cannot load|cannot unload|kmemleak)'
 
 # The first bad line. What the stock kernel thinks of the emulated hardware
 # before our init starts is not our business, unless it dies of it.

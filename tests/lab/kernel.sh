@@ -2,7 +2,7 @@
 # Stock Debian kernels: found through apt, unpacked into the cache, never
 # installed.
 #
-# kernel_use SERIES sets, for 6.1 or 6.12:
+# kernel_use SERIES sets, for 6.1, 6.12 or debug (which debug.sh builds):
 #   K_SERIES   the series
 #   K_RELEASE  what uname -r says there
 #   K_ROOT     the unpacked packages
@@ -10,15 +10,21 @@
 #   K_HEADERS  the folder for make -C
 
 KERNELS=(6.1 6.12)
+KERNELS_ALL=("${KERNELS[@]}" debug)
 
-declare -A KERNEL_METAPACKAGE=(
+declare -A KERNEL_PACKAGE=(
 	[6.1]=linux-image-cloud-amd64
 	[6.12]=linux-image-6.12-cloud-amd64
+	[debug]=linux-source-6.12
 )
 
 # The newest release of a series according to apt; nothing when it knows none.
 kernel_newest() {
-	apt-cache depends "${KERNEL_METAPACKAGE[$1]}" 2>/dev/null |
+	if [[ $1 == debug ]]; then
+		debug_newest
+		return
+	fi
+	apt-cache depends "${KERNEL_PACKAGE[$1]}" 2>/dev/null |
 		sed -n "s/^ *Depends: linux-image-\\(${1//./\\.}\\.[0-9].*-cloud-amd64\\)\$/\\1/p" |
 		head -n 1
 }
@@ -47,60 +53,69 @@ kernel_unpack() {
 		rm -rf "$root" && mv "$root.part" "$root"
 }
 
-# Lists of yesterday may name a package that the archive has replaced since.
-kernel_fetch() {
-	step "fetching kernel $1" kernel_unpack "$1" "$2" && return
-	apt_refresh now
-	step "fetching kernel $1 again" kernel_unpack "$1" "$2"
+# kernel_get SERIES: K_RELEASE, the newest one, is in the cache then.
+kernel_get() {
+	K_RELEASE=$(kernel_newest "$1")
+	if [[ -z $K_RELEASE ]]; then
+		say "lab: apt knows no ${KERNEL_PACKAGE[$1]} for the kernel $1"
+		return 1
+	fi
+	[[ ! -d $CACHE/kernels/$K_RELEASE ]] || return 0
+	if [[ $1 == debug ]]; then
+		debug_build "$K_RELEASE"
+	else
+		step "fetching kernel $K_RELEASE" kernel_unpack "$K_RELEASE" "$CACHE/kernels/$K_RELEASE"
+	fi
 }
 
-# Fetch what apt says is newest, at most twice a day, and remember it in
-# $CACHE/kernels/SERIES.
+# Where the release that is used is remembered.
+kernel_known() {
+	if [[ $1 == debug ]]; then
+		debug_known
+	else
+		echo "$CACHE/kernels/$1"
+	fi
+}
+
+# kernel_update SERIES KNOWN: get what apt says is newest, at most twice a day.
 kernel_update() {
-	local series=$1 release root known=$CACHE/kernels/$1
+	local series=$1 known=$2
 	mkdir -p "$CACHE/kernels"
 	apt_refresh
-	release=$(kernel_newest "$series")
-	if [[ -z $release ]]; then
-		apt_refresh now
-		release=$(kernel_newest "$series")
-	fi
-	if [[ -z $release ]]; then
-		[[ -e $known ]] || die "apt knows no ${KERNEL_METAPACKAGE[$series]} of series $series: add Debian 12's security archive to its sources"
-		touch "$known"
-		return
-	fi
-	root=$CACHE/kernels/$release
-	if [[ ! -d $root ]] &&
-		! kernel_fetch "$release" "$root"; then
-		[[ -e $known ]] || die "could not fetch kernel $release: is the Debian archive reachable? (try apt-get update)"
+	# Lists of yesterday may name a package that the archive has replaced since.
+	if ! kernel_get "$series" && ! { apt_refresh now && kernel_get "$series"; }; then
+		[[ -e $known ]] || die "no kernel $series: is the Debian archive reachable, and Debian 12's security archive in apt's sources? (try apt-get update)"
 		say "lab: going on with the cached kernel $(<"$known")"
 		touch "$known"
 		return
 	fi
-	echo "$release" >"$known.part"
+	echo "$K_RELEASE" >"$known.part"
 	mv "$known.part" "$known"
 }
 
 kernel_exists() {
-	[[ -n ${KERNEL_METAPACKAGE[$1]:-} ]] ||
-		die "no such kernel: $1 (there are: ${KERNELS[*]})"
+	[[ " ${KERNELS_ALL[*]} " == *" $1 "* ]] ||
+		die "no such kernel: $1 (there are: ${KERNELS_ALL[*]})"
 }
 
-# Uses the variables of kernel_use.
+# kernel_look_for_newer SERIES KNOWN
 kernel_look_for_newer() {
-	[[ -z $(find "$known" -mmin -720 2>/dev/null) ]] || return 0
-	lock_take "$CACHE/.lock"
-	[[ -n $(find "$known" -mmin -720 2>/dev/null) ]] || kernel_update "$series"
+	local lock=$CACHE/.lock
+	# A build does not keep other labs from downloads.
+	[[ $1 != debug ]] || lock+=-debug
+	[[ -z $(find "$2" -mmin -720 2>/dev/null) ]] || return 0
+	lock_take "$lock"
+	[[ -n $(find "$2" -mmin -720 2>/dev/null) ]] || kernel_update "$1" "$2"
 	lock_drop
 }
 
 # One run of the lab, with those that it starts, stays with one kernel.
 kernel_use() {
-	local series=$1 known=$CACHE/kernels/$1
+	local series=$1 known
 	kernel_exists "$series"
+	known=$(kernel_known "$series")
 	if [[ " ${LAB_KERNELS_KNOWN:-} " != *" $known "* || ! -e $known ]]; then
-		kernel_look_for_newer
+		kernel_look_for_newer "$series" "$known"
 		export LAB_KERNELS_KNOWN+=" $known"
 	fi
 	K_SERIES=$series

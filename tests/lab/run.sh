@@ -61,7 +61,7 @@ lab_shell() {
 	(($# >= 1)) || die "usage: ./lab shell HOST [KERNEL] [OPTION...]"
 	local host=$1 kernel=6.12
 	shift
-	if [[ ${1:-} == [0-9]* ]]; then
+	if [[ ${1:-} == [0-9]* || ${1:-} == debug ]]; then
 		kernel=$1
 		shift
 	fi
@@ -91,6 +91,7 @@ lab_demo() {
 	boot_defaults "$host" "$kernel"
 	# kvmlitectl loads the modules; each QEMU needs some memory of its own.
 	B_NAME=demo B_MODULES='' B_QEMU=1 B_MEM=$((vms * (mem + 64) + 512)) B_TIMEOUT=1800
+	boot_stretch
 	packages_need
 	say "The demo: $vms guests in a $host host with Debian's kernel $kernel."
 	build_all "$B_KERNEL" "$(modules_all)"
