@@ -21,6 +21,7 @@ image_busybox() {
 	echo 'root:x:0:' >"$root/etc/group"
 	printf '%s\n' "export PATH=$GUEST_PATH PS1='$K_SERIES # '" >"$root/etc/profile"
 	install -m 755 "$LAB/init" "$root/init"
+	install -m 644 "$LAB/detectors" "$root/lab/detectors"
 }
 
 image_modules() {
@@ -37,6 +38,7 @@ image_modules() {
 			esac
 		done
 	find "$OUT/build/$K_SERIES" -name '*.ko' -exec cp -t "$to/extra" {} + 2>/dev/null
+	[[ $K_SERIES != debug ]] || cp -t "$to/extra" "$OUT"/build/defects/*.ko 2>/dev/null
 	depmod -b "$root" "$K_RELEASE"
 }
 
@@ -110,10 +112,10 @@ image_qemu_build() {
 	echo "$want" >"$folder/.qemu"
 }
 
-# The guest in the guest runs the host's kernel; under Bochs, which is slow,
-# always the one that takes the least time to unpack itself (LZ4).
+# The guest in the guest runs the host's kernel; under Bochs and the kernel debug,
+# which are slow, always the one that takes the least time to unpack itself (LZ4).
 image_qemu_kernel() {
-	[[ $B_HOST != vtx ]] || kernel_use 6.1
+	[[ $B_HOST != vtx && $B_KERNEL != debug ]] || kernel_use 6.1
 	echo "$K_IMAGE"
 }
 
@@ -121,8 +123,9 @@ image_qemu_kernel() {
 image_build() {
 	local folder=$OUT/image/$K_SERIES want
 	mkdir -p "$folder"
-	want="$K_RELEASE $(fingerprint "$LAB/init" "$LAB/image.sh" "$OUT/build/root" \
+	want="$K_RELEASE $(fingerprint "$LAB/init" "$LAB/detectors" "$LAB/image.sh" "$OUT/build/root" \
 		"$OUT/build/$K_SERIES/.built") $(fingerprint "$OUT/build/tests")"
+	[[ $K_SERIES != debug ]] || want+=" $(fingerprint "$OUT/build/defects/.built")"
 	[[ $(cat "$folder/.made" 2>/dev/null) != "$want" ]] || return 0
 	step "packing the guest image for $K_RELEASE" image_make "$folder" ||
 		die "could not pack the guest image"
