@@ -36,17 +36,24 @@ modules_make() {
 	local build=$1
 	shift
 	modules_link_sources "$build" || return
+	kbuild "$build" "$ROOT" "$@"
+}
+
+# kbuild BUILD SOURCE [MAKE-ARGUMENT...]
+kbuild() {
+	local build=$1 source=$2
+	shift 2
 	# BTF would need the packages' vmlinux, which 6.1 does not have.
 	make -s --no-print-directory -C "$K_HEADERS" M="$build" KCFLAGS=-Werror \
 		CONFIG_DEBUG_INFO_BTF_MODULES= -j"$(nproc)" "$@" modules 2>&1 |
-		sed "s|$build/|$ROOT/|g"
+		sed "s|$build/|$source/|g"
 }
 
-# What objtool and modpost only warn of is an error here.
-modules_make_strict() {
+# strict COMMAND...: what objtool and modpost only warn of is an error here.
+strict() {
 	local log rc=0
 	log=$(mktemp)
-	modules_make "$1" | tee "$log" || rc=1
+	"$@" | tee "$log" || rc=1
 	! grep -vE 'compiler differs' "$log" | grep -qiE 'warning:' || rc=1
 	rm -f "$log"
 	return "$rc"
@@ -60,12 +67,26 @@ modules_build() {
 	[[ $(cat "$build/.built" 2>/dev/null) != "$want" ]] || return 0
 	# Another release of the same series would leave stale objects.
 	[[ $(cat "$build/.built" 2>/dev/null) == "$K_RELEASE "* ]] || rm -rf "$build"
-	if ! step "building the modules for $K_RELEASE" modules_make_strict "$build"; then
+	if ! step "building the modules for $K_RELEASE" strict modules_make "$build"; then
 		# Nobody shall test yesterday's module.
 		find "$build" -name '*.ko' -delete
 		rm -f "$build/.built"
 		return 1
 	fi
+	echo "$want" >"$build/.built"
+}
+
+# tests/defects, for the kernel debug only. It is no part of what is tested: who
+# does not load it does not need it to build.
+defects_build() {
+	local build=$OUT/build/defects want
+	[[ $K_SERIES == debug ]] || return 0
+	want="$K_RELEASE $(cd "$ROOT" && fingerprint tests/defects tests/lab/build.sh)"
+	[[ $(cat "$build/.built" 2>/dev/null) != "$want" ]] || return 0
+	rm -rf "$build"
+	mkdir -p "$build"
+	cp "$ROOT"/tests/defects/{Kbuild,*.c} "$build" || return
+	step "building the defects for $K_RELEASE" strict kbuild "$build" "$ROOT/tests/defects" || return
 	echo "$want" >"$build/.built"
 }
 
@@ -189,6 +210,7 @@ build_all() {
 		[[ $modules != *ksmdev* && $modules != *kvmlite* ]] ||
 			die "the modules do not build for $K_RELEASE"
 	fi
+	defects_build || say "lab: the defects are left out of the guest"
 	tests_build
 	tools_build || say "lab: the tools are left out of the guest"
 	guest_build || die "the guest of the guest does not build"
