@@ -1,0 +1,401 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Memory slots: which requests are taken, and what look-ups find then. */
+#include <kunit/test-bug.h>
+#include <kunit/test.h>
+#include <linux/prandom.h>
+
+#include "memslot.c"
+#include "slot_model.h"
+
+/* ---- in place of mmu.c ---- */
+
+static struct kvml_vm *vm;
+static unsigned int zapped, protected;
+
+/* While mappings go, faults must find the slot, and must not use it. */
+void kvml_mmu_zap_slot(struct kvml_vm *of, struct kvml_slot *slot)
+{
+	struct kunit *test = kunit_get_current_test();
+	struct kvml_slot *there = kvml_slot_lookup(of, slot->base);
+
+	zapped++;
+	KUNIT_EXPECT_NOT_NULL(test, there);
+	/* Dirty logging that ends leaves the slot in place. */
+	if (there && !(there->flags & KVML_SLOT_INVALID))
+		KUNIT_EXPECT_NULL(test, there->dirty);
+	else
+		KUNIT_EXPECT_NULL(test, kvml_slot_find(of, slot->base));
+}
+
+void kvml_mmu_protect_slot(struct kvml_vm *of, struct kvml_slot *slot)
+{
+	protected++;
+}
+
+/* ---- a VM that has nothing but slots ---- */
+
+static int memslot_init(struct kunit *test)
+{
+	vm = kunit_kzalloc(test, sizeof(*vm), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, vm);
+	mutex_init(&vm->lock);
+	KUNIT_ASSERT_EQ(test, init_srcu_struct(&vm->srcu), 0);
+	KUNIT_ASSERT_EQ(test, kvml_slots_init(vm), 0);
+	zapped = 0;
+	protected = 0;
+	return 0;
+}
+
+static void memslot_exit(struct kunit *test)
+{
+	if (!vm)
+		return;
+	kvml_slots_free(vm);
+	cleanup_srcu_struct(&vm->srcu);
+	vm = NULL;
+}
+
+#define HVA	0x7f0000000000ul
+
+static int set(u32 id, u32 flags, u64 gfn, u64 pages, unsigned long hva)
+{
+	struct kvm_userspace_memory_region region = {
+		.slot = id,
+		.flags = flags,
+		.guest_phys_addr = gfn << PAGE_SHIFT,
+		.memory_size = pages << PAGE_SHIFT,
+		.userspace_addr = hva,
+	};
+
+	return kvml_slot_set(vm, &region);
+}
+
+/* The number of the slot that a fault at @gfn would use, or -1. */
+static int owner(kvml_gfn gfn)
+{
+	int idx = srcu_read_lock(&vm->srcu), id = -1;
+	struct kvml_slot *slot = kvml_slot_find(vm, gfn);
+
+	if (slot)
+		id = slot->id;
+	srcu_read_unlock(&vm->srcu, idx);
+	return id;
+}
+
+static u32 generation(void)
+{
+	int idx = srcu_read_lock(&vm->srcu);
+	u32 n = kvml_slots_generation(vm);
+
+	srcu_read_unlock(&vm->srcu, idx);
+	return n;
+}
+
+static struct kvml_slot *slot_by_id(u32 id)
+{
+	struct kvml_slot *slot;
+
+	mutex_lock(&vm->lock);
+	slot = kvml_slot_by_id(vm, id);
+	mutex_unlock(&vm->lock);
+	return slot;
+}
+
+/* ---- what is valid, whatever slots there are ---- */
+
+static const struct valid_case {
+	const char *text;
+	bool valid;
+	struct kvm_userspace_memory_region region;
+} valid_cases[] = {
+	{ "a page", true, { .memory_size = PAGE_SIZE } },
+	{ "nothing", true, { } },
+	{ "both flags", true, { .flags = KVM_MEM_LOG_DIRTY_PAGES | KVM_MEM_READONLY,
+				.memory_size = PAGE_SIZE } },
+	{ "an unknown flag", false, { .flags = BIT(2), .memory_size = PAGE_SIZE } },
+	{ "our own flag", false, { .flags = KVML_SLOT_INVALID,
+				   .memory_size = PAGE_SIZE } },
+	{ "the last number", true, { .slot = KVML_MAX_SLOTS - 1 } },
+	{ "one number too many", false, { .slot = KVML_MAX_SLOTS } },
+	{ "another address space", false, { .slot = 1 << 16 } },
+	{ "half a page", false, { .memory_size = PAGE_SIZE / 2 } },
+	{ "a guest address within a page", false,
+	  { .guest_phys_addr = 1, .memory_size = PAGE_SIZE } },
+	{ "an address within a page", false,
+	  { .memory_size = PAGE_SIZE, .userspace_addr = PAGE_SIZE - 1 } },
+	{ "the end of userspace", true,
+	  { .memory_size = PAGE_SIZE, .userspace_addr = 0x7fffffffe000 } },
+	{ "the kernel's memory", false,
+	  { .memory_size = PAGE_SIZE, .userspace_addr = 0xffff888000000000 } },
+	{ "the last address", false,
+	  { .memory_size = PAGE_SIZE, .userspace_addr = -PAGE_SIZE } },
+	{ "wraps in userspace", false,
+	  { .memory_size = -PAGE_SIZE, .userspace_addr = 2 * PAGE_SIZE } },
+	{ "wraps in the guest", false,
+	  { .guest_phys_addr = -PAGE_SIZE, .memory_size = 2 * PAGE_SIZE } },
+	{ "wraps to zero in the guest", false,
+	  { .guest_phys_addr = -PAGE_SIZE, .memory_size = PAGE_SIZE } },
+	{ "an int's range of pages", true,
+	  { .memory_size = MAX_SLOT_PAGES << PAGE_SHIFT } },
+	{ "a page more", false,
+	  { .memory_size = (MAX_SLOT_PAGES + 1) << PAGE_SHIFT } },
+};
+
+static void memslot_valid_test(struct kunit *test)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(valid_cases); i++)
+		KUNIT_EXPECT_EQ_MSG(test, region_valid(&valid_cases[i].region),
+				    valid_cases[i].valid, "%s",
+				    valid_cases[i].text);
+}
+
+/* ---- overlap ---- */
+
+static const struct overlap_case {
+	const char *text;
+	u64 gfn, pages;
+	int want;
+} overlap_cases[] = {
+	{ "ends where it begins", 8, 8, 0 },
+	{ "ends in its first page", 8, 9, -EEXIST },
+	{ "begins in its last page", 31, 2, -EEXIST },
+	{ "begins where it ends", 32, 8, 0 },
+	{ "is the same", 16, 16, -EEXIST },
+	{ "is inside", 20, 1, -EEXIST },
+	{ "is around it", 0, 64, -EEXIST },
+	{ "is far away", 1ul << 24, 1, 0 },
+};
+
+static void memslot_overlap_test(struct kunit *test)
+{
+	unsigned int i;
+
+	KUNIT_ASSERT_EQ(test, set(0, 0, 16, 16, HVA), 0);
+	for (i = 0; i < ARRAY_SIZE(overlap_cases); i++) {
+		const struct overlap_case *c = &overlap_cases[i];
+
+		KUNIT_EXPECT_EQ_MSG(test, set(1, 0, c->gfn, c->pages, HVA),
+				    c->want, "%s", c->text);
+		if (!c->want)
+			KUNIT_EXPECT_EQ_MSG(test, set(1, 0, 0, 0, 0), 0, "%s",
+					    c->text);
+		KUNIT_EXPECT_EQ_MSG(test, owner(16), 0, "%s", c->text);
+		KUNIT_EXPECT_EQ_MSG(test, owner(31), 0, "%s", c->text);
+	}
+}
+
+/* A slot may be moved over where it was, and not onto another one. */
+static void memslot_move_test(struct kunit *test)
+{
+	KUNIT_ASSERT_EQ(test, set(0, 0, 16, 16, HVA), 0);
+	KUNIT_ASSERT_EQ(test, set(1, 0, 64, 4, HVA), 0);
+	KUNIT_EXPECT_EQ(test, set(0, 0, 20, 16, HVA), 0);
+	KUNIT_EXPECT_EQ(test, owner(19), -1);
+	KUNIT_EXPECT_EQ(test, owner(20), 0);
+	KUNIT_EXPECT_EQ(test, owner(35), 0);
+	KUNIT_EXPECT_EQ(test, owner(36), -1);
+	KUNIT_EXPECT_EQ(test, zapped, 1);
+	KUNIT_EXPECT_EQ(test, set(0, 0, 50, 16, HVA), -EEXIST);
+	KUNIT_EXPECT_EQ(test, owner(35), 0);
+	KUNIT_EXPECT_EQ(test, zapped, 1);
+}
+
+/* Address, size and KVM_MEM_READONLY stay. */
+static void memslot_change_test(struct kunit *test)
+{
+	KUNIT_ASSERT_EQ(test, set(0, 0, 16, 16, HVA), 0);
+	KUNIT_EXPECT_EQ(test, set(0, 0, 16, 15, HVA), -EINVAL);
+	KUNIT_EXPECT_EQ(test, set(0, 0, 16, 16, HVA + PAGE_SIZE), -EINVAL);
+	KUNIT_EXPECT_EQ(test, set(0, KVM_MEM_READONLY, 16, 16, HVA), -EINVAL);
+	KUNIT_EXPECT_EQ(test, set(0, KVM_MEM_READONLY, 32, 16, HVA), -EINVAL);
+	KUNIT_EXPECT_EQ(test, set(0, 0, 16, 16, HVA), 0);
+	KUNIT_EXPECT_EQ(test, zapped, 0);
+	KUNIT_EXPECT_EQ(test, set(1, 0, 16, 0, HVA), -EINVAL);
+	KUNIT_EXPECT_EQ(test, set(0, 0, 16, 0, HVA), 0);
+	KUNIT_EXPECT_EQ(test, owner(16), -1);
+	KUNIT_EXPECT_EQ(test, set(0, 0, 16, 0, HVA), -EINVAL);
+}
+
+/* Guest-physical addresses end where the host's, or four levels, do. */
+static void memslot_last_gfn_test(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, set(0, 0, max_gfn(), 1, HVA), 0);
+	KUNIT_EXPECT_EQ(test, owner(max_gfn()), 0);
+	KUNIT_EXPECT_EQ(test, owner(max_gfn() + 1), -1);
+	KUNIT_EXPECT_EQ(test, set(1, 0, max_gfn() + 1, 1, HVA), -EINVAL);
+	KUNIT_EXPECT_EQ(test, set(0, 0, max_gfn() + 1, 1, HVA), -EINVAL);
+	KUNIT_EXPECT_EQ(test, owner(max_gfn()), 0);
+	KUNIT_EXPECT_LE(test, max_gfn(), KVML_MAX_GFN - 1);
+}
+
+/* ---- look-ups ---- */
+
+/* Slots of 3 pages, 2 apart, set in no order; each page, with any hint. */
+static void memslot_lookup_test(struct kunit *test)
+{
+	const unsigned int n = 33;
+	unsigned int i, gfn;
+	int want;
+
+	for (i = 0; i < n; i++) {
+		unsigned int at = i * 7 % n;
+
+		KUNIT_ASSERT_EQ(test, set(at, 0, 10 + 5 * at, 3, HVA), 0);
+	}
+	for (i = 0; i < 3; i++)
+		for (gfn = 0; gfn < 10 + 5 * n; gfn++) {
+			unsigned int page = i == 2 ? gfn * 31 % (10 + 5 * n) :
+					    i == 1 ? 9 + 5 * n - gfn : gfn;
+
+			want = page >= 10 && (page - 10) % 5 < 3 ?
+			       (int)(page - 10) / 5 : -1;
+			KUNIT_EXPECT_EQ_MSG(test, owner(page), want, "gfn %u",
+					    page);
+		}
+}
+
+/* The notifier looks between these only. */
+static void memslot_hva_range_test(struct kunit *test)
+{
+	struct kvml_slots *slots;
+
+	KUNIT_ASSERT_EQ(test, set(0, 0, 0, 4, HVA + 0x100000), 0);
+	KUNIT_ASSERT_EQ(test, set(1, 0, 8, 4, HVA), 0);
+	KUNIT_ASSERT_EQ(test, set(2, 0, 16, 2, HVA + 0x200000), 0);
+	mutex_lock(&vm->lock);
+	slots = current_slots(vm);
+	KUNIT_EXPECT_EQ(test, slots->hva_min, HVA);
+	KUNIT_EXPECT_EQ(test, slots->hva_max, HVA + 0x202000);
+	mutex_unlock(&vm->lock);
+	KUNIT_ASSERT_EQ(test, set(1, 0, 8, 0, 0), 0);
+	KUNIT_ASSERT_EQ(test, set(2, 0, 16, 0, 0), 0);
+	mutex_lock(&vm->lock);
+	slots = current_slots(vm);
+	KUNIT_EXPECT_EQ(test, slots->hva_min, HVA + 0x100000);
+	KUNIT_EXPECT_EQ(test, slots->hva_max, HVA + 0x104000);
+	mutex_unlock(&vm->lock);
+	KUNIT_EXPECT_EQ(test, kvml_slot_hva(slot_by_id(0), 3), HVA + 0x103000);
+}
+
+/* What was remembered of an address is void after each change. */
+static void memslot_generation_test(struct kunit *test)
+{
+	u32 before = generation();
+
+	KUNIT_ASSERT_EQ(test, set(0, 0, 0, 4, HVA), 0);
+	KUNIT_EXPECT_NE(test, generation(), before);
+	before = generation();
+	KUNIT_ASSERT_EQ(test, set(1, 0, 2, 4, HVA), -EEXIST);
+	KUNIT_EXPECT_EQ(test, generation(), before);
+	KUNIT_ASSERT_EQ(test, set(0, 0, 0, 0, 0), 0);
+	/* Twice: invalid first, then gone. */
+	KUNIT_EXPECT_EQ(test, generation(), before + 2);
+}
+
+/* ---- dirty logging ---- */
+
+static void memslot_dirty_test(struct kunit *test)
+{
+	struct kvml_slot *slot;
+	unsigned long *bitmap;
+
+	KUNIT_ASSERT_EQ(test, set(0, 0, 16, 100, HVA), 0);
+	slot = slot_by_id(0);
+	KUNIT_EXPECT_NULL(test, slot->dirty);
+	kvml_slot_mark_dirty(slot, 16);
+
+	KUNIT_ASSERT_EQ(test, set(0, KVM_MEM_LOG_DIRTY_PAGES, 16, 100, HVA), 0);
+	KUNIT_EXPECT_EQ(test, protected, 1);
+	slot = slot_by_id(0);
+	KUNIT_ASSERT_NOT_NULL(test, slot->dirty);
+	KUNIT_EXPECT_TRUE(test, bitmap_empty(slot->dirty, 128));
+	kvml_slot_mark_dirty(slot, 16);
+	kvml_slot_mark_dirty(slot, 16 + 99);
+	KUNIT_EXPECT_EQ(test, slot->dirty[0], BIT(0));
+	KUNIT_EXPECT_EQ(test, slot->dirty[1], BIT(99 - 64));
+
+	/* It is the slot's, wherever that is. */
+	bitmap = slot->dirty;
+	KUNIT_ASSERT_EQ(test, set(0, KVM_MEM_LOG_DIRTY_PAGES, 500, 100, HVA), 0);
+	KUNIT_EXPECT_PTR_EQ(test, slot_by_id(0)->dirty, bitmap);
+	KUNIT_EXPECT_EQ(test, bitmap[0], BIT(0));
+
+	zapped = 0;
+	KUNIT_ASSERT_EQ(test, set(0, 0, 500, 100, HVA), 0);
+	KUNIT_EXPECT_NULL(test, slot_by_id(0)->dirty);
+	KUNIT_EXPECT_EQ(test, zapped, 1);
+}
+
+/* KVM_DIRTY_LOG_INITIALLY_SET: all of the slot, and no bit beyond. */
+static void memslot_dirty_set_test(struct kunit *test)
+{
+	unsigned long *dirty;
+
+	vm->manual_dirty = KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE |
+			   KVM_DIRTY_LOG_INITIALLY_SET;
+	KUNIT_ASSERT_EQ(test, set(0, 0, 0, 70, HVA), 0);
+	KUNIT_ASSERT_EQ(test, set(0, KVM_MEM_LOG_DIRTY_PAGES, 0, 70, HVA), 0);
+	dirty = slot_by_id(0)->dirty;
+	KUNIT_EXPECT_EQ(test, dirty[0], ~0ul);
+	KUNIT_EXPECT_EQ(test, dirty[1], GENMASK(5, 0));
+	KUNIT_EXPECT_EQ(test, protected, 0);
+}
+
+/* ---- against the model ---- */
+
+static void memslot_model_test(struct kunit *test)
+{
+	struct slot_model *m = kunit_kzalloc(test, sizeof(*m), GFP_KERNEL);
+	unsigned int i, gfn, done = 0;
+	struct rnd_state rnd;
+	u8 bytes[8];
+
+	KUNIT_ASSERT_NOT_NULL(test, m);
+	prandom_seed_state(&rnd, 42);
+	for (i = 0; i < 500; i++) {
+		struct kvm_userspace_memory_region r;
+		int want;
+
+		prandom_bytes_state(&rnd, bytes, sizeof(bytes));
+		r = slot_model_request(bytes);
+		want = slot_model_set(m, &r);
+		done += !want;
+		KUNIT_ASSERT_EQ_MSG(test, kvml_slot_set(vm, &r), want,
+				    "request %u: %*ph", i, 8, bytes);
+		for (gfn = 0; gfn < MODEL_PAGES + 16; gfn++)
+			KUNIT_ASSERT_EQ_MSG(test, owner(gfn),
+					    slot_model_owner(m, gfn),
+					    "gfn %u after request %u", gfn, i);
+	}
+	/* The requests were not just refused. */
+	KUNIT_EXPECT_GT(test, done, 100);
+}
+
+static struct kunit_case memslot_cases[] = {
+	KUNIT_CASE(memslot_valid_test),
+	KUNIT_CASE(memslot_overlap_test),
+	KUNIT_CASE(memslot_move_test),
+	KUNIT_CASE(memslot_change_test),
+	KUNIT_CASE(memslot_last_gfn_test),
+	KUNIT_CASE(memslot_lookup_test),
+	KUNIT_CASE(memslot_hva_range_test),
+	KUNIT_CASE(memslot_generation_test),
+	KUNIT_CASE(memslot_dirty_test),
+	KUNIT_CASE(memslot_dirty_set_test),
+	KUNIT_CASE(memslot_model_test),
+	{ }
+};
+
+static struct kunit_suite memslot_suite = {
+	.name = "kvmlite_memslot",
+	.init = memslot_init,
+	.exit = memslot_exit,
+	.test_cases = memslot_cases,
+};
+
+kunit_test_suite(memslot_suite);
+
+MODULE_DESCRIPTION("Tests of kvmlite's memory slots");
+MODULE_LICENSE("GPL");
