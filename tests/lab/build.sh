@@ -90,6 +90,29 @@ defects_build() {
 	echo "$want" >"$build/.built"
 }
 
+# tests/unit, likewise: each suite includes the sources that it tests.
+unit_build() {
+	local build=$OUT/build/unit want
+	[[ $K_SERIES == debug ]] || return 0
+	want="$K_RELEASE $(cd "$ROOT" && fingerprint tests/unit/Kbuild tests/unit/*.[ch] \
+		include ksmdev kvmlite tests/lab/build.sh)"
+	[[ $(cat "$build/.built" 2>/dev/null) != "$want" ]] || return 0
+	if ! step "building the unit tests for $K_RELEASE" strict unit_make "$build"; then
+		rm -rf "$build"
+		return 1
+	fi
+	echo "$want" >"$build/.built"
+}
+
+unit_make() {
+	local build=$1
+	modules_link_sources "$build" || return
+	mkdir -p "$build/tests/unit"
+	cp -rsfT "$ROOT/tests/unit" "$build/tests/unit" || return
+	find "$build" -xtype l -delete
+	kbuild "$build/tests/unit" "$ROOT/tests/unit"
+}
+
 # One program from one C file. Those of tests/clients are linked dynamically:
 # they stand for ordinary programs, which a preload library can reach.
 test_program_build() {
@@ -211,6 +234,7 @@ build_all() {
 			die "the modules do not build for $K_RELEASE"
 	fi
 	defects_build || say "lab: the defects are left out of the guest"
+	unit_build || say "lab: the unit tests are left out of the guest"
 	tests_build
 	tools_build || say "lab: the tools are left out of the guest"
 	guest_build || die "the guest of the guest does not build"

@@ -38,7 +38,7 @@ image_modules() {
 			esac
 		done
 	find "$OUT/build/$K_SERIES" -name '*.ko' -exec cp -t "$to/extra" {} + 2>/dev/null
-	[[ $K_SERIES != debug ]] || cp -t "$to/extra" "$OUT"/build/defects/*.ko 2>/dev/null
+	[[ $K_SERIES != debug ]] || cp -t "$to/extra" "$OUT"/build/{defects,unit/tests/unit}/*.ko 2>/dev/null
 	depmod -b "$root" "$K_RELEASE"
 }
 
@@ -125,7 +125,7 @@ image_build() {
 	mkdir -p "$folder"
 	want="$K_RELEASE $(fingerprint "$LAB/init" "$LAB/detectors" "$LAB/image.sh" "$OUT/build/root" \
 		"$OUT/build/$K_SERIES/.built") $(fingerprint "$OUT/build/tests")"
-	[[ $K_SERIES != debug ]] || want+=" $(fingerprint "$OUT/build/defects/.built")"
+	[[ $K_SERIES != debug ]] || want+=" $(fingerprint "$OUT"/build/{defects,unit}/.built)"
 	[[ $(cat "$folder/.made" 2>/dev/null) != "$want" ]] || return 0
 	step "packing the guest image for $K_RELEASE" image_make "$folder" ||
 		die "could not pack the guest image"
