@@ -18,6 +18,7 @@
 #define ONLY64	BIT(23)		/* means something else outside 64-bit mode */
 #define GROUP	BIT(24)		/* ModRM.reg chooses: bits 0-7 are which group */
 #define D32	BIT(25)		/* 32-bit operands without REX.W */
+#define MAX32	BIT(26)		/* and with it */
 
 #define RD	KVML_INSN_READ
 #define WR	KVML_INSN_WRITE
@@ -49,8 +50,8 @@ static const u32 one_byte[256] = {
 	[0x38 ... 0x39] = OP(CMP) | W | MODRM | RD,
 	[0x3a ... 0x3b] = OP(CMP) | W | MODRM | RD | TO_REG,
 	[0x63] = OP(MOVSX) | MODRM | RD | TO_REG | MEM32 | ONLY64,
-	[0x6c ... 0x6d] = OP(INS) | W | STR | WR,
-	[0x6e ... 0x6f] = OP(OUTS) | W | STR | RD,
+	[0x6c ... 0x6d] = OP(INS) | W | STR | WR | MAX32,
+	[0x6e ... 0x6f] = OP(OUTS) | W | STR | RD | MAX32,
 	[0x80] = GROUP1 | GROUP | W | MODRM | IMM,
 	[0x81] = GROUP1 | GROUP | MODRM | IMM,
 	[0x83] = GROUP1 | GROUP | MODRM | IMM8,
@@ -251,7 +252,7 @@ static void decode_sizes(struct cursor *c, struct kvml_insn *insn, u32 flags)
 	if (flags & W)
 		insn->size = 1;
 	else if (c->rex & REX_W)
-		insn->size = 8;
+		insn->size = flags & MAX32 ? 4 : 8;
 	else if (c->bits == 64 && flags & D64)
 		insn->size = c->opsize ? 2 : 8;
 	else if (flags & D32)

@@ -317,6 +317,12 @@ static const struct decode_case cases[] = {
 	{ "rep insb", 64, CODE(0xf3, 0x6c),
 	  OPER(INS, WR | STR), SIZES(1, 1, 8), MEM(DS, NONE, NONE, 0, 0),
 	  .want.rep = 0xf3 },
+	{ "insd with REX.W: ports have 4 bytes", 64, CODE(0x48, 0x6d),
+	  OPER(INS, WR | STR), SIZES(4, 4, 8), MEM(DS, NONE, NONE, 0, 0),
+	  .want.rex = true },
+	{ "rep outsd with 66 and REX.W", 64, CODE(0xf3, 0x66, 0x48, 0x6f),
+	  OPER(OUTS, RD | STR), SIZES(4, 4, 8), MEM(DS, NONE, NONE, 0, 0),
+	  .want.rep = 0xf3, .want.rex = true },
 	{ "outsd from es", 32, CODE(0x26, 0x6f),
 	  OPER(OUTS, RD | STR), SIZES(4, 4, 4), MEM(ES, NONE, NONE, 0, 0) },
 };
