@@ -100,12 +100,88 @@ typedef struct { long counter; } atomic_long_t;
 
 enum { X86_TRAP_UD = 6 };
 
+/* ---- linux/err.h ---- */
+
+#define IS_ERR(p)	((unsigned long)(p) >= -4095UL)
+#define ERR_PTR(err)	((void *)(long)(err))
+#define PTR_ERR(p)	((long)(p))
+
+/* ---- linux/slab.h: the target may have allocations fail ---- */
+
+#define GFP_KERNEL_ACCOUNT 0
+/* Allocations until the one that fails; 0: none does. */
+extern unsigned int fuzz_fail_alloc;
+
+static inline void *kcalloc(size_t n, size_t size, int gfp)
+{
+	(void)gfp;
+	if (fuzz_fail_alloc && !--fuzz_fail_alloc)
+		return NULL;
+	return calloc(n, size);
+}
+
+static inline void *kmemdup(const void *from, size_t size, int gfp)
+{
+	void *to = kcalloc(1, size, gfp);
+
+	return to ? memcpy(to, from, size) : NULL;
+}
+
+#define kvcalloc(n, size, gfp)	kcalloc(n, size, gfp)
+#define kzalloc(size, gfp)	kcalloc(1, size, gfp)
+#define kvzalloc(size, gfp)	kcalloc(1, size, gfp)
+#define kfree(p)		free((void *)(p))
+#define kvfree(p)		free((void *)(p))
+#define struct_size(p, member, n) (sizeof(*(p)) + (n) * sizeof((p)->member[0]))
+
+/* ---- one thread: nobody waits, and a grace period is over at once ---- */
+
+#define mutex_lock(m)		((void)(m))
+#define mutex_unlock(m)		((void)(m))
+#define lockdep_is_held(m)	((void)(m), 1)
+#define irqs_disabled()		0
+#define rcu_dereference_protected(p, c) ((void)(c), (p))
+#define srcu_dereference(p, srcu) (p)
+#define srcu_dereference_check(p, srcu, c) (p)
+#define rcu_assign_pointer(p, v) ((p) = (v))
+#define RCU_INIT_POINTER(p, v)	((p) = (v))
+#define synchronize_srcu_expedited(srcu) ((void)(srcu))
+#define kvfree_rcu(p, member)	free(p)
+
+/* ---- linux/bitmap.h, linux/uaccess.h, asm/processor.h ---- */
+
+#define BITS_TO_LONGS(n)	DIV_ROUND_UP(n, BITS_PER_LONG)
+
+static inline void set_bit(unsigned long n, unsigned long *map)
+{
+	map[n / BITS_PER_LONG] |= BIT(n % BITS_PER_LONG);
+}
+
+static inline void bitmap_set(unsigned long *map, unsigned long first,
+			      unsigned long n)
+{
+	while (n--)
+		set_bit(first++, map);
+}
+
+static inline bool access_ok(const void *p, unsigned long size)
+{
+	unsigned long end = (unsigned long)p + size;
+
+	return end >= size && end < BIT(47);
+}
+
+static const struct { u8 x86_phys_bits; } boot_cpu_data = { 40 };
+
 /* ---- the fuzzer ---- */
 
 /* One input; aborts where something is wrong. */
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 
-/* What is wrong, in words, and then the bytes of the input. */
+/* Inputs that replay tries beside the seeds, if the target has it. */
+void fuzz_sweep(void) __attribute__((__weak__));
+
+/* What is wrong, in words; libFuzzer and replay say of which input. */
 #define FUZZ_CHECK(condition, ...)					\
 	do {								\
 		if (!(condition)) {					\
