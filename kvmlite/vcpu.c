@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* A vCPU's file descriptor, loading and unloading, and KVM_RUN. See vcpu.h. */
-#include <linux/anon_inodes.h>
 #include <linux/entry-kvm.h>
+#include <linux/file.h>
 #include <linux/kvm_host.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -382,6 +382,43 @@ static int vcpu_setup(struct kvml_vcpu *vcpu)
 }
 
 /*
+ * The vCPU becomes one of its VM's, and gets a descriptor, which is returned.
+ * Whoever walks the VM's vCPUs may use it at once, with no lock: all that can
+ * fail comes before.
+ */
+static int vcpu_publish(struct kvml_vcpu *vcpu)
+{
+	struct kvml_vm *vm = vcpu->vm;
+	struct file *file;
+	int err, fd;
+
+	err = xa_reserve(&vm->vcpus, vcpu->id, GFP_KERNEL_ACCOUNT);
+	if (err)
+		return err;
+	fd = get_unused_fd_flags(O_CLOEXEC);
+	if (fd < 0) {
+		err = fd;
+		goto err_release;
+	}
+	file = kvml_vcpu_file(vcpu);
+	if (IS_ERR(file)) {
+		err = PTR_ERR(file);
+		goto err_put_fd;
+	}
+	xa_store(&vm->vcpus, vcpu->id, vcpu, GFP_KERNEL_ACCOUNT);
+	vm->nr_vcpus++;
+	kvml_stats_vcpu_add(vcpu);
+	fd_install(fd, file);
+	return fd;
+
+err_put_fd:
+	put_unused_fd(fd);
+err_release:
+	xa_release(&vm->vcpus, vcpu->id);
+	return err;
+}
+
+/*
  * KVM_CREATE_VCPU; must hold vm->lock.  -EINVAL: @id is too large, -EEXIST: it
  * is there, -EMFILE and -ENOMEM.
  */
@@ -412,18 +449,11 @@ int kvml_vcpu_create(struct kvml_vm *vm, u32 id)
 	err = vcpu_setup(vcpu);
 	if (err)
 		goto err_free;
-	err = xa_err(xa_store(&vm->vcpus, id, vcpu, GFP_KERNEL_ACCOUNT));
-	if (err)
-		goto err_free;
-	err = kvml_vcpu_fd(vcpu);
+	err = vcpu_publish(vcpu);
 	if (err < 0)
-		goto err_erase;
-	vm->nr_vcpus++;
-	kvml_stats_vcpu_add(vcpu);
+		goto err_free;
 	return err;
 
-err_erase:
-	xa_erase(&vm->vcpus, id);
 err_free:
 	kvml_vcpu_free(vcpu);
 	return err;

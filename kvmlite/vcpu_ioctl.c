@@ -396,16 +396,16 @@ static const struct file_operations vcpu_fops = {
 	.llseek = noop_llseek,
 };
 
-int kvml_vcpu_fd(struct kvml_vcpu *vcpu)
+/* It holds the VM, and with that the vCPU. */
+struct file *kvml_vcpu_file(struct kvml_vcpu *vcpu)
 {
+	struct file *file;
 	char name[24];
-	int fd;
 
 	BUILD_BUG_ON(sizeof(union vcpu_arg) > 512);
 	snprintf(name, sizeof(name), "kvm-vcpu:%u", vcpu->id);
-	kvml_vm_get(vcpu->vm);
-	fd = anon_inode_getfd(name, &vcpu_fops, vcpu, O_RDWR | O_CLOEXEC);
-	if (fd < 0)
-		kvml_vm_put(vcpu->vm);
-	return fd;
+	file = anon_inode_getfile(name, &vcpu_fops, vcpu, O_RDWR);
+	if (!IS_ERR(file))
+		kvml_vm_get(vcpu->vm);
+	return file;
 }

@@ -5,7 +5,7 @@
 
 struct kvml_vcpu;
 
-/* A new descriptor, which holds the VM; or an errno. */
-int kvml_vcpu_fd(struct kvml_vcpu *vcpu);
+/* A new file, which holds the VM; or ERR_PTR(). */
+struct file *kvml_vcpu_file(struct kvml_vcpu *vcpu);
 
 #endif /* _KVMLITE_VCPU_IOCTL_H */
