@@ -151,7 +151,7 @@ static int fault_in(struct kvml_vm *vm, unsigned long hva, bool write,
 		page->seq = seq;
 	}
 	r = get_user_pages_unlocked(hva, 1, &got, flags);
-	if (r == -EHWPOISON || r == -EINTR)
+	if (r == -EHWPOISON || r == -EINTR || r == -ENOMEM)
 		return r;
 	if (r != 1)
 		return find_pfnmap(vm->mm, hva, write, page);
