@@ -31,12 +31,14 @@ fingerprint() {
 	find "$@" -type f -printf '%p %s %T@\n' 2>/dev/null | sort | sha1sum | cut -d ' ' -f 1
 }
 
-# modules_make BUILD [MAKE-ARGUMENT...]: messages name the real sources.
+# modules_make BUILD [MAKE-ARGUMENT...]: messages name the real sources. On the
+# kernel debug they tell KCOV what they run, and nobody else does.
 modules_make() {
-	local build=$1
+	local build=$1 coverage=()
 	shift
+	[[ $K_SERIES != debug ]] || coverage=(KCOV_INSTRUMENT=y)
 	modules_link_sources "$build" || return
-	kbuild "$build" "$ROOT" "$@"
+	kbuild "$build" "$ROOT" "${coverage[@]}" "$@"
 }
 
 # kbuild BUILD SOURCE [MAKE-ARGUMENT...]
@@ -134,11 +136,27 @@ tests_forget() {
 	local program name
 	for program in "$1"/*; do
 		name=$(basename "$program")
-		[[ ! -f $program ]] ||
+		[[ ! -f $program || $name == ioctl_fuzz* ]] ||
 			[[ -n $(find "$ROOT"/tests/{functional,stress,bench,demo,clients,lab/guest} \
 				-maxdepth 1 \( -name "$name" -o -name "$name.c" \) -print -quit) ]] ||
 			rm "$program"
 	done
+}
+
+# The fuzzer is the one program of several files; its corpus goes with it.
+fuzzer_build() {
+	local source=$ROOT/tests/fuzz program=$1/ioctl_fuzz
+	install -C -m 755 "$source/ioctl/ioctl_fuzz.sh" "$1" || return
+	mkdir -p "$1/corpus" && cp -a --no-preserve=ownership -T "$source/corpus" "$1/corpus.new" &&
+		rm -rf "$1/corpus" && mv "$1/corpus.new" "$1/corpus" || return
+	if [[ -e $program && -z $(find "$source/ioctl" "$ROOT/tests/include" \
+		"$ROOT/include/uapi" -newer "$program" -print -quit 2>/dev/null) ]]; then
+		return 0
+	fi
+	rm -f "$program"
+	gcc -O2 -g -Wall -Wextra -Werror -static -pthread -I "$ROOT/include/uapi" \
+		-I "$ROOT/tests/include" -o "$program.part" "$source"/ioctl/*.c &&
+		mv "$program.part" "$program"
 }
 
 # A program that does not compile is left out: the suites that run it fail.
@@ -159,6 +177,8 @@ tests_build() {
 			;;
 		esac
 	done
+	step "building ioctl_fuzz" fuzzer_build "$build" ||
+		say "lab: ioctl_fuzz left out of the guest"
 }
 
 # The guest of tests/clients/qemu.sh: an initramfs of busybox, its workload and

@@ -97,6 +97,7 @@ boot_run() {
 	boot_watch
 	rm -f "$B_DIR/initrd" "$B_DIR/boot.iso"
 	boot_files
+	boot_journal
 	boot_judge
 	rc=$?
 	exec {B_LOCK}>&-
@@ -110,6 +111,27 @@ boot_files() {
 		tar -C "$B_DIR/files" --no-same-owner -xz 2>>"$B_DIR/emulator.log" ||
 		B_LOST="the files that the host handed over are not complete"
 	rm -f "$B_DIR/export.b64"
+}
+
+# The journal of tests/fuzz/ioctl (journal.h), if there is one on the scratch disk:
+# the last programs, as files that ioctl_fuzz can replay, in programs/ of the log
+# folder.
+boot_journal() {
+	local journal=1048576 disk=$B_DIR/disk.img
+	head -c "$journal" "$disk" 2>/dev/null | grep -qa '^ioctl_fuzz ' || return 0
+	mkdir -p "$B_DIR/programs"
+	head -c "$journal" "$disk" | tr '\0' '\n' | gawk -v folder="$B_DIR/programs" '
+		/^ioctl_fuzz [0-9]+ [0-9]+$/ {
+			file = sprintf("%s/%07d", folder, $2)
+			left = $3
+			next
+		}
+		left > 0 {
+			print >file
+			left -= length($0) + 1
+			if (left <= 0)
+				close(file)
+		}'
 }
 
 # The same with a shell on the user's terminal; nothing is judged.
@@ -240,6 +262,7 @@ boot_explain() {
 boot_last_lines() {
 	local bad from=1 lines=$B_DIR/console.log
 	[[ -s $lines ]] || lines=$B_DIR/emulator.log
+	[[ ! -d $B_DIR/programs ]] || echo "the programs that ran last: $B_DIR/programs"
 	echo "the last console lines (all of them: $lines):"
 	bad=$(console_bad "$lines")
 	[[ -z $bad ]] || from=$(grep -anFm 1 -e "$bad" "$lines" | cut -d : -f 1)

@@ -70,6 +70,7 @@ image_programs() {
 	[[ ! -d $OUT/build/root ]] || cp -a "$OUT/build/root/." "$root"
 	find "$OUT/build/tests" -maxdepth 1 -type f -perm -100 ! -name '*.part' \
 		-exec cp -t "$root/tests" {} +
+	cp -r "$OUT/build/tests/corpus" "$root/tests"
 	image_libraries "$root" "$root/usr" "$root/tests"
 	for file in "$root"/tests/*; do
 		[[ $file == *.sh ]] || strip "$file" 2>/dev/null
