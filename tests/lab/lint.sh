@@ -16,7 +16,7 @@ lab_style() {
 	(($# == 0)) || die "./lab style takes no arguments"
 	packages_need
 	CHECKPATCH=$(checkpatch_get) || return
-	style_check NONE include ksmdev kvmlite tests/defects ! -name trace.h || bad=1
+	style_check NONE include ksmdev kvmlite tests/defects tests/unit ! -name trace.h || bad=1
 	style_check "$STYLE_NOT_IN_TRACE" ksmdev kvmlite -name trace.h || bad=1
 	style_check "$STYLE_NOT_IN_PROGRAMS" userspace tests || bad=1
 	rm -f "$ROOT"/.checkpatch-camelcase.*

@@ -25,14 +25,16 @@ static int svm_asid_test_init(struct kunit *test)
 	for (i = 0; i < VCPUS; i++)
 		vcpus[i].vmcb = &vmcbs[i];
 	kvml_svm_caps = (struct kvml_svm_caps){ .asids = 4 };
-	preempt_disable();
-	kvml_svm_asid_init();
 	return 0;
 }
 
-static void svm_asid_test_exit(struct kunit *test)
+/* A test runs on one CPU, which has just been switched on. */
+static void on_one_cpu(struct kunit *test, void (*fn)(struct kunit *test))
 {
-	preempt_enable();
+	migrate_disable();
+	kvml_svm_asid_init();
+	fn(test);
+	migrate_enable();
 }
 
 /* An entry of vCPU @i: its ASID; *@flush is what the CPU was told. */
@@ -45,7 +47,7 @@ static u32 enter(unsigned int i, u8 *flush)
 	return vmcbs[i].control.asid;
 }
 
-static void svm_asid_order_test(struct kunit *test)
+static void asids_order(struct kunit *test)
 {
 	u8 flush;
 
@@ -69,7 +71,7 @@ static void svm_asid_order_test(struct kunit *test)
 }
 
 /* In any order: within a generation all are different, and none is 0. */
-static void svm_asid_unique_test(struct kunit *test)
+static void asids_unique(struct kunit *test)
 {
 	unsigned int step, i;
 	u8 flush;
@@ -88,7 +90,7 @@ static void svm_asid_unique_test(struct kunit *test)
 	}
 }
 
-static void svm_asid_flush_test(struct kunit *test)
+static void asids_flush(struct kunit *test)
 {
 	u32 asid;
 	u8 flush;
@@ -111,7 +113,7 @@ static void svm_asid_flush_test(struct kunit *test)
 }
 
 /* The CPU was off and on again. */
-static void svm_asid_init_test(struct kunit *test)
+static void asids_init(struct kunit *test)
 {
 	u8 flush;
 
@@ -119,6 +121,26 @@ static void svm_asid_init_test(struct kunit *test)
 	kvml_svm_asid_init();
 	enter(0, &flush);
 	KUNIT_EXPECT_EQ(test, flush, TLB_CONTROL_FLUSH_ALL_ASID);
+}
+
+static void svm_asid_order_test(struct kunit *test)
+{
+	on_one_cpu(test, asids_order);
+}
+
+static void svm_asid_unique_test(struct kunit *test)
+{
+	on_one_cpu(test, asids_unique);
+}
+
+static void svm_asid_flush_test(struct kunit *test)
+{
+	on_one_cpu(test, asids_flush);
+}
+
+static void svm_asid_init_test(struct kunit *test)
+{
+	on_one_cpu(test, asids_init);
 }
 
 static struct kunit_case svm_asid_cases[] = {
@@ -132,7 +154,6 @@ static struct kunit_case svm_asid_cases[] = {
 static struct kunit_suite svm_asid_suite = {
 	.name = "kvmlite_svm_asid",
 	.init = svm_asid_test_init,
-	.exit = svm_asid_test_exit,
 	.test_cases = svm_asid_cases,
 };
 
