@@ -11,14 +11,20 @@ STYLE_KERNEL_NAMES='CAMELCASE: Avoid CamelCase: <(MSR_)?(MTRR|XFEATURE_Hi16)'
 # TRACE_EVENT() has an order of its own in the kernel, too.
 STYLE_NOT_IN_TRACE=OPEN_ENDED_LINE,PARENTHESIS_ALIGNMENT
 
+# Macros of unit tests and fuzz targets are rows of tables, or stand for the kernel's.
+STYLE_NOT_IN_UNIT=COMPLEX_MACRO,MACRO_ARG_REUSE,MACRO_ARG_UNUSED,INIT_ATTRIBUTE
+STYLE_NOT_IN_FUZZ=MACRO_ARG_PRECEDENCE,NEW_TYPEDEFS,FUNCTION_ARGUMENTS
+
 lab_style() {
 	local bad=0
 	(($# == 0)) || die "./lab style takes no arguments"
 	packages_need
 	CHECKPATCH=$(checkpatch_get) || return
-	style_check NONE include ksmdev kvmlite tests/defects tests/unit ! -name trace.h || bad=1
+	style_check NONE include ksmdev kvmlite tests/defects ! -name trace.h || bad=1
 	style_check "$STYLE_NOT_IN_TRACE" ksmdev kvmlite -name trace.h || bad=1
-	style_check "$STYLE_NOT_IN_PROGRAMS" userspace tests || bad=1
+	style_check "$STYLE_NOT_IN_PROGRAMS" userspace tests ! -path 'tests/unit/*' ! -path 'tests/fuzz/*' || bad=1
+	style_check "$STYLE_NOT_IN_UNIT" tests/unit || bad=1
+	style_check "$STYLE_NOT_IN_PROGRAMS,$STYLE_NOT_IN_UNIT,$STYLE_NOT_IN_FUZZ" tests/fuzz || bad=1
 	rm -f "$ROOT"/.checkpatch-camelcase.*
 	return "$bad"
 }

@@ -252,10 +252,11 @@ static void event_rf_test(struct kunit *test)
 {
 	static const struct {
 		u8 nr;
-		bool rf;
+		unsigned long rf;
 	} cases[] = {
-		{ DE, true }, { DB }, { BP }, { OF }, { UD, true }, { DF },
-		{ GP, true }, { PF, true },
+		{ DE, X86_EFLAGS_RF }, { DB }, { BP }, { OF },
+		{ UD, X86_EFLAGS_RF }, { DF }, { GP, X86_EFLAGS_RF },
+		{ PF, X86_EFLAGS_RF },
 	};
 	unsigned int i;
 
@@ -265,8 +266,7 @@ static void event_rf_test(struct kunit *test)
 		kvml_queue_exception(vcpu, cases[i].nr);
 		kvml_inject_events(vcpu);
 		KUNIT_EXPECT_EQ_MSG(test, vcpu->reg[KVML_RFLAGS],
-				    X86_EFLAGS_FIXED |
-				    (cases[i].rf ? X86_EFLAGS_RF : 0),
+				    X86_EFLAGS_FIXED | cases[i].rf,
 				    "exception %u", cases[i].nr);
 		/* Handed over again, nothing is changed any more. */
 		vcpu->reg[KVML_RFLAGS] = X86_EFLAGS_FIXED;

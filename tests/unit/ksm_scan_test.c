@@ -477,7 +477,7 @@ static void ksm_scan_hot_test(struct kunit *test)
 
 	chunks[0].slots[0] = slot_set_rest(chunks[0].slots[0], 1, 0);
 	for (level = 2; level <= SLOT_LEVEL_MAX + 1; level++) {
-		unsigned int want = min(level, (unsigned int)SLOT_LEVEL_MAX);
+		unsigned int want = min_t(unsigned int, level, SLOT_LEVEL_MAX);
 
 		((u32 *)page_address(page))[300] = level;
 		ksm_scan_chunk(s, &chunks[0]);

@@ -536,12 +536,13 @@ static void model_fault(u8 *model, u8 *large, unsigned int i)
 {
 	unsigned int piece = i / 512, first = i, n = 1;
 	u8 want = host.writable ? WRITABLE : READABLE;
+	bool huge = host.level == 2;
 
 	/* Another size takes the place of all that was there. */
-	if (large[piece] != (host.level == 2))
+	if (large[piece] != huge)
 		memset(model + piece * 512, NOTHING, 512);
-	large[piece] = host.level == 2;
-	if (large[piece]) {
+	large[piece] = huge;
+	if (huge) {
 		first = piece * 512;
 		n = 512;
 	}

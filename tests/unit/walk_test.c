@@ -11,7 +11,7 @@
 #undef get_user
 #define get_user(x, ptr)						\
 	({								\
-		(x) = *(__force typeof(*(ptr)) *)(ptr);			\
+		(x) = *(__force typeof(ptr))(ptr);			\
 		0;							\
 	})
 
@@ -116,12 +116,15 @@ struct mode {
 
 static const struct mode mode_32 = { "32-bit", 2, 4, 0, 0 };
 static const struct mode mode_pse = { "32-bit, PSE", 2, 4, X86_CR4_PSE, 0 };
+
 static const struct mode mode_pae = {
 	"PAE", 2, 8, X86_CR4_PAE, EFER_NX
 };
+
 static const struct mode mode_4 = {
 	"4 levels", 4, 8, X86_CR4_PAE, EFER_LMA | EFER_LME | EFER_NX
 };
+
 static const struct mode mode_5 = {
 	"5 levels", 5, 8, X86_CR4_PAE | X86_CR4_LA57,
 	EFER_LMA | EFER_LME | EFER_NX
