@@ -22,9 +22,11 @@ lab_style() {
 	CHECKPATCH=$(checkpatch_get) || return
 	style_check NONE include ksmdev kvmlite tests/defects ! -name trace.h || bad=1
 	style_check "$STYLE_NOT_IN_TRACE" ksmdev kvmlite -name trace.h || bad=1
-	style_check "$STYLE_NOT_IN_PROGRAMS" userspace tests ! -path 'tests/unit/*' ! -path 'tests/fuzz/*' || bad=1
+	style_check "$STYLE_NOT_IN_PROGRAMS" userspace tests ! -path 'tests/unit/*' \
+		! -regex 'tests/fuzz/[^/]*' || bad=1
 	style_check "$STYLE_NOT_IN_UNIT" tests/unit || bad=1
-	style_check "$STYLE_NOT_IN_PROGRAMS,$STYLE_NOT_IN_UNIT,$STYLE_NOT_IN_FUZZ" tests/fuzz || bad=1
+	style_check "$STYLE_NOT_IN_PROGRAMS,$STYLE_NOT_IN_UNIT,$STYLE_NOT_IN_FUZZ" \
+		tests/fuzz -maxdepth 1 || bad=1
 	rm -f "$ROOT"/.checkpatch-camelcase.*
 	return "$bad"
 }
