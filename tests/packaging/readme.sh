@@ -160,7 +160,8 @@ check_words() {
 			check_tool "$name" "${@:2}"
 		elif [[ " ${OTHERS//$'\n'/} " != *" $name "* ]] &&
 			! compgen -G "$SRC/tests/*/$name.c" >/dev/null &&
-			! compgen -G "$SRC/tests/*/$name" >/dev/null; then
+			! compgen -G "$SRC/tests/*/$name" >/dev/null &&
+			! compgen -G "$SRC/tests/fuzz/*/${name%.sh}.sh" >/dev/null; then
 			echo "what is $name? (programs of others stand in OTHERS)"
 		fi
 		;;
