@@ -15,8 +15,9 @@ host_svm_command() {
 	[[ -z $B_INTERACTIVE ]] || output=stdio,mux=on,signal=off
 	((B_CPUS == 1)) || accel=tcg,thread=$([[ -z $B_ONE_THREAD ]] && echo multi || echo single)
 	# QEMU 7.2's CMPXCHG16B leaves rubbish in the flags (Documentation/lab.rst).
-	# What is measured keeps it: memory is allocated by it on real machines.
-	[[ $B_ICOUNT ]] || cpu=max,cx16=off
+	# What is measured keeps it, as memory is allocated by it on real machines,
+	# and so do hosts with Linux guests, which get slow without it.
+	[[ $B_ICOUNT || $B_QEMU ]] || cpu=max,cx16=off
 	# shellcheck disable=SC2054 # the commas are QEMU's
 	B_COMMAND=(qemu-system-x86_64 -accel "$accel" -cpu "$cpu" -smp "$B_CPUS" -m "$B_MEM"
 		-nodefaults -no-user-config -display none -no-reboot
