@@ -28,12 +28,12 @@ suite_list() {
 	local name
 	for name in $(suite_names); do
 		suite_read "$name"
-		printf '%-16s %-5s %-6s %-9s %s\n' "$name" "$S_KIND" "$S_HOSTS" "$S_KERNELS" "$S_COMMAND"
+		printf '%-16s %-5s %-6s %-11s %s\n' "$name" "$S_KIND" "$S_HOSTS" "$S_KERNELS" "$S_COMMAND"
 	done
 }
 
 lab_check() {
-	local fast='' host='' kernel='' jobs names=()
+	local fast='' all='' host='' kernel='' jobs names=()
 	jobs=$(nproc)
 	while (($# > 0)); do
 		case $1 in
@@ -42,6 +42,7 @@ lab_check() {
 			return
 			;;
 		--fast) fast=1 ;;
+		--all) all=1 ;;
 		--host | --kernel | --jobs)
 			(($# > 1)) || die "$1 needs a value"
 			local "${1#--}=$2"
@@ -53,11 +54,12 @@ lab_check() {
 		shift
 	done
 	[[ -z $kernel ]] || kernel_exists "$kernel"
-	JOBS_DEBUG=
+	JOBS_DEBUG='' JOBS_ALL=$all
 	if ((${#names[@]} == 0)); then
 		mapfile -t names < <(suite_names_usual)
-	elif [[ $kernel == debug ]]; then
-		JOBS_DEBUG=1
+	else
+		JOBS_ALL=1
+		[[ $kernel != debug ]] || JOBS_DEBUG=1
 	fi
 	jobs_plan "$fast" "$host" "$kernel" "${names[@]}"
 	[[ $jobs =~ ^[1-9][0-9]*$ ]] || die "--jobs needs a positive number, not '$jobs'"
@@ -88,14 +90,18 @@ jobs_plan() {
 	done
 }
 
-# The kernels that the suite that was read last runs on there. Any suite that boots
-# a host can run on the kernel debug, but only when both are asked for by name.
+# The kernels that the suite that was read last runs on there. Those in parentheses
+# are for who asks for all, or for the suite. Any suite that boots a host can run on
+# the kernel debug, but only when both are asked for by name.
 job_kernels() {
+	local kernel
 	if [[ $JOBS_DEBUG && $1 != local ]]; then
 		echo debug
-	else
-		echo "${S_KERNELS//,/ }"
+		return
 	fi
+	for kernel in ${S_KERNELS//,/ }; do
+		[[ $kernel == \(*\) && ! $JOBS_ALL ]] || echo "${kernel//[()]/}"
+	done
 }
 
 # Build first, once, so that jobs only boot.

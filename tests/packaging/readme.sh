@@ -25,7 +25,7 @@ SRC=$WORK/src
 WHERE='
 ./lab demo|suite demo
 ./lab check|never: it is what runs this
-./lab run vtx 6.12 --qemu -- /tests/qemu.sh pc|suite qemu
+./lab run vtx 6.12 --qemu -- /tests/qemu.sh pc|suite qemu-vtx
 sudo apt-get install build-essential cpio libjson-c-dev libkmod-dev linux-headers-amd64|simulated
 make && sudo make install|machine
 kvmlitectl check|host
@@ -40,6 +40,7 @@ sudo mokutil --import /var/lib/dkms/mok.pub|never: it asks for a password, and t
 ./lab run svm 6.1 --cpus 2 -- ksmctl status|here
 ./lab check --list|here
 ./lab check --fast|never: it is a part of what runs this
+./lab check --all|never: it runs this, too
 ./lab bench ksm kvm|never: it measures for a many minutes
 ./lab bench ksm|never: it measures for minutes
 ./lab bench kvm|never: it measures for minutes
@@ -47,7 +48,7 @@ sudo mokutil --import /var/lib/dkms/mok.pub|never: it asks for a password, and t
 ./lab help|here
 ksmctl run -- CMD|suite ksmctl
 kvmlitectl exec -- CMD|suite kvmlitectl
-kvmlitectl exec -- qemu-system-x86_64 -accel kvm,kernel-irqchip=off ...|suite qemu
+kvmlitectl exec -- qemu-system-x86_64 -accel kvm,kernel-irqchip=off ...|suite qemu-vtx
 ksmctl metrics|host
 kvmlitectl metrics|host
 make install|machine
