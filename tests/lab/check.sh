@@ -234,7 +234,7 @@ boot_options() {
 	local option
 	for option in ${1//,/ }; do
 		case $option in
-		icount) B_ICOUNT=1 ;;
+		icount) B_ICOUNT=1 B_MIPS=1000 ;;
 		numa) B_NUMA=1 ;;
 		one-thread) B_ONE_THREAD=1 ;;
 		qemu) B_QEMU=1 ;;

@@ -4,6 +4,10 @@
 
 host_svm_prepare() {
 	B_LINGER=0
+	[[ -z $B_MIPS || $(host_svm_shift) ]] ||
+		die "--mips on the svm host is one of 125, 250, 500, 1000, not $B_MIPS"
+	# The second CPU would not come up.
+	[[ -z $B_MIPS || $B_CPUS == 1 ]] || die "--icount and --mips are for one CPU on the svm host"
 	image_run "$B_DIR/initrd" "$@" || return
 	# Some tests need a real disk, e.g. those of O_DIRECT.
 	truncate -s 64M "$B_DIR/disk.img"
@@ -28,9 +32,16 @@ host_svm_command() {
 		-chardev "file,id=console,path=$B_DIR/console.log" -serial chardev:console
 		-chardev "$output,id=output" -serial chardev:output
 		-chardev "file,id=export,path=$B_DIR/export.b64" -serial chardev:export)
-	# One instruction a nanosecond: costs repeat within 0.1 percent.
-	[[ -z $B_ICOUNT ]] || B_COMMAND+=(-icount "shift=0,sleep=off")
+	[[ -z $B_MIPS ]] || B_COMMAND+=(-icount "shift=$(host_svm_shift),sleep=off")
 	[[ -z $B_NUMA ]] || host_svm_numa
+}
+
+# An instruction takes 2^shift nanoseconds.
+host_svm_shift() {
+	local shift
+	for shift in 0 1 2 3; do
+		((1000 >> shift != B_MIPS)) || echo "$shift"
+	done
 }
 
 host_svm_shell() {

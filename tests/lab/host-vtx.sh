@@ -47,7 +47,7 @@ host_vtx_bochsrc() {
 	[[ -z $B_INTERACTIVE ]] || sync=slowdown
 	cat <<-END
 		display_library: rfb, options="timeout=0"
-		cpu: model=$BOCHS_MODEL, count=$B_CPUS, ips=${B_MIPS}000000, reset_on_triple_fault=0, ignore_bad_msrs=1
+		cpu: model=$BOCHS_MODEL, count=$B_CPUS, ips=${B_MIPS:-50}000000, reset_on_triple_fault=0, ignore_bad_msrs=1
 		memory: guest=$B_MEM, host=$B_MEM
 		romimage: file=/usr/share/bochs/BIOS-bochs-latest
 		vgaromimage: file=/usr/share/vgabios/vgabios.bin

@@ -7,7 +7,8 @@
 #   B_CPUS B_MEM             number, MiB
 #   B_MODULES                to load first, with commas
 #   B_APPEND                 more of the kernel's command line
-#   B_ICOUNT B_NUMA          1: one instruction a nanosecond; two NUMA nodes
+#   B_ICOUNT B_NUMA          1: costs are measured; two NUMA nodes
+#   B_MIPS                   a second has so many million instructions, if set
 #   B_ONE_THREAD             1: all CPUs are emulated by one thread, in turns
 #   B_QEMU                   1: QEMU and a guest for it are in the image
 #   B_TIMEOUT                seconds of wall time
@@ -24,7 +25,7 @@ modules_all() {
 }
 
 boot_defaults() {
-	B_NAME=run B_HOST=$1 B_KERNEL=$2 B_CPUS=1 B_MEM=1024 B_MIPS=50 B_APPEND=''
+	B_NAME=run B_HOST=$1 B_KERNEL=$2 B_CPUS=1 B_MEM=1024 B_MIPS='' B_APPEND=''
 	B_ICOUNT='' B_NUMA='' B_ONE_THREAD='' B_QEMU='' B_TIMEOUT=600 B_QUIET='' B_STATUS=''
 	B_INTERACTIVE='' B_TTY=ttyS1 B_DIR='' B_LOST=''
 	B_MODULES=$(modules_all)

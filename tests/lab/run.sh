@@ -6,7 +6,7 @@ run_options() {
 	REST=()
 	while (($# > 0)); do
 		case $1 in
-		--icount) B_ICOUNT=1 ;;
+		--icount) B_ICOUNT=1 B_MIPS=1000 ;;
 		--numa) B_NUMA=1 ;;
 		--one-thread) B_ONE_THREAD=1 ;;
 		--qemu) B_QEMU=1 ;;
