@@ -8,6 +8,7 @@
 #include <sys/eventfd.h>
 
 #include "kvm_guest.h"
+#include "kvm_stats.h"
 
 GUEST(out, GUEST_OUT)
 
@@ -655,26 +656,6 @@ static void test_cpuid_set(void)
 
 /* ---- binary statistics ---- */
 
-#define STATS_MAX	256
-
-struct stats {
-	int fd;
-	struct kvm_stats_header header;
-	struct {
-		struct kvm_stats_desc desc;
-		char name[256];
-	} stat[STATS_MAX];
-};
-
-static void stats_read_desc(struct stats *s, u32 i)
-{
-	size_t size = sizeof(struct kvm_stats_desc) + s->header.name_size;
-
-	CHECK(size <= sizeof(s->stat[i]));
-	CHECK_EQ(pread(s->fd, &s->stat[i], size, s->header.desc_offset + i * size),
-		 size);
-}
-
 static void stats_check_desc(struct stats *s, u32 i)
 {
 	const struct kvm_stats_desc *desc = &s->stat[i].desc;
@@ -699,34 +680,14 @@ static void stats_open(struct stats *s, int fd)
 	char id[256] = "";
 	u32 i;
 
-	s->fd = MUST(ioctl(fd, KVM_GET_STATS_FD, 0));
-	CHECK_EQ(read(s->fd, &s->header, sizeof(s->header)), sizeof(s->header));
+	stats_read(s, fd);
 	CHECK_EQ(s->header.flags, 0);
-	CHECK(s->header.num_desc >= 1 && s->header.num_desc <= STATS_MAX);
-	CHECK(s->header.name_size >= 16 && s->header.name_size <= 256);
+	CHECK(s->header.name_size >= 16);
 	CHECK_EQ(pread(s->fd, id, s->header.name_size, s->header.id_offset),
 		 s->header.name_size);
 	CHECK(!strncmp(id, "kvm", 3));
-	for (i = 0; i < s->header.num_desc; i++) {
-		stats_read_desc(s, i);
-		stats_check_desc(s, i);
-	}
-}
-
-static u64 stats_get(const struct stats *s, const char *name)
-{
-	u64 value;
-	u32 i;
-
 	for (i = 0; i < s->header.num_desc; i++)
-		if (!strcmp(s->stat[i].desc.name, name))
-			break;
-	if (i == s->header.num_desc)
-		tap_fail("no statistic is called %s", name);
-	CHECK_EQ(pread(s->fd, &value, sizeof(value),
-		       s->header.data_offset + s->stat[i].desc.offset),
-		 sizeof(value));
-	return value;
+		stats_check_desc(s, i);
 }
 
 static struct stats stats;
