@@ -32,11 +32,13 @@ fingerprint() {
 }
 
 # modules_make BUILD [MAKE-ARGUMENT...]: messages name the real sources. On the
-# kernel debug they tell KCOV what they run, and nobody else does.
+# kernel debug they tell KCOV what they run, and nobody else does; and gcov, if
+# asked for (coverage.sh).
 modules_make() {
 	local build=$1 coverage=()
 	shift
 	[[ $K_SERIES != debug ]] || coverage=(KCOV_INSTRUMENT=y)
+	[[ $K_BUILD != debug-coverage ]] || coverage+=(GCOV_PROFILE=y)
 	modules_link_sources "$build" || return
 	kbuild "$build" "$ROOT" "${coverage[@]}" "$@"
 }
@@ -63,7 +65,7 @@ strict() {
 
 # Build for the kernel of kernel_use; the .ko are under $OUT/build/SERIES.
 modules_build() {
-	local build=$OUT/build/$K_SERIES want
+	local build=$OUT/build/$K_BUILD want
 	[[ -n $(modules_present) ]] || return 0
 	want="$K_RELEASE $(cd "$ROOT" && fingerprint Kbuild dkms.conf include ksmdev kvmlite)"
 	[[ $(cat "$build/.built" 2>/dev/null) != "$want" ]] || return 0

@@ -43,6 +43,7 @@ lab_check() {
 			;;
 		--fast) fast=1 ;;
 		--all) all=1 ;;
+		--coverage) COVERAGE=1 kernel=debug ;;
 		--host | --kernel | --jobs)
 			(($# > 1)) || die "$1 needs a value"
 			local "${1#--}=$2"
@@ -54,8 +55,10 @@ lab_check() {
 		shift
 	done
 	[[ -z $kernel ]] || kernel_exists "$kernel"
-	JOBS_DEBUG='' JOBS_ALL=$all
-	if ((${#names[@]} == 0)); then
+	JOBS_DEBUG='' JOBS_ALL=$all$COVERAGE
+	if ((${#names[@]} == 0)) && [[ $COVERAGE ]]; then
+		mapfile -t names < <(suite_names)
+	elif ((${#names[@]} == 0)); then
 		mapfile -t names < <(suite_names_usual)
 	else
 		JOBS_ALL=1
@@ -67,6 +70,7 @@ lab_check() {
 	packages_need
 	jobs_build
 	jobs_run "$jobs"
+	[[ -z $COVERAGE ]] || coverage_report
 	check_summary
 }
 

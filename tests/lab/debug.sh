@@ -10,7 +10,7 @@ DEBUG_SOURCE=${KERNEL_PACKAGE[debug]}
 DEBUG_MAKE_LINES=2400
 # Emulated hosts are slow with it, and its shadow memory and records take room.
 DEBUG_SLOWER=6
-DEBUG_LARGER=2
+DEBUG_LARGER=1
 
 # Comments may change without another build.
 debug_options() {

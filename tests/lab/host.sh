@@ -51,10 +51,13 @@ boot_time() {
 }
 
 # The first warning of a stock kernel is the end. A debug kernel goes on, as what
-# comes next may tell more, and its init asks the detectors at the end.
+# comes next may tell more, and its init asks the detectors at the end. KASAN takes
+# any address for a wild one if an interrupt comes while the kernel rewrites the
+# CPU's features, unless there are only four levels of page tables. Interpreting the
+# firmware's table of PCI interrupts takes it half a minute.
 boot_reports() {
 	if [[ $B_KERNEL == debug ]]; then
-		echo kasan_multi_shot
+		echo kasan_multi_shot no5lvl pci=noacpi
 	else
 		echo panic_on_warn=1
 	fi
@@ -105,11 +108,12 @@ boot_run() {
 	return "$rc"
 }
 
-# What the command handed over with export_files.sh: files/ of the log folder.
+# What was handed over with export_files.sh, in one archive or several: files/ of the
+# log folder.
 boot_files() {
 	[[ -s $B_DIR/export.b64 ]] || return 0
-	mkdir -p "$B_DIR/files" && base64 -di "$B_DIR/export.b64" |
-		tar -C "$B_DIR/files" --no-same-owner -xz 2>>"$B_DIR/emulator.log" ||
+	mkdir -p "$B_DIR/files" && base64 -di "$B_DIR/export.b64" | gzip -dc |
+		tar -C "$B_DIR/files" --no-same-owner -xi 2>>"$B_DIR/emulator.log" ||
 		B_LOST="the files that the host handed over are not complete"
 	rm -f "$B_DIR/export.b64"
 }

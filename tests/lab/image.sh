@@ -37,7 +37,7 @@ image_modules() {
 			*) cp "$file" "$to" ;;
 			esac
 		done
-	find "$OUT/build/$K_SERIES" -name '*.ko' -exec cp -t "$to/extra" {} + 2>/dev/null
+	find "$OUT/build/$K_BUILD" -name '*.ko' -exec cp -t "$to/extra" {} + 2>/dev/null
 	[[ $K_SERIES != debug ]] || cp -t "$to/extra" "$OUT"/build/{defects,unit/tests/unit}/*.ko 2>/dev/null
 	depmod -b "$root" "$K_RELEASE"
 }
@@ -120,12 +120,12 @@ image_qemu_kernel() {
 	echo "$K_IMAGE"
 }
 
-# The base image of the kernel of kernel_use, in $OUT/image/SERIES.
+# The base image of the kernel of kernel_use, in $OUT/image/K_BUILD.
 image_build() {
-	local folder=$OUT/image/$K_SERIES want
+	local folder=$OUT/image/$K_BUILD want
 	mkdir -p "$folder"
 	want="$K_RELEASE $(fingerprint "$LAB/init" "$LAB/detectors" "$LAB/image.sh" "$OUT/build/root" \
-		"$OUT/build/$K_SERIES/.built") $(fingerprint "$OUT/build/tests")"
+		"$OUT/build/$K_BUILD/.built") $(fingerprint "$OUT/build/tests")"
 	[[ $K_SERIES != debug ]] || want+=" $(fingerprint "$OUT"/build/{defects,unit}/.built)"
 	[[ $(cat "$folder/.made" 2>/dev/null) != "$want" ]] || return 0
 	step "packing the guest image for $K_RELEASE" image_make "$folder" ||
@@ -152,7 +152,7 @@ image_run() {
 		mkdir "$overlay/guest"
 		cp "$(image_qemu_kernel)" "$overlay/guest/vmlinuz"
 	fi
-	cat "$OUT/image/$K_SERIES/base.cpio" ${B_QEMU:+"$OUT/image/qemu.cpio"} >"$file" &&
+	cat "$OUT/image/$K_BUILD/base.cpio" ${B_QEMU:+"$OUT/image/qemu.cpio"} >"$file" &&
 		pack "$overlay" >>"$file"
 	local rc=$?
 	rm -rf "$overlay"

@@ -4,6 +4,7 @@
 #
 # kernel_use SERIES sets, for 6.1, 6.12 or debug (which debug.sh builds):
 #   K_SERIES   the series
+#   K_BUILD    the name of what is built for it: the series, or debug-coverage
 #   K_RELEASE  what uname -r says there
 #   K_ROOT     the unpacked packages
 #   K_IMAGE    the bzImage
@@ -118,7 +119,8 @@ kernel_use() {
 		kernel_look_for_newer "$series" "$known"
 		export LAB_KERNELS_KNOWN+=" $known"
 	fi
-	K_SERIES=$series
+	K_SERIES=$series K_BUILD=$series
+	[[ $series != debug || ! $COVERAGE ]] || K_BUILD=debug-coverage
 	K_RELEASE=$(<"$known")
 	K_ROOT=$CACHE/kernels/$K_RELEASE
 	K_IMAGE=$K_ROOT/boot/vmlinuz-$K_RELEASE
@@ -127,22 +129,26 @@ kernel_use() {
 		die "the cache in $CACHE is damaged: ./lab clean --cache, then run this again"
 }
 
-# The kernel's own checkpatch.pl, from its source package; prints its path.
-checkpatch_get() {
-	local folder=$CACHE/checkpatch
-	if [[ ! -x $folder/checkpatch.pl ]]; then
-		step "fetching checkpatch.pl out of linux-source-6.12" checkpatch_unpack "$folder" ||
+# The kernel's own checks, checkpatch.pl and coccinelle/, from its source package;
+# prints their folder.
+kernel_scripts_get() {
+	local folder=$CACHE/scripts
+	lock_take "$CACHE/.lock-scripts"
+	if [[ ! -d $folder ]]; then
+		step "fetching checkpatch.pl and coccinelle/ out of linux-source-6.12" \
+			kernel_scripts_unpack "$folder" ||
 			die "could not fetch linux-source-6.12: is the Debian archive reachable?"
 	fi
-	echo "$folder/checkpatch.pl"
+	lock_drop
+	echo "$folder"
 }
 
-checkpatch_unpack() {
+kernel_scripts_unpack() {
 	local folder=$1 names
 	rm -rf "$folder.part"
 	mkdir -p "$folder.part"
 	apt_fetch "$folder.part" linux-source-6.12 || return
-	names=(checkpatch.pl spelling.txt const_structs.checkpatch)
+	names=(checkpatch.pl spelling.txt const_structs.checkpatch coccinelle)
 	dpkg-deb --fsys-tarfile "$folder.part"/linux-source-*.deb |
 		tar -xO ./usr/src/linux-source-6.12.tar.xz | xz -dc -T0 |
 		tar -x -C "$folder.part" --strip-components=2 --wildcards \

@@ -19,7 +19,7 @@ lab_style() {
 	local bad=0
 	(($# == 0)) || die "./lab style takes no arguments"
 	packages_need
-	CHECKPATCH=$(checkpatch_get) || return
+	CHECKPATCH=$(kernel_scripts_get)/checkpatch.pl || return
 	style_check NONE include ksmdev kvmlite tests/defects ! -name trace.h || bad=1
 	style_check "$STYLE_NOT_IN_TRACE" ksmdev kvmlite -name trace.h || bad=1
 	style_check "$STYLE_NOT_IN_PROGRAMS" userspace tests ! -path 'tests/unit/*' \
@@ -106,6 +106,29 @@ source_check_make() {
 	local build=$1 log=$2
 	shift 2
 	modules_make "$build" C=2 "$@" | tee "$log"
+}
+
+# The kernel's semantic patches, one at a time, as each has options of its own. Those
+# that want an OCaml compiler, two of 73, and those that report nothing are left out.
+# Coccinelle's doubts about a script are not ours.
+lab_cocci() {
+	local scripts script options found bad=0
+	(($# == 0)) || die "./lab cocci takes no arguments"
+	packages_need
+	scripts=$(kernel_scripts_get)/coccinelle || return
+	while read -r script; do
+		options=$(sed -n 's|^// *Options: *||p' "$script")
+		# shellcheck disable=SC2086 # several words, or none
+		found=$(spatch -D report --very-quiet --no-show-diff --cocci-file "$script" $options \
+			--dir "$ROOT/ksmdev" --dir "$ROOT/kvmlite" 2>&1 |
+			grep -v '^warning: line .* should .* be a metavariable' | sed "s|$ROOT/||g")
+		[[ -z $found ]] || {
+			printf '%s\n' "${script#"$scripts/"}:" "$found"
+			bad=1
+		}
+	done < <(grep -rl --include='*.cocci' '^virtual report' "$scripts" |
+		xargs grep -L '^@.*script:ocaml' | sort)
+	return "$bad"
 }
 
 # Exported symbols only: whatever a module of ours takes from the kernel is in

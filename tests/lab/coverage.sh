@@ -1,0 +1,69 @@
+# shellcheck shell=bash
+# ./lab check --coverage: what of the modules the suites of the kernel debug run. Its
+# modules count by gcov; init hands the counts over at the end of each boot.
+#
+# $OUT/coverage gets lcov's pages, modules.info, and uncovered.txt: each line and each
+# error label that did not run, with the reason that $LAB/uncovered gives.
+
+COVERAGE_WANTED=90
+
+coverage_report() {
+	local build=$OUT/build/debug-coverage report=$OUT/coverage
+	status_clear
+	rm -rf "$report"
+	mkdir -p "$report"
+	step "merging the coverage of all boots" coverage_merge "$build" "$report/counts" &&
+		step "writing $report" coverage_pages "$build" "$report" || {
+		RESULTS+=("0 1 0")
+		return
+	}
+	echo
+	coverage_judge "$report"
+	say "Coverage, line by line: $report/index.html"
+}
+
+# The counts of each boot have the layout of $build, under its full path.
+coverage_merge() {
+	local build=$1 counts=$2 dir boot n=0
+	find "$build" -name '*.gcda' -delete
+	rm -rf "$counts" && mkdir -p "$counts" || return
+	for dir in "$OUT/check.$$"/*.dir; do
+		boot=$(<"$dir")/files/coverage$build
+		[[ -d $boot ]] || continue
+		rm -rf "$counts.part"
+		gcov-tool merge -o "$counts.part" "$counts" "$boot" || return
+		rm -rf "$counts" && mv "$counts.part" "$counts" || return
+		((++n))
+	done
+	((n > 0)) || {
+		echo "no boot handed counts over"
+		return 1
+	}
+	cp -a "$counts/." "$build"
+}
+
+coverage_pages() {
+	local build=$1 report=$2 rc='lcov_branch_coverage=1'
+	lcov -q --rc $rc --capture --directory "$build" --output-file "$report/all.info" &&
+		lcov -q --rc $rc --extract "$report/all.info" "$build/ksmdev/*" "$build/kvmlite/*" \
+			--output-file "$report/modules.info" || return
+	sed -i "s|^SF:$build/|SF:$ROOT/|" "$report/modules.info"
+	rm -rf "$report/all.info" "$report/counts"
+	genhtml -q --branch-coverage --legend --title "kvmlite and ksmdev" --prefix "$ROOT" \
+		--output-directory "$report" "$report/modules.info"
+}
+
+# Each module's lines and error labels count as a test.
+coverage_judge() {
+	local report=$1 ok line
+	gawk -v root="$ROOT/" -v wanted="$COVERAGE_WANTED" -v reasons="$LAB/uncovered" \
+		-v list="$report/uncovered.txt" -f "$LAB/coverage.awk" "$report/modules.info" \
+		>"$report/summary.txt"
+	cat "$report/summary.txt"
+	while read -r ok line; do
+		case $ok in
+		ok) RESULTS+=("1 0 0") ;;
+		FAIL) RESULTS+=("0 1 0") ;;
+		esac
+	done <"$report/summary.txt"
+}
