@@ -19,7 +19,10 @@
 #define MIN_SLEEP_NS (NSEC_PER_MSEC)
 
 static DEFINE_MUTEX(threads_lock);	/* guards threads, nr_threads, gone_ns */
-static struct task_struct *threads[KSM_MAX_THREADS];
+static struct {
+	struct task_struct *task;
+	struct ksm_scanner *scanner;
+} threads[KSM_MAX_THREADS];
 static unsigned int nr_threads;
 static u64 gone_ns;			/* CPU time of threads that ended */
 
@@ -126,7 +129,6 @@ static int scand(void *arg)
 		sleep_ns(pause);
 		pause = 0;
 	}
-	ksm_scanner_free(s);
 	return 0;
 }
 
@@ -142,17 +144,20 @@ static int thread_start(unsigned int i)
 		ksm_scanner_free(s);
 		return PTR_ERR(t);
 	}
-	threads[i] = get_task_struct(t);
+	threads[i].task = get_task_struct(t);
+	threads[i].scanner = s;
 	wake_up_process(t);
 	return 0;
 }
 
+/* A thread that is stopped before it first runs never enters scand(). */
 static void thread_stop(unsigned int i)
 {
-	kthread_stop(threads[i]);
-	gone_ns += threads[i]->se.sum_exec_runtime;
-	put_task_struct(threads[i]);
-	threads[i] = NULL;
+	kthread_stop(threads[i].task);
+	ksm_scanner_free(threads[i].scanner);
+	gone_ns += threads[i].task->se.sum_exec_runtime;
+	put_task_struct(threads[i].task);
+	threads[i].task = NULL;
 }
 
 /* Have @nr scan threads. Those that could be started stay: -ENOMEM. */
@@ -181,7 +186,7 @@ u64 ksm_scand_cpu_ns(void)
 	mutex_lock(&threads_lock);
 	ns = gone_ns + atomic64_read(&ksm_totals.scan_cpu_ns);
 	for (i = 0; i < nr_threads; i++)
-		ns += READ_ONCE(threads[i]->se.sum_exec_runtime);
+		ns += READ_ONCE(threads[i].task->se.sum_exec_runtime);
 	mutex_unlock(&threads_lock);
 	return ns;
 }

@@ -24,6 +24,7 @@
 #include "tap.h"
 
 #define FAULTS_DEBUGFS	"/sys/kernel/debug/"
+#define FAULT_TIMES	"fail_page_alloc/times"
 /* No call of the tests asks for memory that often. */
 #define FAULTS_MAX	3000
 
@@ -72,9 +73,11 @@ static inline int fault_file(const char *path, int flags)
 	return fd;
 }
 
+/* Attributes, which have no position: not pwrite(). */
 static inline void fault_put(int fd, const char *text)
 {
-	CHECK_EQ(pwrite(fd, text, strlen(text), 0), strlen(text));
+	if (write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+		tap_fail("writing \"%s\": %s", text, strerrorname_np(errno));
 }
 
 static inline void fault_set(const char *attr, const char *file, const char *text)
@@ -84,8 +87,20 @@ static inline void fault_set(const char *attr, const char *file, const char *tex
 
 	snprintf(path, sizeof(path), FAULTS_DEBUGFS "%s/%s", attr, file);
 	fd = fault_file(path, O_WRONLY);
-	fault_put(fd, text);
+	if (write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+		tap_fail("writing \"%s\" to %s: %s", text, path,
+			 strerrorname_np(errno));
 	close(fd);
+}
+
+static inline s64 fault_number(const char *path)
+{
+	char text[64] = "";
+	int fd = fault_file(path, O_RDONLY);
+
+	CHECK(read(fd, text, sizeof(text) - 1) > 0);
+	close(fd);
+	return strtoll(text, NULL, 0);
 }
 
 /* ---- which requests count ---- */
@@ -198,9 +213,9 @@ static int fault_nth_fd = -1, fault_task_fd, fault_times_fd, fault_space_fd;
 static inline void fault_open(void)
 {
 	fault_nth_fd = fault_file("/proc/thread-self/fail-nth", O_RDWR);
-	fault_task_fd = fault_file("/proc/thread-self/make-it-fail", O_RDWR);
-	fault_times_fd = fault_file(FAULTS_DEBUGFS "fail_page_alloc/times", O_RDWR);
-	fault_space_fd = fault_file(FAULTS_DEBUGFS "fail_page_alloc/space", O_RDWR);
+	fault_task_fd = fault_file("/proc/thread-self/make-it-fail", O_WRONLY);
+	fault_times_fd = fault_file(FAULTS_DEBUGFS FAULT_TIMES, O_WRONLY);
+	fault_space_fd = fault_file(FAULTS_DEBUGFS "fail_page_alloc/space", O_WRONLY);
 }
 
 /* One request, for memory of any kind or for a copy from or to userspace. */
@@ -222,13 +237,13 @@ static inline bool fault_nth_disarm(void)
 	ssize_t len = pread(fault_nth_fd, text, sizeof(text) - 1, 0);
 	bool left = len < 0 || strtoul(text, NULL, 10);
 
-	if (pwrite(fault_nth_fd, "0", 1, 0) != 1)
+	if (write(fault_nth_fd, "0", 1) != 1)
 		fault_put(fault_nth_fd, "0");
 	return !left;
 }
 
 /* Two requests for a page in a row: the second one often makes up for the first. */
-#define FAULT_PAIR "2"
+#define FAULT_PAIR 2
 
 static inline void fault_pair_arm(unsigned int n)
 {
@@ -236,18 +251,19 @@ static inline void fault_pair_arm(unsigned int n)
 
 	snprintf(text, sizeof(text), "%u", n);
 	fault_put(fault_space_fd, text);
-	fault_put(fault_times_fd, FAULT_PAIR);
+	snprintf(text, sizeof(text), "%u", FAULT_PAIR);
+	fault_put(fault_times_fd, text);
 	fault_put(fault_task_fd, "1");
 }
 
 static inline bool fault_pair_disarm(void)
 {
-	char text[16] = "";
+	s64 left;
 
 	fault_put(fault_task_fd, "0");
-	CHECK(pread(fault_times_fd, text, sizeof(text) - 1, 0) > 0);
+	left = fault_number(FAULTS_DEBUGFS FAULT_TIMES);
 	fault_put(fault_times_fd, "0");
-	return strncmp(text, FAULT_PAIR, 1);
+	return left != FAULT_PAIR;
 }
 
 static const struct fault_way fault_ways[] = {
@@ -257,16 +273,6 @@ static const struct fault_way fault_ways[] = {
 };
 
 /* ---- counters ---- */
-
-static inline s64 fault_number(const char *path)
-{
-	char text[64] = "";
-	int fd = fault_file(path, O_RDONLY);
-
-	CHECK(read(fd, text, sizeof(text) - 1) > 0);
-	close(fd);
-	return strtoll(text, NULL, 0);
-}
 
 static inline s64 fault_module_users(const char *unused)
 {
@@ -476,6 +482,8 @@ static inline void fault_load_test(void)
 		.errnos = no_memory, .only_module = true,
 	};
 
+	/* Some hundred times, and a second for each. */
+	alarm(10 * TAP_TIMEOUT);
 	fault_setup();
 	fault_find_functions(" do_one_initcall\n", 0x800);
 	fault_run(&c);

@@ -37,8 +37,8 @@ fingerprint() {
 modules_make() {
 	local build=$1 coverage=()
 	shift
-	[[ $K_SERIES != debug ]] || coverage=(KCOV_INSTRUMENT=y)
-	[[ $K_BUILD != debug-coverage ]] || coverage+=(GCOV_PROFILE=y)
+	[[ $K_SERIES != debug* ]] || coverage=(KCOV_INSTRUMENT=y)
+	[[ $K_BUILD != *-coverage ]] || coverage+=(GCOV_PROFILE=y)
 	modules_link_sources "$build" || return
 	kbuild "$build" "$ROOT" "${coverage[@]}" "$@"
 }

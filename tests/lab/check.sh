@@ -87,7 +87,7 @@ jobs_plan() {
 			[[ -z $only_host || $host == "$only_host" ]] || continue
 			for kernel in $(job_kernels "$host"); do
 				[[ -z $only_kernel || $kernel == "$only_kernel" ]] || continue
-				JOBS+=("$name $host $kernel")
+				JOBS+=("$name $host $(kernel_of_host "$host" "$kernel")")
 				JOBS_MODULES+=",$S_MODULES"
 			done
 		done

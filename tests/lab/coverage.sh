@@ -8,12 +8,11 @@
 COVERAGE_WANTED=90
 
 coverage_report() {
-	local build=$OUT/build/debug-coverage report=$OUT/coverage
-	status_clear
+	local report=$OUT/coverage
 	rm -rf "$report"
 	mkdir -p "$report"
-	step "merging the coverage of all boots" coverage_merge "$build" "$report/counts" &&
-		step "writing $report" coverage_pages "$build" "$report" || {
+	step "merging the coverage of all boots" coverage_collect "$report" &&
+		step "writing $report" coverage_pages "$report" || {
 		RESULTS+=("0 1 0")
 		return
 	}
@@ -22,7 +21,23 @@ coverage_report() {
 	say "Coverage, line by line: $report/index.html"
 }
 
-# The counts of each boot have the layout of $build, under its full path.
+# modules.info: all boots with all builds.
+coverage_collect() {
+	local report=$1 build rc='lcov_branch_coverage=1' parts=()
+	for build in "$OUT"/build/*-coverage; do
+		coverage_merge "$build" "$report/counts" || continue
+		lcov -q --rc $rc --capture --directory "$build" --output-file "$report/all.info" &&
+			lcov -q --rc $rc --extract "$report/all.info" "$build/ksmdev/*" "$build/kvmlite/*" \
+				--output-file "$report/${build##*/}.info" || return
+		sed -i "s|^SF:$build/|SF:$ROOT/|" "$report/${build##*/}.info"
+		parts+=(-a "$report/${build##*/}.info")
+		rm -rf "$report/all.info" "$report/counts"
+	done
+	lcov -q --rc $rc "${parts[@]}" --output-file "$report/modules.info"
+}
+
+# The counts of each boot have the layout of BUILD, under its full path. Fails if no
+# boot had that build.
 coverage_merge() {
 	local build=$1 counts=$2 dir boot n=0
 	find "$build" -name '*.gcda' -delete
@@ -35,22 +50,12 @@ coverage_merge() {
 		rm -rf "$counts" && mv "$counts.part" "$counts" || return
 		((++n))
 	done
-	((n > 0)) || {
-		echo "no boot handed counts over"
-		return 1
-	}
-	cp -a "$counts/." "$build"
+	((n > 0)) && cp -a "$counts/." "$build"
 }
 
 coverage_pages() {
-	local build=$1 report=$2 rc='lcov_branch_coverage=1'
-	lcov -q --rc $rc --capture --directory "$build" --output-file "$report/all.info" &&
-		lcov -q --rc $rc --extract "$report/all.info" "$build/ksmdev/*" "$build/kvmlite/*" \
-			--output-file "$report/modules.info" || return
-	sed -i "s|^SF:$build/|SF:$ROOT/|" "$report/modules.info"
-	rm -rf "$report/all.info" "$report/counts"
 	genhtml -q --branch-coverage --legend --title "kvmlite and ksmdev" --prefix "$ROOT" \
-		--output-directory "$report" "$report/modules.info"
+		--output-directory "$1" "$1/modules.info"
 }
 
 # Each module's lines and error labels count as a test.

@@ -3,44 +3,50 @@
 # in (debug.config). Built here, once for each version of the source and of the
 # configuration, and kept in the cache in the layout of Debian's packages, so
 # that the rest of the lab sees a kernel like the others.
+#
+# "debug-vtx" is what the vtx host boots for "debug": the same without the detectors
+# that make a boot under Bochs last half an hour.
 
 DEBUG_CONFIG=$LAB/debug.config
 DEBUG_SOURCE=${KERNEL_PACKAGE[debug]}
+DEBUG_NOT_ON_VTX='KASAN|DEBUG_KMEMLEAK|DEBUG_OBJECTS|PAGE_OWNER'
 # About how many lines make prints: for the progress line only.
 DEBUG_MAKE_LINES=2400
 # Emulated hosts are slow with it, and its shadow memory and records take room.
 DEBUG_SLOWER=6
 DEBUG_LARGER=1
 
-# Comments may change without another build.
+# debug_options SERIES. Comments may change without another build.
 debug_options() {
-	grep -E '^(# )?CONFIG_' "$DEBUG_CONFIG"
+	local without='nothing'
+	[[ $1 != debug-vtx ]] || without=$DEBUG_NOT_ON_VTX
+	grep -E '^(# )?CONFIG_' "$DEBUG_CONFIG" | grep -vE "^(# )?CONFIG_($without)(_|=| )"
 }
 
-# Where kernel_use finds the release of this configuration.
+# debug_known SERIES: where kernel_use finds the release of this configuration.
 debug_known() {
-	echo "$CACHE/kernels/debug-$(debug_options | sha1sum | cut -c 1-8)"
+	echo "$CACHE/kernels/debug-$(debug_options "$1" | sha1sum | cut -c 1-8)"
 }
 
-# What uname -r will say, e.g. 6.12.117-debug-0123abcd; nothing when apt knows no
-# source. It stands for the source's version and the configuration.
+# debug_newest SERIES: what uname -r will say, e.g. 6.12.117-debug-0123abcd; nothing
+# when apt knows no source. It stands for the source's version and the configuration.
 debug_newest() {
 	local version
 	version=$(apt-cache policy "$DEBUG_SOURCE" 2>/dev/null | sed -n 's/^ *Candidate: //p')
 	[[ $version == [0-9]* ]] || return
-	echo "${version%%-*}-debug-$( (echo "$version" && debug_options) | sha1sum | cut -c 1-8)"
+	echo "${version%%-*}-debug-$( (echo "$version" && debug_options "$1") | sha1sum | cut -c 1-8)"
 }
 
-# A build that was interrupted goes on where it was.
+# debug_build SERIES RELEASE. A build that was interrupted goes on where it was.
 debug_build() {
-	local release=$1 work=$CACHE/debug/$1
+	local series=$1 release=$2 work=$CACHE/debug/$2
 	mkdir -p "$work/build"
 	# What another configuration left halfway.
 	find "$CACHE/debug" -mindepth 1 -maxdepth 1 ! -name "$release" -exec rm -rf {} +
 	[[ -d $work/source ]] || debug_fetch "$work" || return
-	step "configuring the kernel debug" debug_configure "$work" || return
-	debug_make "$work" || return
-	step "packing the kernel debug" debug_install "$work" "$release" || return
+	step "configuring the kernel $series" debug_configure "$series" "$work" || return
+	debug_make "$series" "$work" || return
+	step "packing the kernel $series" debug_install "$work" "$release" || return
 	rm -rf "$work"
 }
 
@@ -48,7 +54,7 @@ debug_fetch() {
 	local free
 	free=$(df --output=avail -m "$CACHE" | tail -n 1)
 	if ((free < 4000)); then
-		say "lab: building the kernel debug takes 4 GB in $CACHE, which has $free MiB free"
+		say "lab: building a kernel takes 4 GB in $CACHE, which has $free MiB free"
 		return 1
 	fi
 	step "fetching $DEBUG_SOURCE" debug_unpack "$1"
@@ -76,35 +82,37 @@ debug_kbuild() {
 }
 
 debug_configure() {
-	local work=$1
-	debug_kbuild "$work" -s allnoconfig KCONFIG_ALLCONFIG="$DEBUG_CONFIG" &&
-		debug_options_lost "$work/build/.config"
+	local series=$1 work=$2
+	debug_options "$series" >"$work/wanted"
+	debug_kbuild "$work" -s allnoconfig KCONFIG_ALLCONFIG="$work/wanted" &&
+		debug_options_lost "$work/wanted" "$work/build/.config"
 }
 
-# Kconfig drops without a word what misses something else.
+# debug_options_lost WANTED CONFIG: Kconfig drops without a word what misses something
+# else.
 debug_options_lost() {
 	local option lost=0
 	while read -r option; do
 		case $option in
-		CONFIG_*) grep -qxF -e "$option" "$1" && continue ;;
-		*) grep -q "^$(cut -d ' ' -f 2 <<<"$option")=" "$1" || continue ;;
+		CONFIG_*) grep -qxF -e "$option" "$2" && continue ;;
+		*) grep -q "^$(cut -d ' ' -f 2 <<<"$option")=" "$2" || continue ;;
 		esac
 		echo "debug.config: Kconfig does not take: $option"
 		lost=1
-	done < <(debug_options)
+	done <"$1"
 	return "$lost"
 }
 
 # Too long for step, which shows seconds only.
 debug_make() {
-	local work=$1 log=$1/make.log make_pid rc
+	local series=$1 work=$2 log=$2/make.log make_pid rc
 	: >"$log"
 	debug_kbuild "$work" -j"$(nproc)" bzImage modules >"$log" 2>&1 </dev/null &
 	make_pid=$!
 	CHILDREN+=("$make_pid")
-	say "building the kernel debug, once: some 15 minutes on two CPUs"
+	say "building the kernel $series, once: some 15 minutes on two CPUs"
 	while kill -0 "$make_pid" 2>/dev/null; do
-		status_slow "building the kernel debug ... $(wc -l <"$log") of some $DEBUG_MAKE_LINES steps"
+		status_slow "building the kernel $series ... $(wc -l <"$log") of some $DEBUG_MAKE_LINES steps"
 		sleep 1
 	done
 	wait "$make_pid"
@@ -113,7 +121,7 @@ debug_make() {
 	status_clear
 	((rc == 0)) || {
 		tail -n 40 "$log" >&2
-		say "lab: failed: building the kernel debug"
+		say "lab: failed: building the kernel $series"
 	}
 	return "$rc"
 }

@@ -24,8 +24,17 @@ modules_all() {
 	modules_present | paste -sd ,
 }
 
+# kernel_of_host HOST KERNEL: the kernel that HOST boots for it.
+kernel_of_host() {
+	if [[ $* == "vtx debug" ]]; then
+		echo debug-vtx
+	else
+		echo "$2"
+	fi
+}
+
 boot_defaults() {
-	B_NAME=run B_HOST=$1 B_KERNEL=$2 B_CPUS=1 B_MEM=1024 B_MIPS='' B_APPEND=''
+	B_NAME=run B_HOST=$1 B_KERNEL=$(kernel_of_host "$1" "$2") B_CPUS=1 B_MEM=1024 B_MIPS='' B_APPEND=''
 	B_ICOUNT='' B_NUMA='' B_ONE_THREAD='' B_QEMU='' B_TIMEOUT=600 B_QUIET='' B_STATUS=''
 	B_INTERACTIVE='' B_TTY=ttyS1 B_DIR='' B_LOST=''
 	B_MODULES=$(modules_all)
@@ -37,13 +46,13 @@ boot_defaults() {
 
 # The time and the memory that a table or a default gives are for stock kernels.
 boot_stretch() {
-	[[ $B_KERNEL == debug ]] || return 0
+	[[ $B_KERNEL == debug* ]] || return 0
 	((B_TIMEOUT *= DEBUG_SLOWER, B_MEM *= DEBUG_LARGER))
 }
 
 # boot_time SECONDS: what to tell the user, given that of a stock kernel.
 boot_time() {
-	if [[ $B_KERNEL == debug ]]; then
+	if [[ $B_KERNEL == debug* ]]; then
 		echo "$(($1 * DEBUG_SLOWER)) s"
 	else
 		echo "$1 s"
@@ -56,7 +65,7 @@ boot_time() {
 # CPU's features, unless there are only four levels of page tables. Interpreting the
 # firmware's table of PCI interrupts takes it half a minute.
 boot_reports() {
-	if [[ $B_KERNEL == debug ]]; then
+	if [[ $B_KERNEL == debug* ]]; then
 		echo kasan_multi_shot no5lvl pci=noacpi
 	else
 		echo panic_on_warn=1

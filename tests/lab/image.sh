@@ -5,6 +5,8 @@
 
 # Stock modules worth having there; what they depend on comes along.
 GUEST_MODULES=(kvm kvm-amd kvm-intel virtio_pci virtio_blk msr cpuid brd loop)
+# The kernel debug has one more: the unit tests need it.
+GUEST_MODULES_DEBUG=(kunit)
 
 pack() {
 	(cd "$1" && find . -mindepth 1 | LC_ALL=C sort | cpio --quiet -o -H newc -R 0:0)
@@ -25,11 +27,12 @@ image_busybox() {
 }
 
 image_modules() {
-	local root=$1 to=$1/lib/modules/$K_RELEASE file
+	local root=$1 to=$1/lib/modules/$K_RELEASE file stock=("${GUEST_MODULES[@]}")
+	[[ $K_SERIES != debug ]] || stock+=("${GUEST_MODULES_DEBUG[@]}")
 	mkdir -p "$to/extra"
 	cp "$K_ROOT/lib/modules/$K_RELEASE"/modules.{order,builtin,builtin.modinfo} "$to"
 	modprobe -d "$CACHE/depmod/$K_RELEASE" -S "$K_RELEASE" -a --show-depends \
-		"${GUEST_MODULES[@]}" | awk '$1 == "insmod" { print $2 }' | sort -u |
+		"${stock[@]}" | awk '$1 == "insmod" { print $2 }' | sort -u |
 		while read -r file; do
 			# busybox and Bochs are both glad of uncompressed modules.
 			case $file in
@@ -116,7 +119,7 @@ image_qemu_build() {
 # The guest in the guest runs the host's kernel; under Bochs and the kernel debug,
 # which are slow, always the one that takes the least time to unpack itself (LZ4).
 image_qemu_kernel() {
-	[[ $B_HOST != vtx && $B_KERNEL != debug ]] || kernel_use 6.1
+	[[ $B_HOST != vtx && $B_KERNEL != debug* ]] || kernel_use 6.1
 	echo "$K_IMAGE"
 }
 

@@ -2,27 +2,29 @@
 # Stock Debian kernels: found through apt, unpacked into the cache, never
 # installed.
 #
-# kernel_use SERIES sets, for 6.1, 6.12 or debug (which debug.sh builds):
+# kernel_use SERIES sets, for 6.1, 6.12, or debug and debug-vtx (which debug.sh builds):
 #   K_SERIES   the series
-#   K_BUILD    the name of what is built for it: the series, or debug-coverage
+#   K_BUILD    the name of what is built for it: the series; with coverage, e.g.
+#              debug-coverage
 #   K_RELEASE  what uname -r says there
 #   K_ROOT     the unpacked packages
 #   K_IMAGE    the bzImage
 #   K_HEADERS  the folder for make -C
 
 KERNELS=(6.1 6.12)
-KERNELS_ALL=("${KERNELS[@]}" debug)
+KERNELS_ALL=("${KERNELS[@]}" debug debug-vtx)
 
 declare -A KERNEL_PACKAGE=(
 	[6.1]=linux-image-cloud-amd64
 	[6.12]=linux-image-6.12-cloud-amd64
 	[debug]=linux-source-6.12
+	[debug-vtx]=linux-source-6.12
 )
 
 # The newest release of a series according to apt; nothing when it knows none.
 kernel_newest() {
-	if [[ $1 == debug ]]; then
-		debug_newest
+	if [[ $1 == debug* ]]; then
+		debug_newest "$1"
 		return
 	fi
 	apt-cache depends "${KERNEL_PACKAGE[$1]}" 2>/dev/null |
@@ -62,8 +64,8 @@ kernel_get() {
 		return 1
 	fi
 	[[ ! -d $CACHE/kernels/$K_RELEASE ]] || return 0
-	if [[ $1 == debug ]]; then
-		debug_build "$K_RELEASE"
+	if [[ $1 == debug* ]]; then
+		debug_build "$1" "$K_RELEASE"
 	else
 		step "fetching kernel $K_RELEASE" kernel_unpack "$K_RELEASE" "$CACHE/kernels/$K_RELEASE"
 	fi
@@ -71,8 +73,8 @@ kernel_get() {
 
 # Where the release that is used is remembered.
 kernel_known() {
-	if [[ $1 == debug ]]; then
-		debug_known
+	if [[ $1 == debug* ]]; then
+		debug_known "$1"
 	else
 		echo "$CACHE/kernels/$1"
 	fi
@@ -103,7 +105,7 @@ kernel_exists() {
 kernel_look_for_newer() {
 	local lock=$CACHE/.lock
 	# A build does not keep other labs from downloads.
-	[[ $1 != debug ]] || lock+=-debug
+	[[ $1 != debug* ]] || lock+=-debug
 	[[ -z $(find "$2" -mmin -720 2>/dev/null) ]] || return 0
 	lock_take "$lock"
 	[[ -n $(find "$2" -mmin -720 2>/dev/null) ]] || kernel_update "$1" "$2"
@@ -120,7 +122,7 @@ kernel_use() {
 		export LAB_KERNELS_KNOWN+=" $known"
 	fi
 	K_SERIES=$series K_BUILD=$series
-	[[ $series != debug || ! $COVERAGE ]] || K_BUILD=debug-coverage
+	[[ $series != debug* || ! $COVERAGE ]] || K_BUILD+=-coverage
 	K_RELEASE=$(<"$known")
 	K_ROOT=$CACHE/kernels/$K_RELEASE
 	K_IMAGE=$K_ROOT/boot/vmlinuz-$K_RELEASE

@@ -16,15 +16,20 @@ static unsigned int zapped, protected;
 void kvml_mmu_zap_slot(struct kvml_vm *of, struct kvml_slot *slot)
 {
 	struct kunit *test = kunit_get_current_test();
-	struct kvml_slot *there = kvml_slot_lookup(of, slot->base);
+	struct kvml_slot *there;
+	int idx;
 
 	zapped++;
+	/* As a fault does it: the lock of who changes slots is not its own. */
+	idx = srcu_read_lock(&of->srcu);
+	there = kvml_slot_lookup(of, slot->base);
 	KUNIT_EXPECT_NOT_NULL(test, there);
 	/* Dirty logging that ends leaves the slot in place. */
 	if (there && !(there->flags & KVML_SLOT_INVALID))
 		KUNIT_EXPECT_NULL(test, there->dirty);
 	else
 		KUNIT_EXPECT_NULL(test, kvml_slot_find(of, slot->base));
+	srcu_read_unlock(&of->srcu, idx);
 }
 
 void kvml_mmu_protect_slot(struct kvml_vm *of, struct kvml_slot *slot)

@@ -12,7 +12,8 @@ echo 0 >$count
 report() {
 	awk -v suite="$1" -v n="$(cat $count)" -v count=$count '
 		function result(ok, name) {
-			print (ok ? "ok " : "not ok ") ++n " - " suite ": " name
+			n++
+			print (ok ? "ok " : "not ok ") n " - " suite ": " name
 			if (!ok) {
 				failed++
 				printf "%s", said
