@@ -223,7 +223,7 @@ static int handle_cr(struct kvml_vcpu *vcpu)
 	u32 code = to_svm(vcpu)->exit_code;
 	bool write = code & 0x10;
 	struct svm_insn insn;
-	int cr = code & 0xf, reg;
+	int cr = code & 0xf, reg, r;
 
 	vcpu->stat.cr_exits++;
 	if (code == SVM_EXIT_CR0_SEL_WRITE) {
@@ -233,8 +233,9 @@ static int handle_cr(struct kvml_vcpu *vcpu)
 	if (kvml_svm_caps.decode_assists && info & INFO_MOV_CR) {
 		reg = info & 0xf;
 	} else {
-		if (kvml_svm_insn_read(vcpu, &insn))
-			return 1;
+		r = kvml_svm_insn_read(vcpu, &insn);
+		if (r)
+			return r;
 		if (insn.opcode != 0x20 && insn.opcode != 0x22)
 			return handle_msw(vcpu, &insn);
 		reg = svm_insn_rm(&insn);
@@ -247,13 +248,14 @@ static int handle_dr(struct kvml_vcpu *vcpu)
 {
 	u32 code = to_svm(vcpu)->exit_code;
 	struct svm_insn insn;
-	int reg;
+	int reg, r;
 
 	if (kvml_svm_caps.decode_assists) {
 		reg = vmcb_of(vcpu)->control.exit_info_1 & 0xf;
 	} else {
-		if (kvml_svm_insn_read(vcpu, &insn))
-			return 1;
+		r = kvml_svm_insn_read(vcpu, &insn);
+		if (r)
+			return r;
 		reg = svm_insn_rm(&insn);
 	}
 	return kvml_priv_mov_dr(vcpu, code & 7, reg, !(code & 0x10));

@@ -202,9 +202,14 @@ void kvml_svm_skip_insn(struct kvml_vcpu *vcpu)
 	struct svm_vcpu *svm = to_svm(vcpu);
 	unsigned long rip = svm->next_rip;
 	struct svm_insn insn;
+	int r;
 
 	if (!rip) {
-		if (kvml_svm_insn_read(vcpu, &insn))
+		r = kvml_svm_insn_read(vcpu, &insn);
+		/* What it does is done: it cannot be run again. */
+		if (r < 0)
+			kvml_queue_exception(vcpu, X86_TRAP_UD);
+		if (r)
 			return;
 		rip = kvml_svm_insn_next(vcpu, &insn);
 	}

@@ -112,8 +112,8 @@ int kvml_svm_insn_read(struct kvml_vcpu *vcpu, struct svm_insn *insn)
 	for (;;) {
 		int r = kvml_emulate_fetch(vcpu, n);
 
-		if (r == 1)
-			return 1;
+		if (r == 1 || r < 0)
+			return r;
 		if (r != KVML_EMUL_GO || e->nbytes == n)
 			break;
 		n = e->nbytes;

@@ -22,7 +22,7 @@ struct svm_insn {
 
 /*
  * Reads it at RIP; must hold vm->srcu, may sleep.  1: not read (#PF is queued),
- * or not known (#UD is).
+ * or not known (#UD is).  -EFAULT: userspace has taken the memory away.
  */
 int kvml_svm_insn_read(struct kvml_vcpu *vcpu, struct svm_insn *insn);
 

@@ -18,7 +18,9 @@ static s64 entries(const char *path, const char *part)
 	struct dirent *entry;
 	s64 count = 0;
 
-	CHECK(folder);
+	/* The module loads without it, too, if that is all that failed. */
+	if (!folder)
+		return 0;
 	while ((entry = readdir(folder)))
 		count += !!strstr(entry->d_name, part);
 	closedir(folder);
@@ -40,7 +42,9 @@ static s64 vcpus(const char *unused)
 	s64 count = 0;
 
 	(void)unused;
-	CHECK(folder);
+	/* The module loads without it, too, if that is all that failed. */
+	if (!folder)
+		return 0;
 	while ((entry = readdir(folder))) {
 		snprintf(path, sizeof(path), COUNTERS "/%s", entry->d_name);
 		if (strchr(entry->d_name, '-'))

@@ -11,11 +11,11 @@ coverage_report() {
 	local report=$OUT/coverage
 	rm -rf "$report"
 	mkdir -p "$report"
-	step "merging the coverage of all boots" coverage_collect "$report" &&
-		step "writing $report" coverage_pages "$report" || {
+	if ! step "merging the coverage of all boots" coverage_collect "$report" ||
+		! step "writing $report" coverage_pages "$report"; then
 		RESULTS+=("0 1 0")
 		return
-	}
+	fi
 	echo
 	coverage_judge "$report"
 	say "Coverage, line by line: $report/index.html"

@@ -12,9 +12,8 @@ DEBUG_SOURCE=${KERNEL_PACKAGE[debug]}
 DEBUG_NOT_ON_VTX='KASAN|DEBUG_KMEMLEAK|DEBUG_OBJECTS|PAGE_OWNER'
 # About how many lines make prints: for the progress line only.
 DEBUG_MAKE_LINES=2400
-# Emulated hosts are slow with it, and its shadow memory and records take room.
+# Emulated hosts are slow with it.
 DEBUG_SLOWER=6
-DEBUG_LARGER=1
 
 # debug_options SERIES. Comments may change without another build.
 debug_options() {

@@ -16,6 +16,7 @@ static struct kvml_vcpu *vcpu;
 static const u8 *code;
 static unsigned int code_len, first_piece;
 static unsigned int fetches, exceptions;
+static int rest_is_lost = 1;	/* #PF, or an error */
 
 int kvml_emulate_fetch(struct kvml_vcpu *v, unsigned int n)
 {
@@ -27,7 +28,7 @@ int kvml_emulate_fetch(struct kvml_vcpu *v, unsigned int n)
 	if (n == sizeof(e->bytes))
 		return KVML_EMUL_GO;	/* there is no room for more */
 	if (n >= code_len)
-		return 1;		/* #PF */
+		return rest_is_lost;
 	memcpy(e->bytes + n, code + n, end - n);
 	e->nbytes = end;
 	return KVML_EMUL_GO;
@@ -203,6 +204,23 @@ static void svm_insn_fault_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, exceptions, 0);
 }
 
+/* Userspace has taken the rest away: the error is KVM_RUN's, the guest sees nothing. */
+static void svm_insn_error_test(struct kunit *test)
+{
+	const struct insn_case *c = test->param_value;
+	struct svm_insn insn;
+
+	rest_is_lost = -EFAULT;
+	vcpu->emul->bits = c->bits;
+	code = c->code;
+	for (code_len = 1; code_len < c->n; code_len++) {
+		first_piece = code_len;
+		KUNIT_EXPECT_EQ(test, kvml_svm_insn_read(vcpu, &insn), -EFAULT);
+	}
+	rest_is_lost = 1;
+	KUNIT_EXPECT_EQ(test, exceptions, 0);
+}
+
 /* Without sleeping: 16 bytes at once. */
 static void svm_insn_known_test(struct kunit *test)
 {
@@ -244,6 +262,7 @@ static struct kunit_case svm_insn_cases[] = {
 	KUNIT_CASE_PARAM(svm_insn_page_end_test, svm_insn_gen_params),
 	KUNIT_CASE_PARAM(svm_insn_two_pages_test, svm_insn_gen_params),
 	KUNIT_CASE_PARAM(svm_insn_fault_test, svm_insn_gen_params),
+	KUNIT_CASE_PARAM(svm_insn_error_test, svm_insn_gen_params),
 	KUNIT_CASE_PARAM(svm_insn_known_test, svm_insn_gen_params),
 	KUNIT_CASE(svm_insn_long_test),
 	{ }
