@@ -55,14 +55,14 @@ lab_check() {
 		shift
 	done
 	[[ -z $kernel ]] || kernel_exists "$kernel"
-	JOBS_DEBUG='' JOBS_ALL=$all$COVERAGE
+	JOBS_DEBUG=$all$COVERAGE JOBS_ALL=$all$COVERAGE
 	if ((${#names[@]} == 0)) && [[ $COVERAGE ]]; then
 		mapfile -t names < <(suite_names)
 	elif ((${#names[@]} == 0)); then
 		mapfile -t names < <(suite_names_usual)
 	else
 		JOBS_ALL=1
-		[[ $kernel != debug ]] || JOBS_DEBUG=1
+		[[ $kernel != debug ]] || JOBS_DEBUG=named
 	fi
 	jobs_plan "$fast" "$host" "$kernel" "${names[@]}"
 	[[ $jobs =~ ^[1-9][0-9]*$ ]] || die "--jobs needs a positive number, not '$jobs'"
@@ -95,16 +95,21 @@ jobs_plan() {
 }
 
 # The kernels that the suite that was read last runs on there. Those in parentheses
-# are for who asks for all, or for the suite. Any suite that boots a host can run on
-# the kernel debug, but only when both are asked for by name.
+# are for who asks for all, or for the suite; the kernel debug, which is slow, is not
+# meant by a suite's name alone. Where both are named, any suite that boots a host runs
+# on it.
 job_kernels() {
 	local kernel
-	if [[ $JOBS_DEBUG && $1 != local ]]; then
+	if [[ $JOBS_DEBUG == named && $1 != local ]]; then
 		echo debug
 		return
 	fi
 	for kernel in ${S_KERNELS//,/ }; do
-		[[ $kernel == \(*\) && ! $JOBS_ALL ]] || echo "${kernel//[()]/}"
+		case $kernel in
+		"(debug)") [[ $JOBS_DEBUG ]] || continue ;;
+		\(*\)) [[ $JOBS_ALL ]] || continue ;;
+		esac
+		echo "${kernel//[()]/}"
 	done
 }
 

@@ -41,14 +41,14 @@ coverage_collect() {
 coverage_merge() {
 	local build=$1 counts=$2 dir boot n=0
 	find "$build" -name '*.gcda' -delete
-	rm -rf "$counts" && mkdir -p "$counts" || return
+	rm -rf "$counts"
 	for dir in "$OUT/check.$$"/*.dir; do
 		boot=$(<"$dir")/files/coverage$build
 		[[ -d $boot ]] || continue
+		((n++ == 0)) && cp -a "$boot" "$counts" && continue
 		rm -rf "$counts.part"
 		gcov-tool merge -o "$counts.part" "$counts" "$boot" || return
 		rm -rf "$counts" && mv "$counts.part" "$counts" || return
-		((++n))
 	done
 	((n > 0)) && cp -a "$counts/." "$build"
 }
