@@ -2,6 +2,7 @@
 /* Events into the guest (APM volume 2, 15.20 and 15.21). */
 #include <asm/debugreg.h>
 #include <asm/irq_vectors.h>
+#include <asm/trapnr.h>
 
 #include "svm/insn.h"
 #include "svm/svm.h"
