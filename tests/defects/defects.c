@@ -218,26 +218,30 @@ static int virt_address(struct file *file)
 	return 0;
 }
 
-/* The page on top of the caller's stack becomes writable at two addresses. */
+/* What defects_mmap() maps: a page of this module. */
+static struct page *mapped;
+
 static int defects_mmap(struct file *file, struct vm_area_struct *vma)
 {
-	struct page *page;
-	int err;
-
-	if (get_user_pages_fast(current->mm->start_stack, 1, FOLL_WRITE, &page) != 1)
-		return -EFAULT;
-	err = remap_pfn_range(vma, vma->vm_start, page_to_pfn(page), PAGE_SIZE,
-			      vma->vm_page_prot);
-	put_page(page);
-	return err;
+	return mapped ? vm_insert_page(vma, vma->vm_start, mapped) : -EINVAL;
 }
 
+/* While it is mapped, it becomes anonymous memory: not what its mapping counts as. */
 static int page_table(struct file *file)
 {
-	unsigned long address = vm_mmap(file, 0, PAGE_SIZE, PROT_READ | PROT_WRITE,
-					MAP_SHARED, 0);
+	unsigned long address;
 
-	return IS_ERR_VALUE(address) ? (int)address : 0;
+	mapped = alloc_page(GFP_KERNEL);
+	if (!mapped)
+		return -ENOMEM;
+	address = vm_mmap(file, 0, PAGE_SIZE, PROT_READ | PROT_WRITE,
+			  MAP_SHARED, 0);
+	if (IS_ERR_VALUE(address)) {
+		__free_page(mapped);
+		return address;
+	}
+	mapped->mapping = (void *)PAGE_MAPPING_ANON;
+	return vm_munmap(address, PAGE_SIZE);
 }
 
 /* Several: the last pointer may be left on a stack. */
