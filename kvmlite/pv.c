@@ -68,11 +68,18 @@ static u64 clock_at(struct kvml_vm *vm, u64 tsc)
 	       pvclock_scale_delta(tsc - vm->clock_tsc, mul, shift);
 }
 
-/* Must hold vm->clock_lock: a new pair of TSC and time. */
+/*
+ * Must hold vm->clock_lock: a new pair of TSC and time.  What comes between the
+ * two is what the guest's clock is ahead.
+ */
 static void clock_restart(struct kvml_vm *vm)
 {
+	unsigned long flags;
+
+	local_irq_save(flags);
 	vm->clock_tsc = rdtsc_ordered();
 	vm->clock_ns = host_ns() - vm->boot_ns;
+	local_irq_restore(flags);
 }
 
 /* The same: as far along the same line as it is now. */
@@ -88,8 +95,7 @@ void kvml_pv_vm_init(struct kvml_vm *vm)
 {
 	spin_lock_init(&vm->clock_lock);
 	vm->boot_ns = host_ns();
-	vm->clock_tsc = rdtsc_ordered();
-	vm->clock_ns = 0;
+	clock_restart(vm);
 }
 
 /* kvmclock now, and the host's TSC of that moment. */
