@@ -247,7 +247,7 @@ int kvml_emulate_ud(struct kvml_vcpu *vcpu)
 	if (r == KVML_EMUL_GO && e->nbytes < 3)
 		r = kvml_emulate_fetch(vcpu, e->nbytes);
 	if (r == 1 || r < 0)
-		return r;	/* #PF: the page went away meanwhile */
+		return r;	/* the page went away meanwhile */
 	if (r != KVML_EMUL_GO || e->bytes[0] != 0x0f || e->bytes[1] != 0x01 ||
 	    !memchr(calls, e->bytes[2], sizeof(calls))) {
 		kvml_queue_exception(vcpu, 6);

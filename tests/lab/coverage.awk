@@ -43,15 +43,14 @@ function uncovered(number, what,    reason) {
 }
 
 # at is the function: kernel style begins it, and its end, in the first column.
-function source_read(    number, line, word, n, name) {
+function source_read(    number, line, word, name) {
 	number = 0
 	at = ""
 	delete label_line
 	delete goto_known
 	delete goto_ran
-	delete text
 	while ((getline line < path) > 0) {
-		text[++number] = line
+		number++
 		if (line ~ /^[a-zA-Z].*\(/ && line !~ /;$/) {
 			word = line
 			sub(/\(.*/, "", word)
@@ -68,10 +67,11 @@ function source_read(    number, line, word, n, name) {
 			}
 		}
 		if (number in runs && runs[number] == 0) {
-			sub(/^[ \t]+/, "", line)
-			uncovered(number, line)
+			word = line
+			sub(/^[ \t]+/, "", word)
+			uncovered(number, word)
 		}
-		if (text[number] == "}") {
+		if (line == "}") {
 			for (name in label_line)
 				label_judge(name, label_line[name], number)
 			delete label_line
