@@ -585,10 +585,8 @@ int kvml_msr_get(struct kvml_vcpu *vcpu, u32 index, u64 *data, bool host)
 {
 	const struct msr_def *msr;
 
-	if (likely(index == MSR_IA32_APICBASE)) {
-		*data = vcpu->apic_base;
-		return 0;
-	}
+	if (likely(index == MSR_IA32_APICBASE))
+		return get_apic_base(vcpu, NULL, index, data, host);
 	*data = 0;
 	msr = find(index);
 	if (!msr)

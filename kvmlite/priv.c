@@ -80,13 +80,12 @@ static int mov_to_cr8(struct kvml_vcpu *vcpu, unsigned long value)
 	return 0;
 }
 
+/* With EPT and NPT nobody asks for exits of MOV to and from CR3. */
 int kvml_priv_mov_to_cr(struct kvml_vcpu *vcpu, int cr, unsigned long value)
 {
 	switch (cr) {
 	case 0:
 		return skip_or_gp(vcpu, kvml_cr0_write(vcpu, value));
-	case 3:
-		return skip_or_gp(vcpu, kvml_cr3_write(vcpu, value));
 	case 4:
 		return skip_or_gp(vcpu, kvml_cr4_write(vcpu, value));
 	case 8:
@@ -98,7 +97,7 @@ int kvml_priv_mov_to_cr(struct kvml_vcpu *vcpu, int cr, unsigned long value)
 int kvml_priv_mov_from_cr(struct kvml_vcpu *vcpu, int cr, int reg)
 {
 	static const u8 cached[] = {
-		[0] = KVML_CR0, [3] = KVML_CR3, [4] = KVML_CR4,
+		[0] = KVML_CR0, [4] = KVML_CR4,
 	};
 	unsigned long value = cr == 8 ? vcpu->cr8 :
 					kvml_reg(vcpu, cached[cr & 7]);

@@ -152,26 +152,6 @@ int kvml_cr0_write(struct kvml_vcpu *vcpu, unsigned long cr0)
 	return 0;
 }
 
-int kvml_cr3_write(struct kvml_vcpu *vcpu, unsigned long cr3)
-{
-	unsigned long cr4 = kvml_reg(vcpu, KVML_CR4);
-	bool pae = pae_paging(vcpu), keep = false;
-
-	if (cr4 & X86_CR4_PCIDE) {
-		keep = cr3 & X86_CR3_PCID_NOFLUSH;
-		cr3 &= ~X86_CR3_PCID_NOFLUSH;
-	}
-	if (!cr3_valid(vcpu, cr3) || (pae && !pdptes_valid(vcpu, cr3)))
-		return 1;
-	kvml_reg_set(vcpu, KVML_CR3, cr3);
-	/* Reads the pointers. */
-	if (pae)
-		kvml_ops->set_cr4(vcpu, cr4);
-	if (!keep)
-		kvml_vcpu_request(vcpu, KVML_REQ_FLUSH_GUEST);
-	return 0;
-}
-
 int kvml_cr4_write(struct kvml_vcpu *vcpu, unsigned long cr4)
 {
 	unsigned long changed = kvml_reg(vcpu, KVML_CR4) ^ cr4;
