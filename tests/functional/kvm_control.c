@@ -78,6 +78,7 @@ GUEST(remap_cr3, GUEST_REMAP("mov %cr3, %rax\n\tmov %rax, %cr3\n\t"));
 GUEST(remap_cr4, GUEST_REMAP("mov %cr4, %rax\n\t"
 	"xor $0x80, %rax\n\t"
 	"mov %rax, %cr4\n\t"));
+GUEST32(load_edi, "mov (%edi), %eax\n\t" GUEST_OUT)
 /* From real to 64-bit mode and back, by far pointers at TOOL_DATA. */
 GUEST16(tour, "lgdtl 0x8000\n\t"
 	"mov %cr0, %eax\n\t"
@@ -291,6 +292,99 @@ static void test_cr4(void)
 	cr_bad(&m, guest_to_cr4, cr4, old | 1ULL << 40);
 	/* PAE in 64-bit mode. */
 	cr_bad(&m, guest_to_cr4, cr4, old & ~0x20UL);
+}
+
+/* ---- PAE paging: CR3 points to four entries that the CPU loads at once ---- */
+
+#define PAE_PDPT	VM_BUF
+#define PAE_PD		(VM_BUF + 0x1000)
+#define PAE_GIB1	0x40000000UL
+#define CR4_PAE		(1UL << 5)
+
+/* Protected mode without paging, and tables for PAE paging. Returns the entries. */
+static u64 *pae_prepare(const struct machine *m)
+{
+	u64 *pdpt = (u64 *)(m->tool + PAE_PDPT), *pd = (u64 *)(m->tool + PAE_PD);
+	struct kvm_sregs sregs;
+
+	vm_mode(m, MODE_PROTECTED);
+	sregs = vcpu_sregs(m);
+	sregs.cr3 = PAE_PDPT;
+	sregs.cr4 |= CR4_PAE;
+	vcpu_set_sregs(m, &sregs);
+	pd[0] = 0x83;
+	pdpt[0] = PAE_PD | 1;
+	*(u32 *)(m->tool + TOOL_DATA) = 0x4711;
+	return pdpt;
+}
+
+static void check_mapped(const struct machine *m, u64 linear)
+{
+	CHECK_EQ(exec_call(m, guest_load_edi,
+			   (struct kvm_regs){ .rdi = linear + TOOL_DATA }).rax,
+		 0x4711);
+}
+
+static void test_pae(void)
+{
+	struct machine m = vm_make();
+	u64 *pdpt = pae_prepare(&m);
+	struct kvm_sregs sregs = vcpu_sregs(&m);
+
+	/* Reserved bits matter in entries that are present only. */
+	pdpt[2] = ~1ULL;
+	exec_call(&m, guest_to_cr0_32,
+		  (struct kvm_regs){ .rax = sregs.cr0 | CR0_PG });
+	CHECK_EQ(vcpu_sregs(&m).cr0, sregs.cr0 | CR0_PG);
+	check_mapped(&m, 0);
+	/*
+	 * Some bits of CR4 load the entries when they change.  QEMU has marked
+	 * those in use as accessed, with a bit that is reserved here.
+	 */
+	pdpt[1] = PAE_PD | 1;
+	if (!is_amd())
+		exec_call(&m, guest_to_cr4_32,
+			  (struct kvm_regs){ .rax = sregs.cr4 ^ CR4_PGE });
+	check_mapped(&m, PAE_GIB1);
+	/* And so does CR3, by itself. */
+	pdpt[3] = PAE_PD | 1;
+	exec_call(&m, guest_to_cr3_32, (struct kvm_regs){ .rax = PAE_PDPT });
+	check_mapped(&m, 3 * PAE_GIB1);
+	exec_call(&m, guest_to_cr0_32, (struct kvm_regs){ .rax = sregs.cr0 });
+	CHECK_EQ(vcpu_sregs(&m).cr0, sregs.cr0);
+}
+
+static void test_pae_bad(void)
+{
+	static const u64 bad[] = { PAE_PD | 3, PAE_PD | 0x21, 1ULL << 62 | 1 };
+	size_t cr0 = offsetof(struct kvm_sregs, cr0);
+	size_t cr3 = offsetof(struct kvm_sregs, cr3);
+	size_t cr4 = offsetof(struct kvm_sregs, cr4);
+	struct machine m = vm_make();
+	u64 *pdpt = pae_prepare(&m);
+	struct kvm_sregs sregs = vcpu_sregs(&m);
+	unsigned int i;
+
+	exec_needs_checks();
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		pdpt[3] = bad[i];
+		cr_bad(&m, guest_to_cr0_32, cr0, sregs.cr0 | CR0_PG);
+		pdpt[3] = 0;
+		exec_call(&m, guest_to_cr0_32,
+			  (struct kvm_regs){ .rax = sregs.cr0 | CR0_PG });
+		pdpt[3] = bad[i];
+		cr_bad(&m, guest_to_cr4_32, cr4, sregs.cr4 ^ CR4_PGE);
+		cr_bad(&m, guest_to_cr0_32, cr0,
+		       sregs.cr0 | CR0_PG | CR0_CD);
+		cr_bad(&m, guest_to_cr3_32, cr3, PAE_PDPT);
+		/* What was loaded before still holds. */
+		check_mapped(&m, 0);
+		exec_call(&m, guest_to_cr0_32,
+			  (struct kvm_regs){ .rax = sregs.cr0 });
+	}
+	/* The entries where no memory is. */
+	exec_call(&m, guest_to_cr3_32, (struct kvm_regs){ .rax = 0xc0000000 });
+	cr_bad(&m, guest_to_cr0_32, cr0, sregs.cr0 | CR0_PG);
 }
 
 /* Userspace has the APIC: it hears of a priority that goes down. */
@@ -569,6 +663,8 @@ static const struct tap_test tests[] = {
 	{ "CLTS, LMSW, SMSW", test_cr0_parts },
 	{ "MOV to CR3", test_cr3 },
 	{ "MOV to CR4", test_cr4 },
+	{ "PAE paging", test_pae },
+	{ "PAE paging with entries that are not valid", test_pae_bad },
 	{ "MOV to CR8", test_cr8 },
 	{ "MOV to and from debug registers", test_dr },
 	{ "debug registers that may not be accessed", test_dr_bad },

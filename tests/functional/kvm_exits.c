@@ -144,6 +144,31 @@ static void test_hypercalls(void)
 	CHECK_EQ(regs.rax, HC_EPERM);
 }
 
+/* A guest that came from a host of the other vendor. */
+static void test_hypercalls_other(void)
+{
+	static const program_t intel[] = ALL(vmcall), amd[] = ALL(vmmcall);
+	const program_t *program = is_amd() ? intel : amd;
+	struct machine m = vm_make();
+	struct kvm_regs regs;
+	unsigned int mode;
+
+	if (strcmp(kvm_device(), "/dev/kvmlite"))
+		tap_skip("stock KVM writes the right one over it");
+	for (mode = 0; mode < MODES; mode++) {
+		vm_mode(&m, mode);
+		regs = exec_call(&m, program[mode],
+				 (struct kvm_regs){ .rax = HC_POLL, .rbx = 7 });
+		CHECK_EQ(regs.rax, 0);
+		CHECK_EQ(regs.rbx, 7);
+	}
+	vm_mode(&m, MODE_LONG);
+	exec_user_mode(&m);
+	regs = exec_call(&m, program[MODE_LONG],
+			 (struct kvm_regs){ .rax = HC_POLL, .rflags = FLAGS_IOPL });
+	CHECK_EQ(regs.rax, HC_EPERM);
+}
+
 /* ---- MSRs ---- */
 
 static void test_rdmsr(void)
@@ -463,6 +488,7 @@ static const struct tap_test tests[] = {
 	{ "CPUID", test_cpuid },
 	{ "HLT", test_hlt },
 	{ "hypercalls", test_hypercalls },
+	{ "hypercalls by the other vendor's instruction", test_hypercalls_other },
 	{ "RDMSR", test_rdmsr },
 	{ "WRMSR", test_wrmsr },
 	{ "EFER", test_efer },

@@ -17,6 +17,8 @@
 #define MSR_LSTAR		0xc0000082
 #define MSR_CSTAR		0xc0000083
 #define MSR_FMASK		0xc0000084
+#define MSR_FS_BASE		0xc0000100
+#define MSR_GS_BASE		0xc0000101
 #define MSR_KERNEL_GS_BASE	0xc0000102
 #define MSR_WALL_CLOCK_NEW	0x4b564d00
 #define MSR_SYSTEM_TIME_NEW	0x4b564d01
@@ -142,6 +144,8 @@ static void test_msrs(void)
 		{ MSR_CSTAR, 0xffff800000004000 },
 		{ MSR_FMASK, 0x47700 },
 		{ MSR_KERNEL_GS_BASE, 0xffff800000005000 },
+		{ MSR_FS_BASE, 0xffff800000006000 },
+		{ MSR_GS_BASE, 0xffff800000007000 },
 	};
 	struct machine m = machine_make();
 	u64 *seen = data_of(&m), other;
@@ -194,6 +198,8 @@ static void test_tsc(void)
 	/* 0 means the host's frequency. */
 	MUST(ioctl(m.vcpu, KVM_SET_TSC_KHZ, 0));
 	CHECK_EQ(MUST(ioctl(m.vcpu, KVM_GET_TSC_KHZ, 0)), khz);
+	if (has_cap(m.kvm, KVM_CAP_VM_TSC_CONTROL))
+		CHECK_EQ(MUST(ioctl(m.vm, KVM_GET_TSC_KHZ, 0)), khz);
 	last = 1ULL << 50;
 	msr_set(&m, MSR_TSC, last);
 	for (i = 0; i < 3; i++) {
@@ -220,6 +226,12 @@ static void test_mce(void)
 	CHECK_EQ(msr_get(&m, MSR_MCG_CAP), cap);
 	CHECK_EQ(msr_get(&m, MSR_MC0_CTL), -1);
 	CHECK_EQ(msr_get(&m, MSR_MC0_CTL + 9 * 4), -1);
+	msr_set(&m, MSR_MC0_CTL, 0);
+	CHECK_EQ(msr_get(&m, MSR_MC0_CTL), 0);
+	msr_set(&m, MSR_MC0_CTL + 1, 0x1234);	/* STATUS */
+	CHECK_EQ(msr_get(&m, MSR_MC0_CTL + 1), 0x1234);
+	cap = 5;				/* neither all nor none */
+	CHECK(!msr_try(&m, KVM_SET_MSRS, MSR_MC0_CTL, &cap));
 	cap = 0;				/* no bank */
 	CHECK_ERRNO(ioctl(m.vcpu, KVM_X86_SETUP_MCE, &cap), EINVAL);
 	cap = 33;				/* too many */
@@ -240,6 +252,8 @@ struct pvclock {
 	u8 flags;
 	u8 pad2[2];
 };
+
+#define PVCLOCK_GUEST_STOPPED	2
 
 struct pvclock_wall {
 	u32 version;
@@ -300,6 +314,26 @@ static void test_kvmclock(void)
 	CHECK_EQ(msr_get(&m, MSR_SYSTEM_TIME_NEW), 0);
 }
 
+/* The guest is told that it was stopped, so that it expects time to have gone. */
+static void test_kvmclock_stopped(void)
+{
+	struct machine m = machine_make();
+	struct pvclock *clock = (void *)(m.tool + 0xa000);
+
+	if (!has_cap(m.kvm, KVM_CAP_KVMCLOCK_CTRL))
+		tap_skip("no KVMCLOCK_CTRL");
+	CHECK_ERRNO(ioctl(m.vcpu, KVM_KVMCLOCK_CTRL), EINVAL);
+	guest_call(&m, guest_wrmsr, 0, MSR_SYSTEM_TIME_NEW, 0xa000 | 1);
+	CHECK_EQ(clock->flags & PVCLOCK_GUEST_STOPPED, 0);
+	MUST(ioctl(m.vcpu, KVM_KVMCLOCK_CTRL));
+	guest_call(&m, guest_rdtsc, TOOL_DATA, 0, 0);
+	CHECK_EQ(clock->flags & PVCLOCK_GUEST_STOPPED, PVCLOCK_GUEST_STOPPED);
+	/* Until it takes note. */
+	clock->flags &= ~PVCLOCK_GUEST_STOPPED;
+	guest_call(&m, guest_wrmsr, 0, MSR_SYSTEM_TIME_NEW, 0xa000 | 1);
+	CHECK_EQ(clock->flags & PVCLOCK_GUEST_STOPPED, 0);
+}
+
 static void test_vm_clock(void)
 {
 	struct machine m = machine_make();
@@ -326,6 +360,7 @@ static const struct tap_test tests[] = {
 	{ "the time-stamp counter and its frequency", test_tsc },
 	{ "machine check banks", test_mce },
 	{ "kvmclock", test_kvmclock },
+	{ "kvmclock of a guest that was stopped", test_kvmclock_stopped },
 	{ "the VM's clock", test_vm_clock },
 };
 

@@ -828,6 +828,35 @@ static void test_translate(void)
 	check_unmapped(&m, 0x00012345);
 }
 
+/* With PAE paging the four top entries belong to the state. */
+static void test_sregs2_pae(void)
+{
+	struct machine m = machine_make();
+	u64 *pdpt = (u64 *)(m.tool + 0xa000), *pd = (u64 *)(m.tool + 0xb000);
+	struct kvm_sregs2 sregs2, now;
+
+	if (!has_cap(m.kvm, KVM_CAP_SREGS2))
+		tap_skip("no SREGS2");
+	pdpt[1] = 0xb001;
+	pd[2] = 0x00600083;
+	set_protected(&m, 0x80000011, 0xa000, 0x20);
+	MUST(ioctl(m.vcpu, KVM_GET_SREGS2, &sregs2));
+	CHECK_EQ(sregs2.flags, KVM_SREGS2_FLAGS_PDPTRS_VALID);
+	CHECK_EQ(sregs2.pdptrs[0], 0);
+	CHECK_EQ(sregs2.pdptrs[1], 0xb001);
+	/* To a vCPU that has seen nothing of it. */
+	set_protected(&m, 0x11, 0, 0);
+	MUST(ioctl(m.vcpu, KVM_SET_SREGS2, &sregs2));
+	MUST(ioctl(m.vcpu, KVM_GET_SREGS2, &now));
+	CHECK(!memcmp(&now, &sregs2, sizeof(now)));
+	check_translation(&m, 0x40412345, 0x00612345);
+	/* They are part of that mode only. */
+	sregs2.cr0 = 0x11;
+	CHECK_ERRNO(ioctl(m.vcpu, KVM_SET_SREGS2, &sregs2), EINVAL);
+	sregs2.flags = 1 << 5;
+	CHECK_ERRNO(ioctl(m.vcpu, KVM_SET_SREGS2, &sregs2), EINVAL);
+}
+
 /* ---- while the guest runs ---- */
 
 /* Calls of another thread wait for the vCPU, and get their turn. */
@@ -873,6 +902,40 @@ static void test_signal_running(void)
 	CHECK_EQ(*count, before);
 }
 
+static void check_sync_sregs(const struct machine *m)
+{
+	struct kvm_sync_regs *regs = &m->run->s.regs;
+	u64 *seen = data_of(m), cr4 = regs->sregs.cr4;
+
+	regs->sregs.cr2 = 0x5555;
+	m->run->kvm_dirty_regs = KVM_SYNC_X86_SREGS;
+	guest_start(m, guest_sregs, TOOL_DATA, 0, 0);
+	vcpu_run_until(m, KVM_EXIT_IO);
+	CHECK_EQ(seen[7], 0x5555);
+	CHECK_EQ(regs->sregs.cr2, 0x123456789a);
+	regs->sregs.cr4 = ~0ULL;
+	m->run->kvm_dirty_regs = KVM_SYNC_X86_SREGS;
+	CHECK_ERRNO(vcpu_run(m), EINVAL);
+	regs->sregs.cr4 = cr4;
+}
+
+static void check_sync_events(const struct machine *m)
+{
+	struct kvm_vcpu_events *events = &m->run->s.regs.events, now;
+
+	events->nmi.masked = 1;
+	events->flags = KVM_VCPUEVENT_VALID_NMI_PENDING;
+	m->run->kvm_dirty_regs = KVM_SYNC_X86_EVENTS;
+	guest_call(m, guest_regs, TOOL_DATA, 0, 0);
+	CHECK_EQ(events->nmi.masked, 1);
+	MUST(ioctl(m->vcpu, KVM_GET_VCPU_EVENTS, &now));
+	CHECK_EQ(now.nmi.masked, 1);
+	events->flags = ~0U;
+	m->run->kvm_dirty_regs = KVM_SYNC_X86_EVENTS;
+	CHECK_ERRNO(vcpu_run(m), EINVAL);
+	m->run->kvm_dirty_regs = 0;
+}
+
 static void test_sync_regs(void)
 {
 	struct machine m = machine_make();
@@ -893,6 +956,10 @@ static void test_sync_regs(void)
 	vcpu_run_until(&m, KVM_EXIT_IO);
 	CHECK_EQ(seen[4], 0x333);
 	CHECK_EQ(m.run->kvm_dirty_regs, 0);
+	if (fields & KVM_SYNC_X86_SREGS)
+		check_sync_sregs(&m);
+	if (fields & KVM_SYNC_X86_EVENTS)
+		check_sync_events(&m);
 	m.run->kvm_valid_regs = 1 << 30;
 	CHECK_ERRNO(vcpu_run(&m), EINVAL);
 	m.run->kvm_valid_regs = 0;
@@ -905,6 +972,7 @@ static const struct tap_test tests[] = {
 	{ "state after reset", test_reset },
 	{ "special registers", test_sregs },
 	{ "special registers by SREGS2", test_sregs2 },
+	{ "PAE entries by SREGS2", test_sregs2_pae },
 	{ "x87 and SSE state", test_fpu },
 	{ "XSAVE state", test_xsave },
 	{ "XSAVE state by XSAVE2", test_xsave2 },
