@@ -464,6 +464,23 @@ static void test_dirty_off_on(void)
 	check_dirty(&m, clean);
 }
 
+/* What was written stays in the log, wherever the guest has the slot now. */
+static void test_dirty_moved(void)
+{
+	u64 want[AREA_PAGES / 64] = { 0 }, moved = AREA_BASE + 4 * AREA_SIZE;
+	struct machine m = machine_make();
+	char *mem = make_logged(&m);
+
+	get_dirty(&m);
+	guest_call(&m, guest_store, AREA_BASE + 3 * PAGE, 1, 0);
+	set_slot(&m, 1, KVM_MEM_LOG_DIRTY_PAGES, moved, mem, AREA_SIZE);
+	guest_call(&m, guest_store, moved + 70 * PAGE, 1, 0);
+	mark(want, 3);
+	mark(want, 70);
+	check_dirty(&m, want);
+	check_dirty(&m, clean);
+}
+
 /* Memory in huge pages is logged by the small page. */
 static void test_dirty_huge(void)
 {
@@ -958,6 +975,7 @@ static const struct tap_test tests[] = {
 	{ "dirty log: string input", test_dirty_ins },
 	{ "dirty log: the guest's page tables", test_dirty_page_tables },
 	{ "dirty log: off and on", test_dirty_off_on },
+	{ "dirty log: a slot that moves", test_dirty_moved },
 	{ "dirty log: huge pages", test_dirty_huge },
 	{ "dirty log: errors", test_dirty_errors },
 	{ "dirty log: cleared by the VMM", test_clear_dirty },

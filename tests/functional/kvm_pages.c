@@ -55,6 +55,10 @@ GUEST(copy, "1: mov (%rdi), %rax\n\t"
 
 GUEST(store, "mov %rsi, (%rdi)\n\t" GUEST_OUT)
 
+GUEST(flush, "mov %cr3, %rax\n\t"
+	     "mov %rax, %cr3\n\t"
+	     GUEST_OUT)
+
 /* mov $value, %eax; ret */
 static void make_function(void *to, u32 value)
 {
@@ -469,6 +473,96 @@ static void test_code_ksm(void)
 	runner_check(&r);
 }
 
+/* ---- which pages the guest uses, as the host asks ---- */
+
+#define PAGE_IDLE	"/sys/kernel/mm/page_idle/bitmap"
+
+static u64 frame_of(int pagemap, const void *address)
+{
+	u64 entry;
+
+	CHECK_EQ(pread(pagemap, &entry, sizeof(entry),
+		       (unsigned long)address / PAGE * sizeof(entry)), 8);
+	CHECK(entry >> 63);
+	return entry & ((1ULL << 55) - 1);
+}
+
+static void idle_set(int fd, u64 frame)
+{
+	u64 word = 1ULL << frame % 64;
+
+	CHECK_EQ(pwrite(fd, &word, sizeof(word), frame / 64 * 8), 8);
+}
+
+static bool idle_get(int fd, u64 frame)
+{
+	u64 word;
+
+	CHECK_EQ(pread(fd, &word, sizeof(word), frame / 64 * 8), 8);
+	return word >> frame % 64 & 1;
+}
+
+static void idle_check(int fd, const u64 *frames, unsigned int step,
+		       unsigned int used)
+{
+	unsigned int page;
+
+	for (page = 0; page < AREA_PAGES; page += step) {
+		bool is = idle_get(fd, frames[page]);
+		bool shall = used ? page / step % used : true;
+
+		if (is != shall)
+			tap_fail("page %u: expected %s, got %s", page,
+				 shall ? "idle" : "in use", is ? "idle" : "in use");
+	}
+}
+
+/* Every @step-th page stands for those after it. */
+static void check_idle(bool huge, unsigned int step)
+{
+	int fd = open(PAGE_IDLE, O_RDWR | O_CLOEXEC);
+	int pagemap = MUST(open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC));
+	struct machine m = vm_make();
+	u32 *list = (u32 *)(m.tool + VM_BUF);
+	char *mem = map_area(huge);
+	u64 frames[AREA_PAGES];
+	unsigned int page, used = 0;
+
+	if (fd < 0)
+		tap_skip("this kernel does not track idle pages: ./lab run svm debug");
+	memset(mem, 0, AREA_SIZE);
+	set_slot(&m, 1, 0, AREA_BASE, mem, AREA_SIZE);
+	vm_call(&m, guest_rounds, AREA_BASE, AREA_PAGES, 1);
+	frames[0] = frame_of(pagemap, mem);
+	if (huge && (frames[0] % 512 || frame_of(pagemap, mem + PAGE) != frames[0] + 1))
+		tap_skip("no huge pages");
+	/* Pages that wait to be put into the lists of reclaim are not known. */
+	MUST(system("echo 1 >/proc/sys/vm/compact_memory"));
+	for (page = 0; page < AREA_PAGES; page += step) {
+		frames[page] = frame_of(pagemap, mem + page * PAGE);
+		idle_set(fd, frames[page]);
+		if (page / step % 2 == 0)
+			list[used++] = page + step / 2;
+	}
+	idle_check(fd, frames, step, 0);
+	/* A translation that the CPU knows is not looked up. */
+	vm_call(&m, guest_flush, 0, 0, 0);
+	vm_call(&m, guest_touch_list, AREA_BASE, VM_BUF, used);
+	idle_check(fd, frames, step, 2);
+	close(fd);
+	close(pagemap);
+}
+
+static void test_idle_small(void)
+{
+	check_idle(false, 1);
+}
+
+static void test_idle_huge(void)
+{
+	check_idle(true, 512);
+}
+
 static const struct tap_test tests[] = {
 	{ "the dirty log of small pages", test_log_small },
 	{ "the dirty log of huge pages", test_log_huge },
@@ -483,6 +577,8 @@ static const struct tap_test tests[] = {
 	{ "code replaced by another page", test_code_replaced },
 	{ "code written by the VMM", test_code_written },
 	{ "code in /dev/ksm", test_code_ksm },
+	{ "small pages that the guest does not use", test_idle_small },
+	{ "huge pages that the guest does not use", test_idle_huge },
 };
 
 int main(int argc, char **argv)
