@@ -622,17 +622,42 @@ static void *late_splice_run(void *arg)
 	return NULL;
 }
 
+static int late_fd;
+
+/* Two more calls about the area; @arg is not needed. */
+static void *late_register_run(void *arg)
+{
+	struct ksm_range range = { .addr = (unsigned long)map_anon(8),
+				   .len = 8 * PAGE };
+
+	ioctl(late_fd, KSM_REGISTER, &range);
+	return arg;
+}
+
+static void *late_domain_run(void *arg)
+{
+	struct ksm_set_domain domain = { .flags = KSM_DOMAIN_PRIVATE, .fd = -1 };
+
+	ioctl(late_fd, KSM_SET_DOMAIN, &domain);
+	return arg;
+}
+
 static void *(*const late_waiters[])(void *arg) = {
-	late_write_run, late_read_run, late_splice_run,
+	late_write_run, late_read_run, late_splice_run, late_register_run,
+	late_domain_run,
 };
 
-/* One waits in KSM_REGISTER, the others in an access and in system calls. */
+/*
+ * One waits in KSM_REGISTER, the others in an access, in system calls and for
+ * that one to end.
+ */
 static void late_wait_all(struct turn *ready)
 {
 	struct late *late = late_start(false);
 	pthread_t thread;
 	unsigned int i;
 
+	late_fd = late->r.fd;
 	for (i = 0; i < ARRAY_SIZE(late_waiters); i++)
 		CHECK_EQ(pthread_create(&thread, NULL, late_waiters[i],
 					late->pages), 0);
