@@ -24,7 +24,6 @@
 #include "tap.h"
 
 #define FAULTS_DEBUGFS	"/sys/kernel/debug/"
-#define FAULT_TIMES	"fail_page_alloc/times"
 /* No call of the tests asks for memory that often. */
 #define FAULTS_MAX	3000
 
@@ -166,6 +165,21 @@ static inline bool fault_off(void)
 	return !strcmp(getenv("FAULTS") ?: "", "off");
 }
 
+/* What comes in pairs, and the cache of those nodes. */
+enum { FAULT_PAGES, FAULT_NODES, FAULT_KINDS };
+
+static const char *const fault_kind[] = { "fail_page_alloc", "failslab" };
+
+#define FAULT_CACHE	"/sys/kernel/slab/radix_tree_node/"
+
+static inline void fault_cache_choose(void)
+{
+	int fd = fault_file(FAULT_CACHE "failslab", O_WRONLY);
+
+	fault_put(fd, "1");
+	close(fd);
+}
+
 /* Injection as the tests need it; they skip where there is none. */
 static inline void fault_setup(void)
 {
@@ -183,13 +197,16 @@ static inline void fault_setup(void)
 		fault_set(fault_attrs[i], "verbose", "0");
 		fault_set(fault_attrs[i], "probability", "0");
 	}
+	fault_cache_choose();
+	for (i = 0; i < FAULT_KINDS; i++) {
+		fault_set(fault_kind[i], "task-filter", "Y");
+		fault_set(fault_kind[i], "times", "0");
+		fault_set(fault_kind[i], "probability", "100");
+	}
 	fault_set("failslab", "ignore-gfp-wait", "N");
 	fault_set("fail_page_alloc", "ignore-gfp-wait", "N");
 	fault_set("fail_page_alloc", "ignore-gfp-highmem", "N");
 	fault_set("fail_page_alloc", "min-order", "0");
-	fault_set("fail_page_alloc", "task-filter", "Y");
-	fault_set("fail_page_alloc", "times", "0");
-	fault_set("fail_page_alloc", "probability", "100");
 }
 
 /* ---- the ways to fail ---- */
@@ -208,14 +225,26 @@ struct fault_way {
 	bool (*disarm)(void);
 };
 
-static int fault_nth_fd = -1, fault_task_fd, fault_times_fd, fault_space_fd;
+static int fault_nth_fd = -1, fault_task_fd, fault_filter_fd;
+static int fault_times_fd[FAULT_KINDS], fault_space_fd[FAULT_KINDS];
+static s64 fault_unit[FAULT_KINDS];
 
 static inline void fault_open(void)
 {
+	unsigned int i;
+	char path[64];
+
 	fault_nth_fd = fault_file("/proc/thread-self/fail-nth", O_RDWR);
 	fault_task_fd = fault_file("/proc/thread-self/make-it-fail", O_WRONLY);
-	fault_times_fd = fault_file(FAULTS_DEBUGFS FAULT_TIMES, O_WRONLY);
-	fault_space_fd = fault_file(FAULTS_DEBUGFS "fail_page_alloc/space", O_WRONLY);
+	fault_filter_fd = fault_file(FAULTS_DEBUGFS "failslab/cache-filter", O_WRONLY);
+	fault_unit[FAULT_PAGES] = 1;
+	fault_unit[FAULT_NODES] = fault_number(FAULT_CACHE "object_size");
+	for (i = 0; i < FAULT_KINDS; i++) {
+		snprintf(path, sizeof(path), FAULTS_DEBUGFS "%s/times", fault_kind[i]);
+		fault_times_fd[i] = fault_file(path, O_WRONLY);
+		snprintf(path, sizeof(path), FAULTS_DEBUGFS "%s/space", fault_kind[i]);
+		fault_space_fd[i] = fault_file(path, O_WRONLY);
+	}
 }
 
 /* One request, for memory of any kind or for a copy from or to userspace. */
@@ -242,34 +271,65 @@ static inline bool fault_nth_disarm(void)
 	return !left;
 }
 
-/* Two requests for a page in a row: the second one often makes up for the first. */
+/*
+ * Two requests in a row, for pages or for nodes of XArrays: the second one often
+ * makes up for the first.  "space" is what passes before, in pages or bytes.
+ */
 #define FAULT_PAIR 2
 
-static inline void fault_pair_arm(unsigned int n)
+static inline void fault_pair_arm(unsigned int kind, unsigned int n)
 {
 	char text[16];
 
-	snprintf(text, sizeof(text), "%u", n);
-	fault_put(fault_space_fd, text);
+	snprintf(text, sizeof(text), "%llu",
+		 (n - 1) * (unsigned long long)fault_unit[kind] + 1);
+	fault_put(fault_space_fd[kind], text);
 	snprintf(text, sizeof(text), "%u", FAULT_PAIR);
-	fault_put(fault_times_fd, text);
+	fault_put(fault_times_fd[kind], text);
 	fault_put(fault_task_fd, "1");
 }
 
-static inline bool fault_pair_disarm(void)
+static inline bool fault_pair_disarm(unsigned int kind)
 {
+	char path[64];
 	s64 left;
 
 	fault_put(fault_task_fd, "0");
-	left = fault_number(FAULTS_DEBUGFS FAULT_TIMES);
-	fault_put(fault_times_fd, "0");
+	snprintf(path, sizeof(path), FAULTS_DEBUGFS "%s/times", fault_kind[kind]);
+	left = fault_number(path);
+	fault_put(fault_times_fd[kind], "0");
 	return left != FAULT_PAIR;
+}
+
+static inline void fault_pages_arm(unsigned int n)
+{
+	fault_pair_arm(FAULT_PAGES, n);
+}
+
+static inline bool fault_pages_disarm(void)
+{
+	return fault_pair_disarm(FAULT_PAGES);
+}
+
+static inline void fault_nodes_arm(unsigned int n)
+{
+	fault_put(fault_filter_fd, "Y");
+	fault_pair_arm(FAULT_NODES, n);
+}
+
+static inline bool fault_nodes_disarm(void)
+{
+	bool failed = fault_pair_disarm(FAULT_NODES);
+
+	fault_put(fault_filter_fd, "N");
+	return failed;
 }
 
 static const struct fault_way fault_ways[] = {
 	{ "one in the module", true, fault_nth_arm, fault_nth_disarm },
 	{ "one anywhere", false, fault_nth_arm, fault_nth_disarm },
-	{ "two pages in the module", true, fault_pair_arm, fault_pair_disarm },
+	{ "two pages in the module", true, fault_pages_arm, fault_pages_disarm },
+	{ "two nodes in the module", true, fault_nodes_arm, fault_nodes_disarm },
 };
 
 /* ---- counters ---- */
