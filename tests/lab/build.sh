@@ -32,21 +32,20 @@ fingerprint() {
 }
 
 # modules_make BUILD [MAKE-ARGUMENT...]: messages name the real sources. On the
-# kernel debug they tell KCOV what they run, and nobody else does; and gcov, if
-# asked for (coverage.sh).
+# kernel debug they tell KCOV what they run, and nobody else does.
 modules_make() {
 	local build=$1 coverage=()
 	shift
 	[[ $K_SERIES != debug* ]] || coverage=(KCOV_INSTRUMENT=y)
-	[[ $K_BUILD != *-coverage ]] || coverage+=(GCOV_PROFILE=y)
 	modules_link_sources "$build" || return
 	kbuild "$build" "$ROOT" "${coverage[@]}" "$@"
 }
 
-# kbuild BUILD SOURCE [MAKE-ARGUMENT...]
+# kbuild BUILD SOURCE [MAKE-ARGUMENT...]; counting by gcov, if asked for (coverage.sh).
 kbuild() {
 	local build=$1 source=$2
 	shift 2
+	[[ $K_BUILD != *-coverage ]] || set -- GCOV_PROFILE=y "$@"
 	# BTF would need the packages' vmlinux, which 6.1 does not have.
 	make -s --no-print-directory -C "$K_HEADERS" M="$build" KCFLAGS=-Werror \
 		CONFIG_DEBUG_INFO_BTF_MODULES= -j"$(nproc)" "$@" modules 2>&1 |
@@ -94,10 +93,10 @@ defects_build() {
 	echo "$want" >"$build/.built"
 }
 
-# tests/unit, likewise: each suite includes the sources that it tests.
+# tests/unit, on both of its variants: each suite includes the sources that it tests.
 unit_build() {
-	local build=$OUT/build/unit want
-	[[ $K_SERIES == debug ]] || return 0
+	local build=$OUT/build/unit-$K_BUILD want
+	[[ $K_SERIES == debug* ]] || return 0
 	want="$K_RELEASE $(cd "$ROOT" && fingerprint tests/unit/Kbuild tests/unit/*.[ch] \
 		include ksmdev kvmlite tests/lab/build.sh)"
 	[[ $(cat "$build/.built" 2>/dev/null) != "$want" ]] || return 0
