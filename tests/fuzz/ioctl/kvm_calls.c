@@ -204,6 +204,19 @@ static void state_change(union state *state, size_t size, u64 offset, u64 width,
 	memcpy(state->bytes + offset % size / bytes * bytes, &value, bytes);
 }
 
+/*
+ * QEMU, when it emulates AMD-V, ends itself ("invalid tss type") if an exception
+ * takes a 32-bit guest out of an outer ring with a busy TSS, which it would not
+ * be to QEMU had the guest loaded it.
+ */
+static void tss_for_qemu(struct kvm_sregs *sregs)
+{
+	if (!is_amd() || !(sregs->cs.dpl || sregs->ss.dpl))
+		return;
+	sregs->tr.type = 9;
+	sregs->tr.present = 1;
+}
+
 /* Read it, change one or two fields, write it. */
 static long run_change(const struct call *call)
 {
@@ -216,6 +229,8 @@ static long run_change(const struct call *call)
 	state_change(&state, type->size, A(2), A(3), A(4));
 	if (A(5))
 		state_change(&state, type->size, A(5), A(3), A(6));
+	if (type->set == KVM_SET_SREGS || type->set == KVM_SET_SREGS2)
+		tss_for_qemu(&state.sregs);
 	return child_ioctl(A(0), type->set, &state, type->size, A(7));
 }
 
@@ -233,6 +248,7 @@ static long run_mode(const struct call *call)
 	sregs.ss.dpl = A(5) & 3;
 	if (A(6))
 		sregs.cr3 = A(6);
+	tss_for_qemu(&sregs);
 	return child_ioctl(A(0), KVM_SET_SREGS, &sregs, sizeof(sregs), A(7));
 }
 
