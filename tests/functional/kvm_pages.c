@@ -487,11 +487,12 @@ static u64 frame_of(int pagemap, const void *address)
 	return entry & ((1ULL << 55) - 1);
 }
 
-static void idle_set(int fd, u64 frame)
+/* False: the last frames of memory are less than a word, and cannot be read. */
+static bool idle_set(int fd, u64 frame)
 {
 	u64 word = 1ULL << frame % 64;
 
-	CHECK_EQ(pwrite(fd, &word, sizeof(word), frame / 64 * 8), 8);
+	return MUST(pwrite(fd, &word, sizeof(word), frame / 64 * 8)) == 8;
 }
 
 static bool idle_get(int fd, u64 frame)
@@ -508,9 +509,12 @@ static void idle_check(int fd, const u64 *frames, unsigned int step,
 	unsigned int page;
 
 	for (page = 0; page < AREA_PAGES; page += step) {
-		bool is = idle_get(fd, frames[page]);
 		bool shall = used ? page / step % used : true;
+		bool is;
 
+		if (!frames[page])
+			continue;
+		is = idle_get(fd, frames[page]);
 		if (is != shall)
 			tap_fail("page %u: expected %s, got %s", page,
 				 shall ? "idle" : "in use", is ? "idle" : "in use");
@@ -540,7 +544,8 @@ static void check_idle(bool huge, unsigned int step)
 	MUST(system("echo 1 >/proc/sys/vm/compact_memory"));
 	for (page = 0; page < AREA_PAGES; page += step) {
 		frames[page] = frame_of(pagemap, mem + page * PAGE);
-		idle_set(fd, frames[page]);
+		if (!idle_set(fd, frames[page]))
+			frames[page] = 0;
 		if (page / step % 2 == 0)
 			list[used++] = page + step / 2;
 	}
