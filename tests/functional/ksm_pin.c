@@ -622,12 +622,14 @@ static void *late_splice_run(void *arg)
 	return NULL;
 }
 
+/* Mapped before somebody waits with the lock of mappings. */
+static char *late_other;
 static int late_fd;
 
 /* Two more calls about the area; @arg is not needed. */
 static void *late_register_run(void *arg)
 {
-	struct ksm_range range = { .addr = (unsigned long)map_anon(8),
+	struct ksm_range range = { .addr = (unsigned long)late_other,
 				   .len = 8 * PAGE };
 
 	ioctl(late_fd, KSM_REGISTER, &range);
@@ -653,10 +655,12 @@ static void *(*const late_waiters[])(void *arg) = {
  */
 static void late_wait_all(struct turn *ready)
 {
-	struct late *late = late_start(false);
+	struct late *late;
 	pthread_t thread;
 	unsigned int i;
 
+	late_other = map_anon(8);
+	late = late_start(false);
 	late_fd = late->r.fd;
 	for (i = 0; i < ARRAY_SIZE(late_waiters); i++)
 		CHECK_EQ(pthread_create(&thread, NULL, late_waiters[i],
