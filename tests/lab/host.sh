@@ -64,11 +64,10 @@ boot_time() {
 # The first warning of a stock kernel is the end. A debug kernel goes on, as what
 # comes next may tell more, and its init asks the detectors at the end. KASAN takes
 # any address for a wild one if an interrupt comes while the kernel rewrites the
-# CPU's features, unless there are only four levels of page tables. Interpreting the
-# firmware's table of PCI interrupts takes it half a minute.
+# CPU's features, unless there are only four levels of page tables.
 boot_reports() {
 	if [[ $B_KERNEL == debug* ]]; then
-		echo kasan_multi_shot no5lvl pci=noacpi
+		echo kasan_multi_shot no5lvl
 	else
 		echo panic_on_warn=1
 	fi
@@ -225,7 +224,7 @@ CONSOLE_BAD+='|INFO: task .* blocked|rcu: INFO|detected stall|kernel BUG at'
 CONSOLE_BAD+='|lockdep is turned off|refcount_t:|list_(add|del) (corruption|double)|ODEBUG:'
 CONSOLE_BAD+='|BUG [^ ]+ [(](Not t|T)ainted'
 # What init and its detectors say.
-CONSOLE_BAD+='|lab: (cannot load|cannot unload|kmemleak)'
+CONSOLE_BAD+='|lab: (cannot load|cannot unload|kmemleak|[0-9]+ CPUs instead)'
 
 # The first bad line. What the stock kernel thinks of the emulated hardware
 # before our init starts is not our business, unless it dies of it.

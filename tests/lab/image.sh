@@ -148,7 +148,7 @@ image_run() {
 	cat >"$overlay/lab/env" <<-END
 		LAB_MODULES='${B_MODULES//,/ }' LAB_TTY=$B_TTY LAB_LINGER=$B_LINGER
 		LAB_INTERACTIVE=$B_INTERACTIVE
-		export HOME=/root PATH=$GUEST_PATH LAB_HOST=$B_HOST LAB_KERNEL=$K_SERIES
+		export HOME=/root PATH=$GUEST_PATH LAB_HOST=$B_HOST LAB_KERNEL=$K_SERIES LAB_CPUS=$B_CPUS
 		export TERM='${TERM:-dumb}' COLUMNS=${COLUMNS:-80} LINES=${LINES:-24}
 	END
 	[[ -z $B_INTERACTIVE ]] || cp "$LAB/hints/$B_HOST" "$overlay/lab/hint"
