@@ -3,8 +3,7 @@
 #
 # An error label is one that a function goes to; it was reached if one of its gotos
 # ran. A goto that has no code of its own (the compiler made it part of the branch)
-# is taken to have run if the label's first line did; a label without code behind it,
-# too, is none.
+# is taken to have run if the label's first line did.
 
 BEGIN {
 	while ((getline line < reasons) > 0) {
@@ -84,16 +83,22 @@ function source_read(    number, line, word, name) {
 }
 
 function label_judge(name, number, end,    n) {
-	for (n = number; n <= end; n++)
-		if (n in runs)
-			break
-	if (!(name in goto_known) && n > end)
-		return
 	labels[module]++
-	if (name in goto_known ? goto_ran[name] > 0 : runs[n] > 0)
-		labels_ran[module]++
-	else
-		uncovered(number, "label " name)
+	if (name in goto_known) {
+		if (goto_ran[name] > 0) {
+			labels_ran[module]++
+			return
+		}
+	} else {
+		for (n = number; n <= end; n++)
+			if (n in runs)
+				break
+		if (n <= end && runs[n] > 0) {
+			labels_ran[module]++
+			return
+		}
+	}
+	uncovered(number, "label " name)
 }
 
 function percent(some, all) {
