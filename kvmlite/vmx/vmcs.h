@@ -49,6 +49,18 @@ void kvml_vmcs_write_failed(unsigned long field, unsigned long value);
 	".long " __stringify(EX_TYPE_DEFAULT) "\n\t"			\
 	".popsection"
 
+/* The same to 2, with 0 in the operand "value". */
+#define VMX_FAULT_TO_ZERO						\
+	".pushsection __ex_table, \"a\"\n\t"				\
+	".balign 4\n\t"							\
+	".long 1b - .\n\t"						\
+	".long 2b - .\n"						\
+	DEFINE_EXTABLE_TYPE_REG						\
+	"extable_type_reg reg=%[value], type="				\
+		__stringify(EX_TYPE_ZERO_REG) "\n"			\
+	UNDEFINE_EXTABLE_TYPE_REG					\
+	".popsection"
+
 static __always_inline unsigned long vmcs_read(unsigned long field)
 {
 	unsigned long value;
@@ -56,15 +68,15 @@ static __always_inline unsigned long vmcs_read(unsigned long field)
 	if (static_branch_unlikely(&kvml_vmcs_counting))
 		this_cpu_inc(kvml_vmreads);
 	asm_goto_output("1: vmread %[field], %[value]\n\t"
-			"jna %l[failed]\n\t"
-			VMX_FAULT_TO_OFF
+			"jna %l[failed]\n"
+			"2:\n\t"
+			VMX_FAULT_TO_ZERO
 			: [value] "=r"(value)
 			: [field] "r"(field)
-			: "cc" : failed, off);
+			: "cc" : failed);
 	return value;
 failed:
 	kvml_vmcs_read_failed(field);
-off:
 	return 0;
 }
 
