@@ -460,6 +460,9 @@ static void test_flags(void)
 		io.fd = m.vm;
 		CHECK_ERRNO(ioctl(m.vm, KVM_IOEVENTFD, &io), EINVAL);
 		io.flags |= KVM_IOEVENTFD_FLAG_DEASSIGN;
+		CHECK_ERRNO(ioctl(m.vm, KVM_IOEVENTFD, &io), EINVAL);
+		io.fd = -1;
+		CHECK_ERRNO(ioctl(m.vm, KVM_IOEVENTFD, &io), EBADF);
 		io.fd = MUST(eventfd(0, 0));
 		CHECK_ERRNO(ioctl(m.vm, KVM_IOEVENTFD, &io), ENOENT);
 	}

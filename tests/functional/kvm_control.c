@@ -12,6 +12,8 @@ GUEST_ALL(xsetbv, "xsetbv\n\t" GUEST_OUT);
 GUEST_ALL(clts, "clts\n\t" GUEST_OUT);
 GUEST_ALL(lmsw, "lmsw %ax\n\t" GUEST_OUT);
 GUEST_ALL(smsw, "smsw %ax\n\t" GUEST_OUT);
+GUEST(lmsw_memory, "lmsw (%rdi)\n\t" GUEST_OUT);
+GUEST(smsw_memory, "smsw (%rdi)\n\t" GUEST_OUT);
 
 #define GUEST_CR(n)							\
 static void guest_to_cr##n(void);					\
@@ -250,6 +252,54 @@ static void test_cr0_parts(void)
 		exec_call(&m, lmsw[mode], (struct kvm_regs){ .rax = 2 });
 		CHECK_EQ(vcpu_sregs(&m).cr0, cr0);
 	}
+}
+
+/*
+ * True if the program did it.  kvmlite on AMD-V may leave it to the VMM, which finds
+ * the guest as it was; see Documentation/kvmlite.rst.
+ */
+static bool msw_memory(const struct machine *m, program_t program)
+{
+	exec_start(m, program, (struct kvm_regs){ .rdi = TOOL_DATA });
+	MUST(vcpu_run(m));
+	if (!is_amd() || m->run->exit_reason != KVM_EXIT_INTERNAL_ERROR) {
+		vm_check_exit(m, KVM_EXIT_IO, "KVM_EXIT_IO", __FILE_NAME__,
+			      __LINE__);
+		return true;
+	}
+	CHECK_EQ(m->run->internal.suberror, KVM_INTERNAL_ERROR_EMULATION);
+	CHECK_EQ(vcpu_regs(m).rip, guest_address(program));
+	return false;
+}
+
+static void test_msw_memory(void)
+{
+	struct machine m = vm_make();
+	struct kvm_sregs sregs = vcpu_sregs(&m);
+	u16 *word = (u16 *)(m.tool + TOOL_DATA);
+	u64 cr0 = sregs.cr0;
+
+	word[0] = cr0 | CR0_TS;
+	word[1] = 0x5a5a;
+	if (msw_memory(&m, guest_lmsw_memory))
+		cr0 |= CR0_TS;
+	CHECK_EQ(vcpu_sregs(&m).cr0, cr0);
+	word[0] = 0;
+	CHECK(msw_memory(&m, guest_smsw_memory));
+	CHECK_EQ(word[0], cr0 & 0xffff);
+	word[0] = cr0 & ~CR0_TS;
+	if (msw_memory(&m, guest_lmsw_memory))
+		cr0 &= ~CR0_TS;
+	CHECK_EQ(vcpu_sregs(&m).cr0, cr0);
+	/* What the CPU has is not what the guest has. */
+	sregs.cr0 |= CR0_CD;
+	vcpu_set_sregs(&m, &sregs);
+	word[0] = 0;
+	if (msw_memory(&m, guest_smsw_memory))
+		CHECK_EQ(word[0], sregs.cr0 & 0xffff);
+	else
+		CHECK_EQ(word[0], 0);
+	CHECK_EQ(word[1], 0x5a5a);
 }
 
 static void test_cr3(void)
@@ -661,6 +711,7 @@ static const struct tap_test tests[] = {
 	{ "MOV from control registers", test_cr_read },
 	{ "MOV to CR0", test_cr0 },
 	{ "CLTS, LMSW, SMSW", test_cr0_parts },
+	{ "LMSW and SMSW of memory", test_msw_memory },
 	{ "MOV to CR3", test_cr3 },
 	{ "MOV to CR4", test_cr4 },
 	{ "PAE paging", test_pae },

@@ -50,6 +50,7 @@ GUEST_LABELS(step_loop[], step_jump[], step_call[], step_callee[],
 	     step_load[], step_store[], step_end[]);
 
 GUEST_ALL(nops, "nop\n\tnop\n\tnop\n\t" GUEST_OUT);
+GUEST_ALL(cpuid, "cpuid\n\tnop\n\t" GUEST_OUT);
 GUEST_ALL(int3, "int3\n\tnop\n\t" GUEST_OUT);
 GUEST_ALL(sti, "sti\n\tnop\n\tnop\n\t" GUEST_OUT);
 GUEST_ALL(mov_ss, "mov %ax, %ss\n\tnop\n\tnop\n\t" GUEST_OUT);
@@ -236,23 +237,55 @@ static void test_step(void)
 	}
 }
 
+/* In real mode, with another base of CS than the programs are made for. */
+static void start_based(const struct machine *m, program_t program, u64 base)
+{
+	struct kvm_sregs sregs;
+	struct kvm_regs regs;
+
+	vm_mode(m, MODE_REAL);
+	sregs = vcpu_sregs(m);
+	sregs.cs.base = base;
+	sregs.cs.selector = base >> 4;
+	vcpu_set_sregs(m, &sregs);
+	exec_start(m, program, (struct kvm_regs){ 0 });
+	regs = vcpu_regs(m);
+	regs.rip -= base;
+	vcpu_set_regs(m, &regs);
+}
+
+/* An instruction that exits: the step is done in software. */
+static void test_step_exit(void)
+{
+	static const program_t program[] = ALL(cpuid);
+	struct machine m = debug_machine();
+	unsigned int mode;
+
+	for (mode = 0; mode < MODES; mode++) {
+		u64 rip = guest_address(program[mode]);
+
+		vm_mode(&m, mode);
+		exec_start(&m, program[mode], (struct kvm_regs){ 0 });
+		debug(&m, STEP);
+		check_step(&m, rip + 2);
+		step_on(&m);
+		check_stopped(&m, DB_VECTOR, rip + 3, DR6_FIXED | DR6_BS);
+		debug(&m, 0);
+		vm_run_to_out(&m);
+	}
+}
+
 /* The address is a linear one. */
 static void test_step_base(void)
 {
 	struct machine m = debug_machine();
-	struct kvm_sregs sregs;
-	struct kvm_regs regs;
 	u64 linear = guest_address(guest_nops16);
 
-	vm_mode(&m, MODE_REAL);
-	sregs = vcpu_sregs(&m);
-	sregs.cs.base = 0x1000;
-	sregs.cs.selector = 0x100;
-	vcpu_set_sregs(&m, &sregs);
-	exec_start(&m, guest_nops16, (struct kvm_regs){ 0 });
-	regs = vcpu_regs(&m);
-	regs.rip -= 0x1000;
-	vcpu_set_regs(&m, &regs);
+	start_based(&m, guest_cpuid16, 0x1000);
+	debug(&m, STEP);
+	check_step(&m, guest_address(guest_cpuid16) + 2);
+	debug(&m, 0);
+	start_based(&m, guest_nops16, 0x1000);
 	debug(&m, STEP);
 	check_step(&m, linear + 1);
 	CHECK_EQ(vcpu_regs(&m).rip, linear + 1 - 0x1000);
@@ -677,6 +710,7 @@ static void test_flags(void)
 
 static const struct tap_test tests[] = {
 	{ "single step in each mode", test_step },
+	{ "single step of an instruction that exits, in each mode", test_step_exit },
 	{ "single step with a base of CS", test_step_base },
 	{ "single step over jumps, exits, IN, OUT and MMIO", test_step_all },
 	{ "single step of REP", test_step_rep },
