@@ -15,16 +15,19 @@ host_svm_prepare() {
 }
 
 host_svm_command() {
-	local accel=tcg cpu=max output="file,path=$B_DIR/output.log"
+	local accel=tcg cpu=max machine=pc output="file,path=$B_DIR/output.log"
 	[[ -z $B_INTERACTIVE ]] || output=stdio,mux=on,signal=off
 	((B_CPUS == 1)) || accel=tcg,thread=$([[ -z $B_ONE_THREAD ]] && echo multi || echo single)
 	# QEMU 7.2's CMPXCHG16B leaves rubbish in the flags (Documentation/lab.rst).
 	# What is measured keeps it, as memory is allocated by it on real machines,
 	# and so do hosts with Linux guests, which get slow without it.
 	[[ $B_ICOUNT || $B_QEMU ]] || cpu=max,cx16=off
+	# The table of PCI interrupts of "pc" is a program, for which a debug kernel takes
+	# half a minute.
+	[[ $B_KERNEL != debug* ]] || machine=q35
 	# shellcheck disable=SC2054 # the commas are QEMU's
-	B_COMMAND=(qemu-system-x86_64 -accel "$accel" -cpu "$cpu" -smp "$B_CPUS" -m "$B_MEM"
-		-nodefaults -no-user-config -display none -no-reboot
+	B_COMMAND=(qemu-system-x86_64 -machine "$machine" -accel "$accel" -cpu "$cpu"
+		-smp "$B_CPUS" -m "$B_MEM" -nodefaults -no-user-config -display none -no-reboot
 		-kernel "$K_IMAGE" -initrd "$B_DIR/initrd"
 		-append "$(boot_append "loglevel=6 $B_APPEND")"
 		-drive "if=none,id=disk,format=raw,file=$B_DIR/disk.img,cache=unsafe"
