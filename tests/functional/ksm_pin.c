@@ -487,7 +487,7 @@ static void late_map(struct late *late, bool huge)
 static struct late *late_start(bool huge)
 {
 	static struct late late;
-	u64 end = ms_now() + 8000;
+	u64 end = ms_now() + 60000;
 
 	late = (struct late){ .r.fd = ksm_open_private(),
 			      .r.pages = CHUNK_PAGES, .pins = pins_now() };
@@ -687,6 +687,45 @@ static void test_late_killed(void)
 	CHECK_SOON(pins_now() == pins);
 }
 
+/* The same file as @fd of process @pid. */
+static int fd_of(pid_t pid, int fd)
+{
+	int process = MUST(syscall(SYS_pidfd_open, pid, 0));
+
+	return MUST(syscall(SYS_pidfd_getfd, process, fd, 0));
+}
+
+static void late_other_process(struct turn *turn, pid_t parent)
+{
+	int fd;
+
+	late_other = map_anon(8);
+	turn_receive(turn, &fd, sizeof(fd));
+	late_fd = fd_of(parent, fd);
+	late_register_run(NULL);
+	_exit(0);
+}
+
+/* Of two processes that register memory in one area, the second waits. */
+static void test_late_other_killed(void)
+{
+	struct turn turn = turn_make();
+	pid_t parent = getpid(), pid = tap_fork();
+	struct late *late;
+
+	if (!pid)
+		late_other_process(&turn, parent);
+	late = late_start(false);
+	turn_send(&turn, &late->r.fd, sizeof(late->r.fd));
+	sleep_ms(500);
+	MUST(kill(pid, SIGKILL));
+	CHECK_EQ(tap_wait(pid), SIGKILL);
+	CHECK(!registrar_done(&late->r));
+	late_empty_pipe(late);
+	registrar_end(&late->r);
+	late_check_pending(late, 0);
+}
+
 /* ---- a read that has pinned a page and is held up before the others ---- */
 
 #define HELD_PARTS	3
@@ -857,6 +896,8 @@ static const struct tap_test tests[] = {
 	{ "a fault waits for a page in use, and nobody for the fault",
 	  test_late_waited_for },
 	{ "who waits for a page in use can be killed", test_late_killed },
+	{ "who waits for KSM_REGISTER of another process can be killed",
+	  test_late_other_killed },
 	{ "O_DIRECT read held up for long in KSM_REGISTER", test_held },
 	{ "O_DIRECT read held up in a huge page in KSM_REGISTER",
 	  test_held_huge },

@@ -601,6 +601,44 @@ static void test_unknown_user(void)
 		 guest_address(guest_load_real));
 }
 
+/* ---- from MMIO to where nothing can be ---- */
+
+GUEST(copy, "movsl\n\t" GUEST_OUT)
+GUEST32(copy_32, "movsl\n\t" GUEST_OUT)
+
+/* The CPU has not come to the other operand when the first one exits. */
+static void check_copy_fault(const struct machine *m, void (*program)(void), u64 to)
+{
+	struct vm_event e;
+
+	guest_start(m, program, to, MMIO_BASE, 0);
+	MUST(vcpu_run(m));
+	while (m->run->exit_reason == KVM_EXIT_MMIO) {
+		CHECK_EQ(m->run->mmio.is_write, 0);
+		MUST(vcpu_run(m));
+	}
+	CHECK(vm_trapped(m));
+	e = vm_event(m);
+	CHECK_EQ(e.vector, GP_VECTOR);
+	CHECK_EQ(e.error, 0);
+	CHECK_EQ(e.rip, guest_address(program));
+}
+
+static void test_copy_fault(void)
+{
+	struct machine m = vm_make();
+	struct kvm_sregs sregs;
+
+	check_copy_fault(&m, guest_copy, 1ULL << 47);
+	vm_mode(&m, MODE_PROTECTED);
+	sregs = vcpu_sregs(&m);
+	sregs.es.limit = 0xffff;
+	sregs.es.g = 0;
+	vcpu_set_sregs(&m, &sregs);
+	check_copy_fault(&m, guest_copy_32, 0x10000);
+	check_copy_fault(&m, guest_copy_32, 0xfffd);
+}
+
 /* ---- read-only memory ---- */
 
 GUEST(add, "addl %esi, (%rdi)\n\t" GUEST_OUT)
@@ -652,6 +690,7 @@ static const struct tap_test tests[] = {
 	{ "instructions of real mode", test_16 },
 	{ "instructions that are not known", test_unknown },
 	{ "the same at CPL 3", test_unknown_user },
+	{ "from MMIO to addresses that are not valid", test_copy_fault },
 	{ "writes to read-only memory", test_read_only },
 };
 
