@@ -281,14 +281,14 @@ static void test_step_base(void)
 	struct machine m = debug_machine();
 	u64 linear = guest_address(guest_nops16);
 
-	start_based(&m, guest_cpuid16, 0x1000);
-	debug(&m, STEP);
-	check_step(&m, guest_address(guest_cpuid16) + 2);
-	debug(&m, 0);
 	start_based(&m, guest_nops16, 0x1000);
 	debug(&m, STEP);
 	check_step(&m, linear + 1);
 	CHECK_EQ(vcpu_regs(&m).rip, linear + 1 - 0x1000);
+	debug(&m, 0);
+	start_based(&m, guest_cpuid16, 0x1000);
+	debug(&m, STEP);
+	check_step(&m, guest_address(guest_cpuid16) + 2);
 }
 
 static void test_step_all(void)
