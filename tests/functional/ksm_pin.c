@@ -487,7 +487,7 @@ static void late_map(struct late *late, bool huge)
 static struct late *late_start(bool huge)
 {
 	static struct late late;
-	u64 end = ms_now() + 60000;
+	u64 end = ms_now() + 8000;
 
 	late = (struct late){ .r.fd = ksm_open_private(),
 			      .r.pages = CHUNK_PAGES, .pins = pins_now() };
