@@ -124,7 +124,7 @@ jobs_build() {
 # How many CPUs of this machine the suite that was read last keeps busy on a host:
 # Bochs, and QEMU with "one-thread", run those of the emulated machine in turns.
 job_cpus() {
-	if [[ $1 == vtx || ,$S_OPTIONS, == *,one-thread,* ]]; then
+	if [[ $(host_emulator "$1") == bochs || ,$S_OPTIONS, == *,one-thread,* ]]; then
 		echo 1
 	else
 		echo "$S_CPUS"
