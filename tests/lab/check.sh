@@ -28,7 +28,7 @@ suite_list() {
 	local name
 	for name in $(suite_names); do
 		suite_read "$name"
-		printf '%-16s %-5s %-6s %-11s %s\n' "$name" "$S_KIND" "$S_HOSTS" "$S_KERNELS" "$S_COMMAND"
+		printf '%-16s %-5s %-10s %-11s %s\n' "$name" "$S_KIND" "$S_HOSTS" "$S_KERNELS" "$S_COMMAND"
 	done
 }
 
@@ -116,6 +116,7 @@ job_kernels() {
 # Build first, once, so that jobs only boot.
 jobs_build() {
 	local kernel
+	emulators_get "${JOBS[@]}"
 	for kernel in "${KERNELS_ALL[@]}"; do
 		[[ "${JOBS[*]} " != *" $kernel "* ]] || build_all "$kernel" "$JOBS_MODULES"
 	done
@@ -285,7 +286,7 @@ job_report() {
 	((failed == 0)) || verdict=FAIL
 	((failed > 0 || passed > 0)) || verdict=skip
 	status_clear
-	printf '%-4s  %-16s %-5s %-5s %4s s  %s\n' "$verdict" "$name" "$host" "$kernel" \
+	printf '%-4s  %-16s %-10s %-5s %4s s  %s\n' "$verdict" "$name" "$host" "$kernel" \
 		"$seconds" "$(counts_text "$passed" "$failed" "$skipped")"
 	sed '$d' "$base.result"
 	[[ ! -e $base.explain ]] || cat "$base.explain"

@@ -14,7 +14,17 @@ emulator_use() {
 	read -r _ _ _ release packages _ < <(host_row "$1")
 	E_ROOT=$CACHE/emulators/$release-${packages%%,*}
 	emulator_get "$release" "${packages//,/ }"
-	E_RUN=("$(emulator_loader)" --library-path "$(emulator_libraries)")
+	# Nothing of this machine's C library: neither its locales nor its character sets.
+	E_RUN=(env LC_ALL=C GCONV_PATH="$E_ROOT/usr/lib/x86_64-linux-gnu/gconv"
+		"$(emulator_loader)" --library-path "$(emulator_libraries)")
+}
+
+# emulators_get JOB...: those of "SUITE HOST KERNEL" strings, before jobs run side by side.
+emulators_get() {
+	local host
+	while read -r host; do
+		[[ $host == local ]] || emulator_use "$host"
+	done < <(printf '%s\n' "$@" | cut -d ' ' -f 2 | sort -u)
 }
 
 # emulator_get RELEASE PACKAGES: E_ROOT is there then.
