@@ -100,7 +100,7 @@ QEMU_FIRMWARE=(/usr/share/seabios/bios-{256k,microvm}.bin /usr/share/qemu/qboot.
 # preloaded finds what it was built with.
 image_qemu_libraries() {
 	local root=$1 library name libc
-	libc=$(dpkg-query -L libc6 | sed 's|.*/||')
+	libc=$(dpkg-query -L libc6:amd64 | sed 's|.*/||')
 	"${E_RUN[@]}" --list "$E_ROOT$QEMU_PROGRAM" | grep -oE "$E_ROOT/[^ ]+" | sort -u |
 		while read -r library; do
 			name=${library##*/}
