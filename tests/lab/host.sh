@@ -33,7 +33,7 @@ host_emulator() {
 
 # host_read HOST sets the H_* of its line of the table.
 host_read() {
-	read -r H_NAME H_VENDOR H_EMULATOR _ _ H_MODEL H_APPEND H_LACKS H_SECONDS < <(host_row "$1")
+	read -r H_NAME H_VENDOR H_EMULATOR _ _ H_MODEL H_APPEND H_SECONDS H_LACKS < <(host_row "$1")
 	[[ $H_APPEND != - ]] || H_APPEND=
 	[[ $H_LACKS != - ]] || H_LACKS=
 }
