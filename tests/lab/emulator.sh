@@ -46,7 +46,7 @@ emulator_fetch() {
 emulator_unpack() {
 	local release=$1 packages
 	read -ra packages <<<"$2"
-	rm -rf "$E_ROOT.part"
+	rm -rf "$E_ROOT.part"*
 	release_closure "$release" "$E_ROOT.part" "${packages[@]}" || return
 	(cd "$E_ROOT.part" && rm -rf "${EMULATOR_NOT_NEEDED[@]}")
 	mv "$E_ROOT.part" "$E_ROOT"
