@@ -58,10 +58,3 @@ apt_refresh() {
 	step "updating the package lists" as_root apt-get update -q ||
 		say "lab: apt-get update failed; going on with the lists that are there"
 }
-
-# apt_fetch FOLDER PACKAGE...: download packages without installing them.
-apt_fetch() {
-	local folder=$1
-	shift
-	(cd "$folder" && apt-get -q -o APT::Sandbox::User=root download "$@")
-}
