@@ -36,8 +36,9 @@ lab_check() {
 	jobs_plan "$fast" "$host" "$kernel" "${names[@]}"
 	[[ $jobs =~ ^[1-9][0-9]*$ ]] || die "--jobs needs a positive number, not '$jobs'"
 	((${#JOBS[@]} > 0)) || die "no suite matches (./lab check --list names them)"
+	[[ -z $(suites_unlike) ]] || die "$SUITES: who shares a boot differs: $(suites_unlike | paste -sd ' ')"
 	packages_need
-	jobs_build
+	JOBS_BEGAN=$SECONDS
 	jobs_run "$jobs"
 	[[ -z $COVERAGE ]] || coverage_report
 	check_summary
@@ -49,7 +50,9 @@ check_summary() {
 		read -r p f s <<<"$result"
 		((passed += p, failed += f, skipped += s))
 	done
-	rm -rf "$OUT/check.$$"
+	budget_table | tee "$OUT/jobs"
+	[[ $COVERAGE ]] || budget_warn
+	rm -rf "$JOBS_DIR"
 	echo
 	counts_text "$passed" "$failed" "$skipped"
 	((failed == 0 && passed > 0))

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # What became of a job: its counts, and what went wrong there.
 
+# job_judge STATUS PROBLEM LOST OUTPUT, of the suite that was read last.
 job_judge() {
 	local rc=$1 problem=$2 lost=$3 output=$4
 	if [[ ,$S_OPTIONS, == *,exit,* && -z $problem ]]; then
@@ -16,25 +17,109 @@ job_judge() {
 		-f "$LAB/tap.awk" "$output"
 }
 
-# The line of one job that ended, and what went wrong there.
+# job_judge_boot BASE STATUS PROBLEM SUITE...: the problem is of the suite in which the
+# host failed, or of the last one if it did so after all of them. Those that come after
+# such a suite did not run, which is a failure of each.
+job_judge_boot() {
+	local base=$1 status=$2 problem=$3 name rc output
+	shift 3
+	job_split "$base" "$B_DIR/output.log"
+	for name in "$@"; do
+		suite_read "$name"
+		output=$base.$name.output
+		rc=$(cat "$base.$name.exit" 2>/dev/null)
+		if [[ $rc && $name != "${!#}" ]]; then
+			job_judge "$rc" '' "$B_LOST" "$output"
+		elif [[ -e $output || $name == "$1" ]]; then
+			touch "$output"
+			job_judge "${rc:-$status}" "$problem" "$B_LOST" "$output"
+			[[ $rc ]] || problem=
+		else
+			echo "    did not run: the host failed in a suite before"
+			echo "COUNTS 0 1 0"
+		fi >"$base.$name.part"
+		mv "$base.$name.part" "$base.$name.result"
+	done
+}
+
+# job_split BASE LOG: BASE.SUITE.output and BASE.SUITE.exit of each suite that began, and
+# that ended.
+job_split() {
+	awk -v base="$1" '
+		{ sub(/\r$/, "") }
+		$1 == "@suite" && NF == 2 {
+			output = base "." $2 ".output"
+			printf "" >output
+			held = ""
+			next
+		}
+		$1 == "@exit" && NF == 2 && output != "" {
+			# A line that was broken off for it, or an empty one.
+			if (held != "\n")
+				printf "%s", held >output
+			close(output)
+			sub(/output$/, "exit", output)
+			print $2 >output
+			output = ""
+			next
+		}
+		output != "" {
+			if (held != "")
+				printf "%s", held >output
+			held = $0 "\n"
+		}
+		END {
+			if (output != "" && held != "")
+				printf "%s", held >output
+		}' "$2"
+}
+
+# The lines of one job that ended, and what went wrong there.
 job_report() {
-	local base=$OUT/check.$$/$1 passed failed skipped name host kernel seconds verdict=ok
-	read -r name host kernel <<<"${JOBS[$1]}"
-	if [[ ! -e $base.result ]]; then
+	local base=$JOBS_DIR/$1 name
+	status_clear
+	if [[ ${JOBS[$1]} == build\ * ]]; then
+		job_report_build "$1"
+		return
+	fi
+	for name in ${JOB_SUITES[$1]}; do
+		job_report_suite "$1" "$name"
+	done
+	[[ ! -e $base.explain ]] || cat "$base.explain"
+}
+
+# A build that failed is a failure beside those of the suites that wanted it.
+job_report_build() {
+	local base=$JOBS_DIR/$1 kernel=${JOBS[$1]##* }
+	if [[ ${JOB_STATE[$1]} == ended ]]; then
+		printf '%-4s  %-18s %-10s %-9s %4s s\n' ok build - "$kernel" "$(<"$base.seconds")"
+		sed 's/^/    /' "$base.error" | grep -E '^ *lab: ' || true
+		return
+	fi
+	printf '%-4s  %-18s %-10s %-9s\n' FAIL build - "$kernel"
+	tail -n 60 "$base.error" | sed 's/^/    /'
+	RESULTS+=("0 1 0")
+}
+
+# job_report_suite N SUITE
+job_report_suite() {
+	local base=$JOBS_DIR/$1 name=$2 passed failed skipped host kernel seconds verdict=ok
+	read -r _ host kernel <<<"${JOBS[$1]}"
+	if [[ ! -e $base.$name.result ]]; then
 		{
 			echo "    $(cat "$base.error" 2>/dev/null || echo "the suite did not run")"
 			echo "COUNTS 0 1 0"
-		} >"$base.result"
+		} >"$base.$name.result"
 	fi
-	read -r _ passed failed skipped < <(tail -n 1 "$base.result")
-	seconds=$(cat "$base.seconds" 2>/dev/null || echo 0)
+	read -r _ passed failed skipped < <(tail -n 1 "$base.$name.result")
+	seconds="$(cat "$base.seconds" 2>/dev/null || echo 0) s"
+	# Its time is that of the boot.
+	[[ $name == "${JOB_SUITES[$1]%% *}" ]] || seconds="same"
 	((failed == 0)) || verdict=FAIL
 	((failed > 0 || passed > 0)) || verdict=skip
-	status_clear
-	printf '%-4s  %-16s %-5s %-5s %4s s  %s\n' "$verdict" "$name" "$host" "$kernel" \
+	printf '%-4s  %-18s %-10s %-9s %6s  %s\n' "$verdict" "$name" "$host" "$kernel" \
 		"$seconds" "$(counts_text "$passed" "$failed" "$skipped")"
-	sed '$d' "$base.result"
-	[[ ! -e $base.explain ]] || cat "$base.explain"
+	sed '$d' "$base.$name.result"
 	RESULTS+=("$passed $failed $skipped")
 }
 
