@@ -67,7 +67,7 @@ lab_check() {
 	jobs_plan "$fast" "$host" "$kernel" "${names[@]}"
 	[[ $jobs =~ ^[1-9][0-9]*$ ]] || die "--jobs needs a positive number, not '$jobs'"
 	((${#JOBS[@]} > 0)) || die "no suite matches (./lab check --list names them)"
-	packages_need
+	packages_need run check ${COVERAGE:+coverage}
 	jobs_build
 	jobs_run "$jobs"
 	[[ -z $COVERAGE ]] || coverage_report
