@@ -7,7 +7,7 @@ FOLDER_MARK=.kvmlite-lab
 # MiB that must be free there: for the first builds, then for those that come; a debug
 # kernel asks for more by itself (debug.sh). And what the disc of a vtx host takes in
 # the folder of temporary files.
-OUT_ROOM=3000 OUT_ROOM_LATER=500
+OUT_ROOM=2000 OUT_ROOM_LATER=300
 CACHE_ROOM=1000 CACHE_ROOM_LATER=100
 TEMPORARY_ROOM=300
 
