@@ -31,7 +31,7 @@ lab_bench() {
 	for name in "${names[@]}"; do
 		bench_lines "$name" >/dev/null
 	done
-	packages_need
+	packages_need run bench
 	for name in "${names[@]}"; do
 		bench_suite "$name" "$only_kernel" || rc=1
 	done

@@ -108,7 +108,10 @@ defects_build() {
 	rm -rf "$build"
 	mkdir -p "$build"
 	cp "$ROOT"/tests/defects/{Kbuild,*.c} "$build" || return
-	step "building the defects for $K_RELEASE" strict kbuild "$build" "$ROOT/tests/defects" || return
+	if ! step "building the defects for $K_RELEASE" strict kbuild "$build" "$ROOT/tests/defects"; then
+		rm -rf "$build"
+		return 1
+	fi
 	echo "$want" >"$build/.built"
 }
 
@@ -193,7 +196,10 @@ tests_build() {
 			;;
 		*.sh)
 			# One that is the same keeps its time: the guest's image, too.
-			install -C -m 755 "$source" "$build/$name"
+			install -C -m 755 "$source" "$build/$name" || {
+				rm -f "$build/$name"
+				say "lab: $name left out of the guest"
+			}
 			;;
 		esac
 	done
@@ -207,26 +213,30 @@ GUEST_SEEDS=(1 2 3 4)
 GUEST_KIB=(512 4096)
 
 guest_make() {
-	local source=$ROOT/tests/clients/guest build=$1 root=$1/root work=$1/root/bin/work
-	local seed kib applet
+	local source=$ROOT/tests/clients/guest build=$1 root=$1/root applet
 	rm -rf "$build"
 	mkdir -p "$root"/{bin,sbin,usr/bin,usr/sbin,proc,dev}
-	gcc -O2 -Wall -Wextra -Werror -static -s -o "$work" "$source/work.c" || return
-	install -m 755 "$source/init" "$root/init"
-	install -m 755 "$(command -v busybox)" "$root/bin/busybox"
+	gcc -O2 -Wall -Wextra -Werror -static -s -o "$root/bin/work" "$source/work.c" || return
+	install -m 755 "$source/init" "$root/init" &&
+		install -m 755 "$(command -v busybox)" "$root/bin/busybox" || return
 	for applet in sh mount stty nproc sha256sum poweroff reboot; do
-		ln -s busybox "$root/bin/$applet"
+		ln -s busybox "$root/bin/$applet" || return
 	done
-	pack "$root" >"$build/initrd" || return
+	pack "$root" >"$build/initrd" && guest_sums "$build" "$root/bin/work" >"$build/sums"
+}
+
+# Those of a file that a full disk cut short would fail every guest.
+guest_sums() {
+	local fill=$1/fill work=$2 seed kib
 	for kib in "${GUEST_KIB[@]}"; do
 		for seed in "${GUEST_SEEDS[@]}"; do
-			echo "run $seed $kib $("$work" run "$seed" "$kib" 0 | sha256sum)"
+			echo "run $seed $kib $("$work" run "$seed" "$kib" 0 | sha256sum)" || return
 		done
-		"$work" fill 0 "$kib" >"$build/fill"
-		echo "fill 0 $kib $(sha256sum <"$build/fill")"
-		"$work" flip "$build/fill"
-		echo "flip 0 $kib $(sha256sum <"$build/fill")"
-	done >"$build/sums"
+		"$work" fill 0 "$kib" >"$fill" &&
+			echo "fill 0 $kib $(sha256sum <"$fill")" &&
+			"$work" flip "$fill" &&
+			echo "flip 0 $kib $(sha256sum <"$fill")" || return
+	done
 }
 
 guest_build() {
