@@ -8,6 +8,7 @@
 buildroot_get() {
 	local release=$1 compiler=$2 root=$CACHE/roots/$1
 	((EUID == 0)) || die "the build root of $release takes root: run this with sudo, or another kernel"
+	packages_need root
 	lock_take "$CACHE/.lock-roots"
 	[[ -d $root ]] || step "making a build root of $release" buildroot_make "$release" "$root" ||
 		die "could not make a build root of $release"

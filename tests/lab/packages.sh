@@ -54,8 +54,15 @@ apt_root() {
 	step_root "$text" env DEBIAN_FRONTEND=noninteractive "${proxies[@]}" apt-get "$@"
 }
 
-# packages_lines PURPOSE...: what the list has for any of them.
+# packages_lines PURPOSE...: what the list has for any of them, and the compilers of the
+# kernels (tests/lab/kernels).
 packages_lines() {
+	local compiler
+	if [[ " $* " == *" run "* ]]; then
+		for compiler in $(kernel_compilers); do
+			echo "$compiler run compiles the modules: their kernel's compiler"
+		done
+	fi
 	awk -v wanted="$*" '
 		BEGIN { n = split(wanted, purpose, " ") }
 		/^#/ || !NF { next }
@@ -87,8 +94,7 @@ packages_install() {
 packages_need() {
 	local missing
 	[[ -z $DRY_RUN ]] || exit 0
-	command -v apt-get >/dev/null ||
-		die "the lab needs a Debian system: apt-get not found"
+	machine_need
 	folders_need
 	mapfile -t missing < <(packages_missing "$@")
 	((${#missing[@]} > 0)) || return 0
