@@ -22,6 +22,7 @@ jobs_plan() {
 		[[ -z $fast || $S_KIND == fast ]] || continue
 		for host in ${S_HOSTS//,/ }; do
 			[[ -z $only_host || $host == "$only_host" ]] || continue
+			[[ -z $COVERAGE || $host != local ]] || continue
 			for kernel in $(job_kernels "$host"); do
 				[[ -z $only_kernel || $kernel == "$only_kernel" ]] || continue
 				jobs_add "$host" "$(kernel_of_host "$host" "$kernel")"
