@@ -29,7 +29,7 @@ lab_bench() {
 	done
 	((${#names[@]} > 0)) || mapfile -t names < <(bench_names)
 	[[ -z $kernel ]] || kernel_exists "$kernel"
-	[[ -z $mitigations ]] || boot_mitigations "$mitigations"
+	[[ -z $mitigations ]] || boot_set_mitigations "$mitigations"
 	for name in "${names[@]}"; do
 		bench_lines "$name" >/dev/null
 	done

@@ -30,7 +30,7 @@ run_option() {
 	case $1 in
 	--append) B_APPEND=$2 ;;
 	--name) B_NAME=$2 ;;
-	--mitigations) boot_mitigations "$2" ;;
+	--mitigations) boot_set_mitigations "$2" ;;
 	--modules)
 		B_MODULES=$2
 		[[ $2 != none ]] || B_MODULES=
