@@ -313,6 +313,7 @@ boot_options() {
 		one-thread) B_ONE_THREAD=1 ;;
 		qemu) B_QEMU=1 ;;
 		mips=*) B_MIPS=${option#mips=} ;;
+		mitigations=*) boot_set_mitigations "${option#mitigations=}" ;;
 		append=*) B_APPEND+=" ${option#append=}" ;;
 		- | exit | boot=*) ;;
 		*) die "tests/lab: unknown option: $option" ;;

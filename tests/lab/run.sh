@@ -15,7 +15,7 @@ run_options() {
 			REST=("$@")
 			return
 			;;
-		--cpus | --mem | --mips | --append | --modules | --timeout | --name)
+		--cpus | --mem | --mips | --append | --mitigations | --modules | --timeout | --name)
 			(($# > 1)) || die "$1 needs a value"
 			run_option "$1" "$2"
 			shift
@@ -30,6 +30,7 @@ run_option() {
 	case $1 in
 	--append) B_APPEND=$2 ;;
 	--name) B_NAME=$2 ;;
+	--mitigations) boot_set_mitigations "$2" ;;
 	--modules)
 		B_MODULES=$2
 		[[ $2 != none ]] || B_MODULES=
