@@ -9,8 +9,8 @@
 CASES="idle-flat-out common-flat-out writer-flat-out idle-default common-default writer-default"
 
 KERNEL=${KERNEL:-/guest/vmlinuz}
-# On vtx the guests' kernel is 6.1, which needs less memory than 6.12.
-if [ "$LAB_HOST" = vtx ]; then
+# Under Bochs the guests' kernel is 6.1, which needs less memory than 6.12.
+if [ "$LAB_EMULATOR" = bochs ]; then
 	DEVICE=${DEVICE:-kvmlite} MEM=${MEM:-80}
 	# There the ticks of three guests that boot may take all of the one CPU, and
 	# none gets on: each has the time to boot alone.

@@ -14,7 +14,7 @@ TMP=/tmp/qemu
 MEM=${MEM:-128}
 LIMIT=${LIMIT:-300}
 KIB=4096
-[ "$LAB_HOST" != vtx ] || KIB=512
+[ "$LAB_EMULATOR" != bochs ] || KIB=512
 
 # Nothing here but saves time: the guest need not calibrate, probe or talk.
 APPEND="console=ttyS0 quiet panic=-1 nokaslr mitigations=off cryptomgr.notests"

@@ -16,7 +16,7 @@ say "kvmlitectl load"
 kvmlitectl load || exit
 kvmlitectl status
 # The ticks of guests that boot at once would take most of Bochs' one CPU.
-[ "$LAB_HOST" != vtx ] || STAGGER=40
+[ "$LAB_EMULATOR" != bochs ] || STAGGER=40
 
 say "$1 guests of $2 MiB on /dev/kvmlite: first merged by ksmdev, then by the kernel's KSM"
 # To sample PSS walks all page tables: seconds of this CPU, which the scanners lack.

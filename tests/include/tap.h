@@ -12,6 +12,7 @@
 #define TAP_H
 
 #include <errno.h>
+#include <fnmatch.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -228,11 +229,37 @@ static inline int tap_run_child(const struct tap_test *test,
 	return status;
 }
 
+/* Whether the host lacks it: PROGRAM:PATTERN in what tests/lab/hosts says. */
+static inline bool tap_is_lacking(const struct tap_test *test)
+{
+	const char *lacks = getenv("LAB_LACKS");
+	char list[1024], *entry, *pattern, *rest;
+
+	snprintf(list, sizeof(list), "%s", lacks ? lacks : "");
+	for (entry = strtok_r(list, ",", &rest); entry;
+	     entry = strtok_r(NULL, ",", &rest)) {
+		pattern = strchr(entry, ':');
+		if (!pattern)
+			continue;
+		*pattern++ = '\0';
+		if (!strcmp(entry, program_invocation_short_name) &&
+		    !fnmatch(pattern, test->name, 0))
+			return true;
+	}
+	return false;
+}
+
 static inline int tap_run_one(const struct tap_test *test, unsigned int number,
 			      void (*setup)(void))
 {
-	int status = tap_run_child(test, setup);
+	int status;
 
+	if (tap_is_lacking(test)) {
+		printf("ok %u - %s # SKIP the host %s cannot run it\n", number,
+		       test->name, getenv("LAB_HOST_NAME"));
+		return 0;
+	}
+	status = tap_run_child(test, setup);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == TAP_SKIPPED) {
 		printf("ok %u - %s # SKIP %s\n", number, test->name,
 		       tap_message->text);

@@ -278,6 +278,7 @@ tools_build() {
 build_all() {
 	local modules=$2
 	kernel_use "$1"
+	emulator_use "$(host_of_emulator qemu)"
 	lock_take "$OUT/.lock"
 	if ! modules_build; then
 		[[ $modules != *ksmdev* && $modules != *kvmlite* ]] ||

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# One boot of an emulated host: prepare, start the emulator, watch it, judge.
+# One boot of an emulated host: prepare, start the emulator, watch it, judge. The table
+# of hosts is tests/lab/hosts, and the parts of their emulators are host-*.sh.
 #
 # What to boot stands in the B_* variables, set by boot_defaults and then by
 # the caller:
@@ -17,9 +18,34 @@
 #   B_QUIET                  1: the command's output goes to the log only
 #   B_STATUS                 progress line of a quiet boot
 # boot_run and boot_shell add B_DIR, its log folder: cmd console.log output.log verdict
-# (and bochs.log on vtx).
+# (and bochs.log under Bochs).
 
-HOSTS=(svm vtx)
+host_names() {
+	awk '!/^#/ && NF { print $1 }' "$LAB/hosts"
+}
+
+host_row() {
+	awk -v name="$1" '$1 == name' "$LAB/hosts"
+}
+
+# Nothing for "local".
+host_emulator() {
+	host_row "$1" | awk '{ print $3 }'
+}
+
+# host_read HOST sets the H_* of its line of the table.
+host_read() {
+	read -r H_NAME H_VENDOR H_EMULATOR _ _ H_MODEL H_APPEND H_LACKS H_SECONDS < <(host_row "$1")
+	[[ $H_APPEND != - ]] || H_APPEND=
+	[[ $H_LACKS != - ]] || H_LACKS=
+}
+
+# The first one of an emulator.
+host_of_emulator() {
+	awk -v emulator="$1" '!/^#/ && $3 == emulator { print $1; exit }' "$LAB/hosts"
+}
+
+mapfile -t HOSTS < <(host_names)
 
 # Ours, for a boot that names none.
 modules_all() {
@@ -28,7 +54,7 @@ modules_all() {
 
 # kernel_of_host HOST KERNEL: the kernel that HOST boots for it.
 kernel_of_host() {
-	if [[ $* == "vtx debug" ]]; then
+	if [[ $2 == debug && $(host_emulator "$1") == bochs ]]; then
 		echo debug-vtx
 	else
 		echo "$2"
@@ -42,6 +68,7 @@ boot_defaults() {
 	B_MODULES=$(modules_all)
 	[[ " ${HOSTS[*]} " == *" $B_HOST "* ]] ||
 		die "no such host: $B_HOST (there are: ${HOSTS[*]})"
+	host_read "$B_HOST"
 	kernel_exists "$B_KERNEL"
 	boot_stretch
 }
@@ -62,12 +89,12 @@ boot_mitigations() {
 	fi
 }
 
-# The time that a table or a default gives is for stock kernels. And on vtx a tick comes
-# every so many instructions: it must leave some for the rest.
+# The time that a table or a default gives is for stock kernels. And under Bochs a tick
+# comes every so many instructions: it must leave some for the rest.
 boot_stretch() {
 	[[ $B_KERNEL == debug* ]] || return 0
 	((B_TIMEOUT *= DEBUG_SLOWER))
-	[[ $B_HOST != vtx ]] || B_MIPS=${B_MIPS:-200}
+	[[ $H_EMULATOR != bochs ]] || B_MIPS=${B_MIPS:-200}
 }
 
 # boot_time SECONDS: what to tell the user, given that of a stock kernel.
@@ -91,13 +118,13 @@ boot_reports() {
 	fi
 }
 
-# The kernel's command line that both hosts share. Watchdogs are patient: an
+# The kernel's command line that all hosts share. Watchdogs are patient: an
 # emulator on a busy machine is slow, and only a real hang is a failure.
 boot_append() {
 	echo "console=ttyS0 panic=-1 oops=panic $(boot_reports) mitigations=$(boot_mitigations)" \
 		"cryptomgr.notests no_timer_check printk.devkmsg=on watchdog_thresh=60" \
 		"rcupdate.rcu_cpu_stall_timeout=300 workqueue.watchdog_thresh=300" \
-		"tsc=reliable $*"
+		"tsc=reliable ${H_APPEND//,/ } $*"
 }
 
 # A log folder of this boot's own: a second boot of the same name that runs at
@@ -124,7 +151,7 @@ boot_run() {
 	kernel_use "$B_KERNEL"
 	[[ -n $B_DIR ]] || boot_folder
 	printf '%s\n' "$(shell_quote "$@")" >"$B_DIR/cmd"
-	"host_${B_HOST}_prepare" "$@" || die "could not prepare the $B_HOST host"
+	boot_prepare "$@"
 	B_LOST=
 	[[ -z ${LAB_BOOTS:-} ]] || echo "$B_NAME $B_HOST $B_KERNEL" >>"$LAB_BOOTS"
 	boot_watch
@@ -135,6 +162,12 @@ boot_run() {
 	rc=$?
 	exec {B_LOCK}>&-
 	return "$rc"
+}
+
+# boot_prepare COMMAND...: the emulator has all it needs, and B_COMMAND starts it.
+boot_prepare() {
+	emulator_use "$B_HOST"
+	"host_${H_EMULATOR}_prepare" "$@" || die "could not prepare the $B_HOST host"
 }
 
 # What was handed over with export_files.sh, in one archive or several: files/ of the
@@ -173,8 +206,8 @@ boot_shell() {
 	kernel_use "$B_KERNEL"
 	boot_folder
 	B_INTERACTIVE=1
-	"host_${B_HOST}_prepare" || die "could not prepare the $B_HOST host"
-	"host_${B_HOST}_shell"
+	boot_prepare
+	"host_${H_EMULATOR}_shell"
 	rm -f "$B_DIR/initrd" "$B_DIR/boot.iso"
 	say
 	say "The kernel's console is in $B_DIR/console.log"

@@ -90,27 +90,51 @@ image_make() {
 		mv "$folder/base.cpio.part" "$folder/base.cpio"
 }
 
-# What a QEMU without default devices needs, of Debian's packages.
+# What a QEMU without default devices needs, of the packages of E_ROOT.
 QEMU_PROGRAM=/usr/bin/qemu-system-x86_64
 QEMU_FIRMWARE=(/usr/share/seabios/bios-{256k,microvm}.bin /usr/share/qemu/qboot.rom
 	/usr/share/qemu/{kvmvapic,linuxboot,linuxboot_dma,multiboot,multiboot_dma,pvh}.bin)
 
+# Those of its packages, but for the C library's. That is this machine's, as for all
+# programs there: a newer one runs what was built with an older one, and a library that is
+# preloaded finds what it was built with.
+image_qemu_libraries() {
+	local root=$1 library name libc
+	libc=$(dpkg-query -L libc6:amd64 | sed 's|.*/||')
+	"${E_RUN[@]}" --list "$E_ROOT$QEMU_PROGRAM" | grep -oE "$E_ROOT/[^ ]+" | sort -u |
+		while read -r library; do
+			name=${library##*/}
+			case $name in
+			ld-linux*) cp -L "/lib64/$name" "$root/lib64" || return ;;
+			*)
+				if grep -qxF -e "$name" <<<"$libc"; then
+					cp -L "/lib/x86_64-linux-gnu/$name" "$root/lib/x86_64-linux-gnu"
+				else
+					cp -L "$library" "$root/opt/qemu/lib"
+				fi || return
+				;;
+			esac
+		done
+}
+
 image_qemu_make() {
 	local folder=$1 root=$1/qemu
 	rm -rf "$root"
-	mkdir -p "$root"/{guest,usr/bin,usr/share/qemu}
-	cp "$QEMU_PROGRAM" "$root/usr/bin" && cp "${QEMU_FIRMWARE[@]}" "$root/usr/share/qemu" &&
+	mkdir -p "$root"/{guest,usr/bin,lib/x86_64-linux-gnu,lib64,opt/qemu/{bin,lib,share}}
+	cp "$E_ROOT$QEMU_PROGRAM" "$root/opt/qemu/bin" &&
+		cp "${QEMU_FIRMWARE[@]/#/$E_ROOT}" "$root/opt/qemu/share" &&
+		install -m 755 "$LAB/guest/qemu-system-x86_64" "$root/usr/bin" &&
+		image_qemu_libraries "$root" &&
 		cp "$OUT"/build/guest/{initrd,sums} "$root/guest" || return
-	image_libraries "$root" "$root/usr/bin"
 	pack "$root" >"$folder/qemu.cpio.part" && mv "$folder/qemu.cpio.part" "$folder/qemu.cpio"
 }
 
-# QEMU and its guest, for any host and kernel: $OUT/image/qemu.cpio.
+# QEMU of emulator_use and its guest, for any host and kernel: $OUT/image/qemu.cpio.
 image_qemu_build() {
 	local folder=$OUT/image want
 	mkdir -p "$folder"
-	want=$(fingerprint "$LAB/image.sh" "$QEMU_PROGRAM" "${QEMU_FIRMWARE[@]}" \
-		"$OUT"/build/guest/{initrd,sums})
+	want=$(fingerprint "$LAB/image.sh" "$LAB/guest/qemu-system-x86_64" "$E_ROOT$QEMU_PROGRAM" \
+		"${QEMU_FIRMWARE[@]/#/$E_ROOT}" /lib/x86_64-linux-gnu/libc.so.6 "$OUT"/build/guest/{initrd,sums})
 	[[ $(cat "$folder/.qemu" 2>/dev/null) != "$want" ]] || return 0
 	step "packing QEMU for the guest image" image_qemu_make "$folder" ||
 		die "could not pack QEMU for the guest image"
@@ -120,7 +144,7 @@ image_qemu_build() {
 # The guest in the guest runs the host's kernel; under Bochs and the kernel debug,
 # which are slow, always the one that takes the least time to unpack itself (LZ4).
 image_qemu_kernel() {
-	[[ $B_HOST != vtx && $B_KERNEL != debug* ]] || kernel_use 6.1
+	[[ $H_EMULATOR != bochs && $B_KERNEL != debug* ]] || kernel_use 6.1
 	echo "$K_IMAGE"
 }
 
@@ -148,10 +172,11 @@ image_run() {
 	cat >"$overlay/lab/env" <<-END
 		LAB_MODULES='${B_MODULES//,/ }' LAB_TTY=$B_TTY LAB_LINGER=$B_LINGER
 		LAB_INTERACTIVE=$B_INTERACTIVE
-		export HOME=/root PATH=$GUEST_PATH LAB_HOST=$B_HOST LAB_KERNEL=$K_SERIES LAB_CPUS=$B_CPUS
+		export HOME=/root PATH=$GUEST_PATH LAB_KERNEL=$K_SERIES LAB_CPUS=$B_CPUS
+		export LAB_HOST=$H_VENDOR LAB_HOST_NAME=$H_NAME LAB_EMULATOR=$H_EMULATOR LAB_LACKS='$H_LACKS'
 		export TERM='${TERM:-dumb}' COLUMNS=${COLUMNS:-80} LINES=${LINES:-24}
 	END
-	[[ -z $B_INTERACTIVE ]] || cp "$LAB/hints/$B_HOST" "$overlay/lab/hint"
+	[[ -z $B_INTERACTIVE ]] || cp "$LAB/hints/$H_EMULATOR" "$overlay/lab/hint"
 	if [[ $B_QEMU ]]; then
 		mkdir "$overlay/guest"
 		cp "$(image_qemu_kernel)" "$overlay/guest/vmlinuz"

@@ -69,7 +69,7 @@ job_kernels() {
 # How many CPUs of this machine the suite that was read last keeps busy on a host:
 # Bochs, and QEMU with "one-thread", run those of the emulated machine in turns.
 job_cpus() {
-	if [[ $1 == vtx || ,$S_OPTIONS, == *,one-thread,* ]]; then
+	if [[ $(host_emulator "$1") == bochs || ,$S_OPTIONS, == *,one-thread,* ]]; then
 		echo 1
 	else
 		echo "$S_CPUS"
@@ -120,6 +120,7 @@ jobs_run() {
 	RESULTS=()
 	rm -rf "$JOBS_DIR"
 	mkdir -p "$JOBS_DIR"
+	emulators_get "${JOBS[@]}"
 	jobs_prepare "$1"
 	while [[ " ${JOB_STATE[*]} " == *\ @(waiting|running)\ * ]]; do
 		jobs_start

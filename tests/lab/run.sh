@@ -75,7 +75,7 @@ lab_shell() {
 }
 
 lab_demo() {
-	local host=svm kernel=6.12 vms=3 mem=96
+	local host=${HOSTS[0]} kernel=6.12 vms=3 mem=96
 	while (($# > 0)); do
 		(($# > 1)) || die "$1 needs a value"
 		case $1 in
@@ -92,9 +92,9 @@ lab_demo() {
 	boot_defaults "$host" "$kernel"
 	# kvmlitectl loads the modules; each QEMU needs some memory of its own.
 	B_NAME=demo B_MODULES='' B_QEMU=1 B_MEM=$((vms * (mem + 64) + 512)) B_TIMEOUT=1800
-	# Seconds that a busy machine does not shorten. On vtx they do not anyway, and
+	# Seconds that a busy machine does not shorten. Those of Bochs do not anyway, and
 	# with more instructions its minute of KSM would last too long.
-	[[ $host == vtx ]] || B_MIPS=250
+	[[ $H_EMULATOR == bochs ]] || B_MIPS=250
 	boot_stretch
 	packages_need run demo
 	say "The demo: $vms guests in a $host host with Debian's kernel $kernel."

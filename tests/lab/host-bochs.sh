@@ -1,23 +1,22 @@
 # shellcheck shell=bash
-# The vtx host: Bochs as an Intel machine with VT-x, EPT, VPID, unrestricted
-# guest. Debian's Bochs has neither a display-less mode (rfb with no wait is as
-# good) nor a build without the debugger (its first command is "c": continue).
+# Hosts of Bochs: machines of Intel and AMD, by the CPU's model. Debian's Bochs has
+# neither a display-less mode (rfb with no wait is as good) nor a build without the
+# debugger (its first command is "c": continue).
 
-BOCHS_MODEL=corei7_haswell_4770
-
-host_vtx_prepare() {
+host_bochs_prepare() {
 	# Bochs loses the last characters of the serial lines at power-off.
 	B_LINGER=1
-	[[ -z $B_ICOUNT ]] || die "--icount is for the svm host (vtx counts instructions anyway)"
-	[[ -z $B_ONE_THREAD ]] || die "--one-thread is for the svm host (vtx has but one)"
-	[[ -z $B_NUMA ]] || die "--numa is for the svm host"
-	image_run "$B_DIR/initrd" "$@" && host_vtx_disc &&
-		host_vtx_bochsrc >"$B_DIR/bochsrc" || return
+	[[ -z $B_ICOUNT ]] || die "--icount is for hosts of QEMU (Bochs counts instructions anyway)"
+	[[ -z $B_ONE_THREAD ]] || die "--one-thread is for hosts of QEMU (Bochs has but one)"
+	[[ -z $B_NUMA ]] || die "--numa is for hosts of QEMU"
+	image_run "$B_DIR/initrd" "$@" && host_bochs_disc &&
+		host_bochs_bochsrc >"$B_DIR/bochsrc" || return
 	echo c >"$B_DIR/bochs.cmd"
-	B_COMMAND=(bochs-bin -q -f "$B_DIR/bochsrc" -rc "$B_DIR/bochs.cmd")
+	B_COMMAND=(env LTDL_LIBRARY_PATH="$E_ROOT/usr/lib/x86_64-linux-gnu/bochs/plugins"
+		"${E_RUN[@]}" "$E_ROOT/usr/bin/bochs-bin" -q -f "$B_DIR/bochsrc" -rc "$B_DIR/bochs.cmd")
 }
 
-host_vtx_disc() {
+host_bochs_disc() {
 	local disc
 	disc=$(mktemp -d)
 	cp /usr/lib/ISOLINUX/isolinux.bin /usr/lib/syslinux/modules/bios/ldlinux.c32 "$disc" &&
@@ -42,20 +41,20 @@ host_vtx_disc() {
 # repeat. A person at a shell wants seconds that last a second. Errors and infos
 # would be a log line for every VM exit. Without a sound card, Bochs dies of the
 # default sound driver.
-host_vtx_bochsrc() {
+host_bochs_bochsrc() {
 	local sync=none
 	[[ -z $B_INTERACTIVE ]] || sync=slowdown
 	cat <<-END
 		display_library: rfb, options="timeout=0"
-		cpu: model=$BOCHS_MODEL, count=$B_CPUS, ips=${B_MIPS:-50}000000, reset_on_triple_fault=0, ignore_bad_msrs=1
+		cpu: model=$H_MODEL, count=$B_CPUS, ips=${B_MIPS:-50}000000, reset_on_triple_fault=0, ignore_bad_msrs=1
 		memory: guest=$B_MEM, host=$B_MEM
-		romimage: file=/usr/share/bochs/BIOS-bochs-latest
-		vgaromimage: file=/usr/share/vgabios/vgabios.bin
+		romimage: file="$E_ROOT/usr/share/bochs/BIOS-bochs-latest"
+		vgaromimage: file="$E_ROOT/usr/share/vgabios/vgabios.bin"
 		ata0-master: type=cdrom, path="$B_DIR/boot.iso", status=inserted
 		boot: cdrom
 		clock: sync=$sync
 		com1: enabled=1, mode=file, dev="$B_DIR/console.log"
-		com2: enabled=1, $(host_vtx_com2)
+		com2: enabled=1, $(host_bochs_com2)
 		com3: enabled=1, mode=file, dev="$B_DIR/export.b64"
 		speaker: enabled=0
 		sound: driver=dummy
@@ -67,7 +66,7 @@ host_vtx_bochsrc() {
 	END
 }
 
-host_vtx_com2() {
+host_bochs_com2() {
 	if [[ $B_INTERACTIVE ]]; then
 		echo "mode=term, dev=\"$B_DIR/terminal\""
 	else
@@ -77,10 +76,10 @@ host_vtx_com2() {
 
 # socat makes the terminal that Bochs opens as its serial line, and ends when
 # Bochs closes it.
-host_vtx_shell() {
+host_bochs_shell() {
 	local terminal=-
 	[[ ! -t 0 ]] || terminal=-,raw,echo=0,escape=0x1d
-	say "Booting ($(boot_time 40)). Leave with exit; Ctrl-] switches the host off."
+	say "Booting ($(boot_time "$H_SECONDS")). Leave with exit; Ctrl-] switches the host off."
 	rm -f "$B_DIR/terminal"
 	(
 		until [[ -e $B_DIR/terminal ]]; do sleep 0.1; done
