@@ -105,13 +105,14 @@ job_report_build() {
 job_report_suite() {
 	local base=$JOBS_DIR/$1 name=$2 passed failed skipped host kernel seconds verdict=ok
 	read -r _ host kernel <<<"${JOBS[$1]}"
-	if [[ ! -e $base.$name.result ]]; then
+	# Without its last line it was cut short, by a full disk for one.
+	if ! tail -n 1 "$base.$name.result" 2>/dev/null | grep -q '^COUNTS '; then
 		{
 			echo "    $(cat "$base.error" 2>/dev/null || echo "the suite did not run")"
 			echo "COUNTS 0 1 0"
 		} >"$base.$name.result"
 	fi
-	read -r _ passed failed skipped < <(tail -n 1 "$base.$name.result")
+	read -r _ passed failed skipped < <(tail -n 1 "$base.$name.result" | grep '^COUNTS ' || echo COUNTS 0 1 0)
 	seconds="$(cat "$base.seconds" 2>/dev/null || echo 0) s"
 	# Its time is that of the boot.
 	[[ $name == "${JOB_SUITES[$1]%% *}" ]] || seconds="same"

@@ -108,8 +108,8 @@ kernel_update() {
 		touch "$known"
 		return
 	fi
-	echo "$K_RELEASE" >"$known.part"
-	mv "$known.part" "$known"
+	echo "$K_RELEASE" >"$known.part" && mv "$known.part" "$known" ||
+		die "cannot write $known: is the disk full?"
 }
 
 kernel_exists() {
