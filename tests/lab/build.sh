@@ -182,27 +182,38 @@ fuzzer_build() {
 		mv "$program.part" "$program"
 }
 
-# A program that does not compile is left out: the suites that run it fail.
+# tests_compile SOURCE...: as many at a time as there are CPUs. A program that does not
+# compile is left out: the suites that run it fail. In a subshell, whose children are
+# these compilers only.
+tests_compile() (
+	running=0 rc=0 cpus=$(nproc)
+	for source in "$@"; do
+		if ((++running > cpus)); then
+			wait -n || rc=1
+		fi
+		test_program_build "$source" "$OUT/build/tests/$(basename "$source" .c)" ||
+			{ echo "lab: $(basename "$source") left out of the guest" && false; } &
+	done
+	while ((running-- > 0)); do
+		wait -n
+		# 127: nothing is left to wait for.
+		case $? in 0 | 127) ;; *) rc=1 ;; esac
+	done
+	exit "$rc"
+)
+
 tests_build() {
-	local build=$OUT/build/tests source name
+	local build=$OUT/build/tests source programs=()
 	mkdir -p "$build"
 	tests_forget "$build"
 	for source in "$ROOT"/tests/{functional,stress,bench,demo,clients,lab/guest}/*; do
-		name=$(basename "$source")
 		case $source in
-		*.c)
-			step "building $name" test_program_build "$source" "$build/${name%.c}" ||
-				say "lab: $name left out of the guest"
-			;;
-		*.sh)
-			# One that is the same keeps its time: the guest's image, too.
-			install -C -m 755 "$source" "$build/$name" || {
-				rm -f "$build/$name"
-				say "lab: $name left out of the guest"
-			}
-			;;
+		*.c) programs+=("$source") ;;
+		# One that is the same keeps its time: the guest's image, too.
+		*.sh) install -C -m 755 "$source" "$build/$(basename "$source")" ;;
 		esac
 	done
+	step "building the test programs" tests_compile "${programs[@]}"
 	step "building ioctl_fuzz" fuzzer_build "$build" ||
 		say "lab: ioctl_fuzz left out of the guest"
 }
