@@ -8,8 +8,8 @@
 csv = ARGC > 0 ? ARG1 : "out/bench/ksm-scale.csv"
 base = csv[1:strlen(csv) - 4]
 
-# MiB and the figure; the case is e.g. unique_64.
-rows(kernel, content, metric) = sprintf("< awk -F, 'split($1, c, \"_\") == 2 && c[1] == \"%s\" && $3 == \"%s\" && $4 == \"%s\" { print c[2] \",\" $6 }' '%s'", content, kernel, metric, csv)
+# MiB and the figure, without mitigations; the case is e.g. unique_64.
+rows(kernel, content, metric) = sprintf("< awk -F, 'split($1, c, \"_\") == 2 && c[1] == \"%s\" && $3 == \"%s\" && $4 == \"%s\" && $9 == \"off\" { print c[2] \",\" $6 }' '%s'", content, kernel, metric, csv)
 kernels = system(sprintf("awk -F, 'NR > 1 { print $3 }' '%s' | sort -Vu", csv))
 contents = "unique identical"
 
@@ -31,7 +31,7 @@ do for [type in "svg png"] {
 		set terminal pngcairo size 1200, 450 font "sans,11"
 	}
 	set output base . "." . type
-	set multiplot layout 1, 3
+	set multiplot layout 1, 3 title "mitigations=off"
 	set title "Merging all"
 	set ylabel "instructions a page"
 	eval draw("converge_cpu")

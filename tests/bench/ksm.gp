@@ -8,9 +8,11 @@
 csv = ARGC > 0 ? ARG1 : "out/bench/ksm.csv"
 base = csv[1:strlen(csv) - 4]
 
-# The rows of one kernel that have a ratio: "case metric" and the ratio.
-rows(kernel) = sprintf("< awk -F, 'NR > 1 && $3 == \"%s\" && $8 != \"\" { print $1 \" \" $4 \",\" $8 }' '%s'", kernel, csv)
-kernels = system(sprintf("awk -F, 'NR > 1 { print $3 }' '%s' | sort -Vu", csv))
+# A series is a kernel and its mitigations, e.g. "6.12,off". Its rows are "case metric"
+# and the ratio, for each row that has a ratio in any series: bars stand by their number.
+rows(series) = sprintf("< awk -F, 'NR == 1 || $8 == \"\" { next } { name = $1 \" \" $4 } !(name in ratio) { ratio[name] = \"NaN\"; order[++n] = name } $3 \",\" $9 == \"%s\" { ratio[name] = $8 } END { for (i = 1; i <= n; i++) print order[i] \",\" ratio[order[i]] }' '%s'", series, csv)
+all_series = system(sprintf("awk -F, 'NR > 1 { print $9 \",\" $3 }' '%s' | sort -t, -k1,1r -k2,2V -u | awk -F, '{ print $2 \",\" $1 }'", csv))
+title_of(series) = sprintf("Linux %s, mitigations=%s", series[1:strstrt(series, ",") - 1], series[strstrt(series, ",") + 1:*])
 
 set datafile separator ","
 set title "ksmdev against the kernel's own KSM: cost of ours / cost of the peer"
@@ -27,14 +29,15 @@ set bmargin 9
 set rmargin 8
 
 colour(i) = word("#4477aa #ee6677 #228833 #ccbb44", i)
-n = words(kernels)
-# Where the bar of kernel i stands, for the number above it.
+n = words(all_series)
+# Where the bar of series i stands, for the number above it.
 at(i) = (i - (n + 1) / 2.0) / (n + 1)
 
 plot_all = sprintf("plot 1.0 with lines lw 2 lc rgb 'black' title 'as the kernel'")
 do for [i = 1:n] {
-	plot_all = plot_all . sprintf(", rows('%s') using 2:xtic(1) lc rgb colour(%d) title 'Linux %s'", word(kernels, i), i, word(kernels, i))
-	plot_all = plot_all . sprintf(", rows('%s') using ($0 + at(%d)):($2 > 1.55 ? 1.55 : $2):(sprintf('%%.3g', $2)) with labels rotate by 90 offset 0, 1.2 font ',8' notitle", word(kernels, i), i)
+	series = word(all_series, i)
+	plot_all = plot_all . sprintf(", rows('%s') using 2:xtic(1) lc rgb colour(%d) title '%s'", series, i, title_of(series))
+	plot_all = plot_all . sprintf(", rows('%s') using ($0 + at(%d)):($2 > 1.55 ? 1.55 : $2):(sprintf('%%.3g', $2)) with labels rotate by 90 offset 0, 1.2 font ',8' notitle", series, i)
 }
 
 set terminal svg size 1200, 700 font "sans,11" background rgb "white"

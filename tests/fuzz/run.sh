@@ -87,13 +87,19 @@ fuzz() {
 	local target=$1 seconds=${2:-60}
 	[[ " ${TARGETS[*]} " == *" $target "* ]] || die "no such target: $target (there are: ${TARGETS[*]})"
 	shift $(($# > 1 ? 2 : 1))
-	build "$target" "$out/$target-fuzz" clang -fsanitize=fuzzer || return
+	build "$target" "$out/$target-fuzz" clang -fsanitize=fuzzer ||
+		die "$target does not compile; fuzzing needs these packages:" \
+			"$(awk '"," $2 "," ~ /,fuzz,/ { print $1 }' "$root/tests/lab/packages" | paste -sd ' ')"
 	mkdir -p "$out/$target/corpus"
 	seeds_unpack "$here/seeds/$target" "$out/$target/seeds"
 	exec "$out/$target-fuzz" -max_total_time="$seconds" -timeout=10 \
 		-artifact_prefix="$out/$target/" "$@" "$out/$target/corpus" "$out/$target/seeds"
 }
 
+# A folder that is made here is the lab's (folders.sh there).
+[[ -e ${out%/fuzz} ]] || {
+	mkdir -p "$out" && echo "Made by tests/fuzz/run.sh." >"${out%/fuzz}/.kvmlite-lab"
+}
 mkdir -p "$out"
 headers
 case ${1:-} in

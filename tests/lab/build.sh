@@ -36,7 +36,7 @@ fingerprint() {
 modules_make() {
 	local build=$1 coverage=()
 	shift
-	[[ $K_SERIES != debug* ]] || coverage=(KCOV_INSTRUMENT=y)
+	[[ $K_KIND != debug ]] || coverage=(KCOV_INSTRUMENT=y)
 	modules_link_sources "$build" || return
 	kbuild "$build" "$ROOT" "${coverage[@]}" "$@"
 }
@@ -46,8 +46,10 @@ kbuild() {
 	local build=$1 source=$2
 	shift 2
 	[[ $K_BUILD != *-coverage ]] || set -- GCOV_PROFILE=y "$@"
+	local run=()
+	[[ $K_BUILD_ROOT == - ]] || run=(buildroot_run "$K_BUILD_ROOT")
 	# BTF would need the packages' vmlinux, which 6.1 does not have.
-	make -s --no-print-directory -C "$K_HEADERS" M="$build" KCFLAGS=-Werror \
+	"${run[@]}" make -s --no-print-directory -C "$K_HEADERS" M="$build" KCFLAGS=-Werror \
 		CONFIG_DEBUG_INFO_BTF_MODULES= -j"$(nproc)" "$@" modules 2>&1 |
 		sed "s|$build/|$source/|g"
 }
@@ -57,7 +59,7 @@ strict() {
 	local log rc=0
 	log=$(mktemp)
 	"$@" | tee "$log" || rc=1
-	! grep -vE 'compiler differs' "$log" | grep -qiE 'warning:' || rc=1
+	! grep -vE '(compiler|pahole version) differs' "$log" | grep -qiE 'warning:' || rc=1
 	rm -f "$log"
 	return "$rc"
 }
@@ -65,6 +67,10 @@ strict() {
 # Build for the kernel of kernel_use; the .ko are under $OUT/build/SERIES.
 modules_build() {
 	local build=$OUT/build/$K_BUILD want
+	if [[ $K_KIND == boots ]]; then
+		probe_build
+		return
+	fi
 	[[ -n $(modules_present) ]] || return 0
 	want="$K_RELEASE $(cd "$ROOT" && fingerprint Kbuild dkms.conf include ksmdev kvmlite)"
 	[[ $(cat "$build/.built" 2>/dev/null) != "$want" ]] || return 0
@@ -79,6 +85,19 @@ modules_build() {
 	echo "$want" >"$build/.built"
 }
 
+# What a kernel that is only booted gets instead: tests/probe.
+probe_build() {
+	local build=$OUT/build/$K_BUILD want
+	want="$K_RELEASE $(cd "$ROOT" && fingerprint tests/probe tests/lab/{build,buildroot}.sh)"
+	[[ $(cat "$build/.built" 2>/dev/null) != "$want" ]] || return 0
+	[[ $K_BUILD_ROOT == - ]] || buildroot_get "$K_BUILD_ROOT" "$K_COMPILER"
+	rm -rf "$build"
+	mkdir -p "$build"
+	cp "$ROOT"/tests/probe/{Kbuild,*.c} "$build" || return
+	step "building a module for $K_RELEASE" strict kbuild "$build" "$ROOT/tests/probe" || return
+	echo "$want" >"$build/.built"
+}
+
 # tests/defects, for the kernel debug only. It is no part of what is tested: who
 # does not load it does not need it to build.
 defects_build() {
@@ -89,14 +108,17 @@ defects_build() {
 	rm -rf "$build"
 	mkdir -p "$build"
 	cp "$ROOT"/tests/defects/{Kbuild,*.c} "$build" || return
-	step "building the defects for $K_RELEASE" strict kbuild "$build" "$ROOT/tests/defects" || return
+	if ! step "building the defects for $K_RELEASE" strict kbuild "$build" "$ROOT/tests/defects"; then
+		rm -rf "$build"
+		return 1
+	fi
 	echo "$want" >"$build/.built"
 }
 
 # tests/unit, on both of its variants: each suite includes the sources that it tests.
 unit_build() {
 	local build=$OUT/build/unit-$K_BUILD want
-	[[ $K_SERIES == debug* ]] || return 0
+	[[ $K_KIND == debug ]] || return 0
 	want="$K_RELEASE $(cd "$ROOT" && fingerprint tests/unit/Kbuild tests/unit/*.[ch] \
 		include ksmdev kvmlite tests/lab/build.sh)"
 	[[ $(cat "$build/.built" 2>/dev/null) != "$want" ]] || return 0
@@ -160,24 +182,38 @@ fuzzer_build() {
 		mv "$program.part" "$program"
 }
 
-# A program that does not compile is left out: the suites that run it fail.
+# tests_compile SOURCE...: as many at a time as there are CPUs. A program that does not
+# compile is left out: the suites that run it fail. In a subshell, whose children are
+# these compilers only.
+tests_compile() (
+	running=0 rc=0 cpus=$(nproc)
+	for source in "$@"; do
+		if ((++running > cpus)); then
+			wait -n || rc=1
+		fi
+		test_program_build "$source" "$OUT/build/tests/$(basename "$source" .c)" ||
+			{ echo "lab: $(basename "$source") left out of the guest" && false; } &
+	done
+	while ((running-- > 0)); do
+		wait -n
+		# 127: nothing is left to wait for.
+		case $? in 0 | 127) ;; *) rc=1 ;; esac
+	done
+	exit "$rc"
+)
+
 tests_build() {
-	local build=$OUT/build/tests source name
+	local build=$OUT/build/tests source programs=()
 	mkdir -p "$build"
 	tests_forget "$build"
 	for source in "$ROOT"/tests/{functional,stress,bench,demo,clients,lab/guest}/*; do
-		name=$(basename "$source")
 		case $source in
-		*.c)
-			step "building $name" test_program_build "$source" "$build/${name%.c}" ||
-				say "lab: $name left out of the guest"
-			;;
-		*.sh)
-			# One that is the same keeps its time: the guest's image, too.
-			install -C -m 755 "$source" "$build/$name"
-			;;
+		*.c) programs+=("$source") ;;
+		# One that is the same keeps its time: the guest's image, too.
+		*.sh) install -C -m 755 "$source" "$build/$(basename "$source")" ;;
 		esac
 	done
+	step "building the test programs" tests_compile "${programs[@]}"
 	step "building ioctl_fuzz" fuzzer_build "$build" ||
 		say "lab: ioctl_fuzz left out of the guest"
 }
@@ -188,26 +224,30 @@ GUEST_SEEDS=(1 2 3 4)
 GUEST_KIB=(512 4096)
 
 guest_make() {
-	local source=$ROOT/tests/clients/guest build=$1 root=$1/root work=$1/root/bin/work
-	local seed kib applet
+	local source=$ROOT/tests/clients/guest build=$1 root=$1/root applet
 	rm -rf "$build"
 	mkdir -p "$root"/{bin,sbin,usr/bin,usr/sbin,proc,dev}
-	gcc -O2 -Wall -Wextra -Werror -static -s -o "$work" "$source/work.c" || return
-	install -m 755 "$source/init" "$root/init"
-	install -m 755 "$(command -v busybox)" "$root/bin/busybox"
+	gcc -O2 -Wall -Wextra -Werror -static -s -o "$root/bin/work" "$source/work.c" || return
+	install -m 755 "$source/init" "$root/init" &&
+		install -m 755 "$(command -v busybox)" "$root/bin/busybox" || return
 	for applet in sh mount stty nproc sha256sum poweroff reboot; do
-		ln -s busybox "$root/bin/$applet"
+		ln -s busybox "$root/bin/$applet" || return
 	done
-	pack "$root" >"$build/initrd" || return
+	pack "$root" >"$build/initrd" && guest_sums "$build" "$root/bin/work" >"$build/sums"
+}
+
+# Those of a file that a full disk cut short would fail every guest.
+guest_sums() {
+	local fill=$1/fill work=$2 seed kib
 	for kib in "${GUEST_KIB[@]}"; do
 		for seed in "${GUEST_SEEDS[@]}"; do
-			echo "run $seed $kib $("$work" run "$seed" "$kib" 0 | sha256sum)"
+			echo "run $seed $kib $("$work" run "$seed" "$kib" 0 | sha256sum)" || return
 		done
-		"$work" fill 0 "$kib" >"$build/fill"
-		echo "fill 0 $kib $(sha256sum <"$build/fill")"
-		"$work" flip "$build/fill"
-		echo "flip 0 $kib $(sha256sum <"$build/fill")"
-	done >"$build/sums"
+		"$work" fill 0 "$kib" >"$fill" &&
+			echo "fill 0 $kib $(sha256sum <"$fill")" &&
+			"$work" flip "$fill" &&
+			echo "flip 0 $kib $(sha256sum <"$fill")" || return
+	done
 }
 
 guest_build() {

@@ -42,7 +42,7 @@ coverage_merge() {
 	local build=$1 counts=$2 dir boot n=0
 	find "$build" -name '*.gcda' -delete
 	rm -rf "$counts"
-	for dir in "$OUT/check.$$"/*.dir; do
+	for dir in "$JOBS_DIR"/*.dir; do
 		boot=$(<"$dir")/files/coverage$build
 		[[ -d $boot ]] || continue
 		((n++ == 0)) && cp -a "$boot" "$counts" && continue

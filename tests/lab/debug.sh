@@ -8,7 +8,6 @@
 # that make a boot under Bochs last half an hour.
 
 DEBUG_CONFIG=$LAB/debug.config
-DEBUG_SOURCE=${KERNEL_PACKAGE[debug]}
 DEBUG_NOT_ON_VTX='KASAN|DEBUG_KMEMLEAK|DEBUG_OBJECTS|PAGE_OWNER'
 # About how many lines make prints: for the progress line only.
 DEBUG_MAKE_LINES=2400
@@ -31,7 +30,7 @@ debug_known() {
 # when apt knows no source. It stands for the source's version and the configuration.
 debug_newest() {
 	local version
-	version=$(apt-cache policy "$DEBUG_SOURCE" 2>/dev/null | sed -n 's/^ *Candidate: //p')
+	version=$(release_version "$K_FROM" "$K_PACKAGE")
 	[[ $version == [0-9]* ]] || return
 	echo "${version%%-*}-debug-$( (echo "$version" && debug_options "$1") | sha1sum | cut -c 1-8)"
 }
@@ -56,18 +55,17 @@ debug_fetch() {
 		say "lab: building a kernel takes 4 GB in $CACHE, which has $free MiB free"
 		return 1
 	fi
-	step "fetching $DEBUG_SOURCE" debug_unpack "$1"
+	step "fetching $K_PACKAGE" debug_unpack "$1"
 }
 
 debug_unpack() {
 	local work=$1
-	rm -rf "$work/source.part"
+	rm -rf "$work/source.part" "$work/package"
 	mkdir -p "$work/source.part"
-	apt_fetch "$work" "$DEBUG_SOURCE" || return
-	dpkg-deb --fsys-tarfile "$work"/linux-source-*.deb |
-		tar -xO "./usr/src/$DEBUG_SOURCE.tar.xz" | xz -dc -T0 |
+	release_fetch "$K_FROM" "$work/package" "$K_PACKAGE" &&
+		xz -dc -T0 "$work/package/usr/src/$K_PACKAGE.tar.xz" |
 		tar -x -C "$work/source.part" --strip-components=1 || return
-	rm "$work"/*.deb
+	rm -rf "$work/package"
 	mv "$work/source.part" "$work/source"
 }
 

@@ -18,7 +18,7 @@ host_bochs_prepare() {
 
 host_bochs_disc() {
 	local disc
-	disc=$(mktemp -d)
+	disc=$(mktemp -d "$B_DIR/disc.XXXX") || return
 	cp /usr/lib/ISOLINUX/isolinux.bin /usr/lib/syslinux/modules/bios/ldlinux.c32 "$disc" &&
 		cp "$K_IMAGE" "$disc/vmlinuz" &&
 		lz4 -l -9 -q -f "$B_DIR/initrd" "$disc/initrd" &&

@@ -28,7 +28,7 @@ image_busybox() {
 
 image_modules() {
 	local root=$1 to=$1/lib/modules/$K_RELEASE file stock=("${GUEST_MODULES[@]}")
-	[[ $K_SERIES != debug* ]] || stock+=("${GUEST_MODULES_DEBUG[@]}")
+	[[ $K_KIND != debug ]] || stock+=("${GUEST_MODULES_DEBUG[@]}")
 	mkdir -p "$to/extra"
 	cp "$K_ROOT/lib/modules/$K_RELEASE"/modules.{order,builtin,builtin.modinfo} "$to"
 	modprobe -d "$CACHE/depmod/$K_RELEASE" -S "$K_RELEASE" -a --show-depends \
@@ -154,7 +154,7 @@ image_build() {
 	mkdir -p "$folder"
 	want="$K_RELEASE $(fingerprint "$LAB/init" "$LAB/detectors" "$LAB/image.sh" "$OUT/build/root" \
 		"$OUT/build/$K_BUILD/.built") $(fingerprint "$OUT/build/tests")"
-	[[ $K_SERIES != debug* ]] || want+=" $(fingerprint "$OUT"/build/{defects,"unit-$K_BUILD"}/.built)"
+	[[ $K_KIND != debug ]] || want+=" $(fingerprint "$OUT"/build/{defects,"unit-$K_BUILD"}/.built)"
 	[[ $(cat "$folder/.made" 2>/dev/null) != "$want" ]] || return 0
 	step "packing the guest image for $K_RELEASE" image_make "$folder" ||
 		die "could not pack the guest image"

@@ -1,9 +1,12 @@
 # shellcheck shell=bash
-# Stock Debian kernels: found through apt, unpacked into the cache, never
+# Debian's kernels: a table (tests/lab/kernels) says which there are and where they
+# come from. They are found and fetched by release.sh, unpacked into the cache, never
 # installed.
 #
-# kernel_use SERIES sets, for 6.1, 6.12, or debug and debug-vtx (which debug.sh builds):
+# kernel_use SERIES sets, for a row of the table (debug.sh builds those of the kind
+# debug):
 #   K_SERIES   the series
+#   K_KIND K_FROM K_PACKAGE K_COMPILER K_BUILD_ROOT   the other columns
 #   K_BUILD    the name of what is built for it: the series; with coverage, e.g.
 #              debug-coverage
 #   K_RELEASE  what uname -r says there
@@ -11,61 +14,75 @@
 #   K_IMAGE    the bzImage
 #   K_HEADERS  the folder for make -C
 
-KERNELS=(6.1 6.12)
-KERNELS_ALL=("${KERNELS[@]}" debug debug-vtx)
+KERNEL_TABLE=${LAB_KERNELS:-$LAB/kernels}
 
-declare -A KERNEL_PACKAGE=(
-	[6.1]=linux-image-cloud-amd64
-	[6.12]=linux-image-6.12-cloud-amd64
-	[debug]=linux-source-6.12
-	[debug-vtx]=linux-source-6.12
-)
-
-# The newest release of a series according to apt; nothing when it knows none.
-kernel_newest() {
-	if [[ $1 == debug* ]]; then
-		debug_newest "$1"
-		return
-	fi
-	apt-cache depends "${KERNEL_PACKAGE[$1]}" 2>/dev/null |
-		sed -n "s/^ *Depends: linux-image-\\(${1//./\\.}\\.[0-9].*-cloud-amd64\\)\$/\\1/p" |
-		head -n 1
+# kernels_of [KIND...]: the series of these kinds, of all if none is named.
+kernels_of() {
+	awk -v kinds=" $* " '!/^#/ && NF && (kinds == "  " || index(kinds, " " $2 " ")) { print $1 }' \
+		"$KERNEL_TABLE"
 }
 
+mapfile -t KERNELS < <(kernels_of stock)
+mapfile -t KERNELS_ALL < <(kernels_of)
+
+# kernel_row SERIES
+kernel_row() {
+	read -r K_SERIES K_KIND K_FROM K_PACKAGE K_COMPILER K_BUILD_ROOT < <(
+		awk -v series="$1" '$1 == series' "$KERNEL_TABLE")
+}
+
+# The compilers that the rows ask of this machine: packages.
+kernel_compilers() {
+	awk '!/^#/ && NF && $2 == "stock" && $6 == "-" { print $5 }' "$KERNEL_TABLE" | sort -u
+}
+
+# The newest release of the row that was read last; nothing when its Debian has none.
+kernel_newest() {
+	if [[ $K_KIND == debug ]]; then
+		debug_newest "$K_SERIES"
+		return
+	fi
+	release_depends "$K_FROM" "$K_PACKAGE" |
+		grep -xE "linux-image-${K_SERIES//./\\.}\\.[0-9].*-cloud-amd64" |
+		sed 's/^linux-image-//' | sort -V | tail -n 1
+}
+
+# kernel_packages RELEASE: image and headers, of newer ones in several parts.
 kernel_packages() {
 	local release=$1
 	printf '%s\n' "linux-image-$release" "linux-headers-$release"
-	# The rest of the headers: ...-common and linux-kbuild-...
-	apt-cache depends "linux-headers-$release" |
-		sed -nE 's/^ *Depends: (linux-(headers|kbuild)-.*)$/\1/p'
+	release_depends "$K_FROM" "linux-image-$release" | grep -E '^linux-(binary|modules)-'
+	release_depends "$K_FROM" "linux-headers-$release" | grep -E '^linux-(headers|kbuild)-'
 }
 
 kernel_unpack() {
-	local release=$1 root=$2 deb packages
+	local release=$1 root=$2 packages headers=$2.part/usr/src/linux-headers-$1
 	rm -rf "$root.part"
-	mkdir -p "$root.part"
 	mapfile -t packages < <(kernel_packages "$release")
-	apt_fetch "$root.part" "${packages[@]}" || return
-	for deb in "$root.part"/*.deb; do
-		dpkg-deb -x "$deb" "$root.part" || return
-		rm "$deb"
-	done
+	release_fetch "$K_FROM" "$root.part" "${packages[@]}" || return
 	# Headers name their common part by its installed place.
-	sed -i "s|/usr/src|$root/usr/src|" "$root.part/usr/src/linux-headers-$release/Makefile" &&
-		[[ -e $root.part/boot/vmlinuz-$release ]] &&
-		rm -rf "$root" && mv "$root.part" "$root"
+	sed -i "s|/usr/src|$root/usr/src|" "$headers/Makefile" || return
+	# What is in /usr/lib since Debian 13 has a link where it was.
+	[[ -e $root.part/lib ]] || ln -s usr/lib "$root.part/lib"
+	if [[ ! -e $root.part/boot/vmlinuz-$release ]]; then
+		mkdir -p "$root.part/boot"
+		ln -s "../lib/modules/$release/vmlinuz" "$root.part/boot/vmlinuz-$release"
+	fi
+	[[ -e $root.part/boot/vmlinuz-$release ]] && rm -rf "$root" && mv "$root.part" "$root"
 }
 
-# kernel_get SERIES: K_RELEASE, the newest one, is in the cache then.
+# kernel_get: K_RELEASE, the newest one of the row that was read last, is in the cache
+# then.
 kernel_get() {
-	K_RELEASE=$(kernel_newest "$1")
+	release_lists "$K_FROM" "$@" || return
+	K_RELEASE=$(kernel_newest)
 	if [[ -z $K_RELEASE ]]; then
-		say "lab: apt knows no ${KERNEL_PACKAGE[$1]} for the kernel $1"
+		say "lab: $K_FROM has no $K_PACKAGE for the kernel $K_SERIES"
 		return 1
 	fi
 	[[ ! -d $CACHE/kernels/$K_RELEASE ]] || return 0
-	if [[ $1 == debug* ]]; then
-		debug_build "$1" "$K_RELEASE"
+	if [[ $K_KIND == debug ]]; then
+		debug_build "$K_SERIES" "$K_RELEASE"
 	else
 		step "fetching kernel $K_RELEASE" kernel_unpack "$K_RELEASE" "$CACHE/kernels/$K_RELEASE"
 	fi
@@ -73,27 +90,26 @@ kernel_get() {
 
 # Where the release that is used is remembered.
 kernel_known() {
-	if [[ $1 == debug* ]]; then
-		debug_known "$1"
+	if [[ $K_KIND == debug ]]; then
+		debug_known "$K_SERIES"
 	else
-		echo "$CACHE/kernels/$1"
+		echo "$CACHE/kernels/$K_SERIES"
 	fi
 }
 
-# kernel_update SERIES KNOWN: get what apt says is newest, at most twice a day.
+# kernel_update KNOWN: get what apt says is newest, at most twice a day.
 kernel_update() {
-	local series=$1 known=$2
+	local known=$1
 	mkdir -p "$CACHE/kernels"
-	apt_refresh
 	# Lists of yesterday may name a package that the archive has replaced since.
-	if ! kernel_get "$series" && ! { apt_refresh now && kernel_get "$series"; }; then
-		[[ -e $known ]] || die "no kernel $series: is the Debian archive reachable, and Debian 12's security archive in apt's sources? (try apt-get update)"
+	if ! kernel_get && ! kernel_get now; then
+		[[ -e $known ]] || die "no kernel $K_SERIES: is the Debian archive reachable?"
 		say "lab: going on with the cached kernel $(<"$known")"
 		touch "$known"
 		return
 	fi
-	echo "$K_RELEASE" >"$known.part"
-	mv "$known.part" "$known"
+	echo "$K_RELEASE" >"$known.part" && mv "$known.part" "$known" ||
+		die "cannot write $known: is the disk full?"
 }
 
 kernel_exists() {
@@ -101,28 +117,29 @@ kernel_exists() {
 		die "no such kernel: $1 (there are: ${KERNELS_ALL[*]})"
 }
 
-# kernel_look_for_newer SERIES KNOWN
+# kernel_look_for_newer KNOWN
 kernel_look_for_newer() {
 	local lock=$CACHE/.lock
 	# A build does not keep other labs from downloads.
-	[[ $1 != debug* ]] || lock+=-debug
-	[[ -z $(find "$2" -mmin -720 2>/dev/null) ]] || return 0
+	[[ $K_KIND != debug ]] || lock+=-debug
+	[[ -z $(find "$1" -mmin -720 2>/dev/null) ]] || return 0
 	lock_take "$lock"
-	[[ -n $(find "$2" -mmin -720 2>/dev/null) ]] || kernel_update "$1" "$2"
+	[[ -n $(find "$1" -mmin -720 2>/dev/null) ]] || kernel_update "$1"
 	lock_drop
 }
 
 # One run of the lab, with those that it starts, stays with one kernel.
 kernel_use() {
-	local series=$1 known
-	kernel_exists "$series"
-	known=$(kernel_known "$series")
+	local known
+	kernel_exists "$1"
+	kernel_row "$1"
+	known=$(kernel_known)
 	if [[ " ${LAB_KERNELS_KNOWN:-} " != *" $known "* || ! -e $known ]]; then
-		kernel_look_for_newer "$series" "$known"
+		kernel_look_for_newer "$known"
 		export LAB_KERNELS_KNOWN+=" $known"
 	fi
-	K_SERIES=$series K_BUILD=$series
-	[[ $series != debug* || ! $COVERAGE ]] || K_BUILD+=-coverage
+	K_BUILD=$K_SERIES
+	[[ $K_KIND != debug || ! $COVERAGE ]] || K_BUILD+=-coverage
 	K_RELEASE=$(<"$known")
 	K_ROOT=$CACHE/kernels/$K_RELEASE
 	K_IMAGE=$K_ROOT/boot/vmlinuz-$K_RELEASE
@@ -137,9 +154,9 @@ kernel_scripts_get() {
 	local folder=$CACHE/scripts
 	lock_take "$CACHE/.lock-scripts"
 	if [[ ! -d $folder ]]; then
-		step "fetching checkpatch.pl and coccinelle/ out of linux-source-6.12" \
+		step "fetching checkpatch.pl and coccinelle/ out of the kernel's sources" \
 			kernel_scripts_unpack "$folder" ||
-			die "could not fetch linux-source-6.12: is the Debian archive reachable?"
+			die "could not fetch the kernel's sources: is the Debian archive reachable?"
 	fi
 	lock_drop
 	echo "$folder"
@@ -149,12 +166,12 @@ kernel_scripts_unpack() {
 	local folder=$1 names
 	rm -rf "$folder.part"
 	mkdir -p "$folder.part"
-	apt_fetch "$folder.part" linux-source-6.12 || return
+	kernel_row debug
 	names=(checkpatch.pl spelling.txt const_structs.checkpatch coccinelle)
-	dpkg-deb --fsys-tarfile "$folder.part"/linux-source-*.deb |
-		tar -xO ./usr/src/linux-source-6.12.tar.xz | xz -dc -T0 |
+	release_lists "$K_FROM" && release_fetch "$K_FROM" "$folder.part/package" "$K_PACKAGE" &&
+		xz -dc -T0 "$folder.part/package/usr/src/$K_PACKAGE.tar.xz" |
 		tar -x -C "$folder.part" --strip-components=2 --wildcards \
-			"${names[@]/#/linux-source-6.12/scripts/}" || return
-	rm "$folder.part"/*.deb
+			"${names[@]/#/$K_PACKAGE/scripts/}" || return
+	rm -rf "$folder.part/package"
 	mv "$folder.part" "$folder"
 }

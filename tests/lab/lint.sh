@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Checks that need no host: style, sparse, clang's analyzer, exported symbols. Each
+# Checks that need no host: style, texts, sparse, clang's analyzer, exported symbols. Each
 # prints what is wrong and fails if anything is.
 
 # Programs have no kernel types, attribute macros or READ_ONCE(); they use libc's
@@ -18,7 +18,7 @@ STYLE_NOT_IN_FUZZ=MACRO_ARG_PRECEDENCE,NEW_TYPEDEFS,FUNCTION_ARGUMENTS
 lab_style() {
 	local bad=0
 	(($# == 0)) || die "./lab style takes no arguments"
-	packages_need
+	packages_need style
 	CHECKPATCH=$(kernel_scripts_get)/checkpatch.pl || return
 	style_check NONE include ksmdev kvmlite tests/defects ! -name trace.h || bad=1
 	style_check "$STYLE_NOT_IN_TRACE" ksmdev kvmlite -name trace.h || bad=1
@@ -27,6 +27,7 @@ lab_style() {
 	style_check "$STYLE_NOT_IN_UNIT" tests/unit || bad=1
 	style_check "$STYLE_NOT_IN_PROGRAMS,$STYLE_NOT_IN_UNIT,$STYLE_NOT_IN_FUZZ" \
 		tests/fuzz -maxdepth 1 || bad=1
+	texts_check "$ROOT" || bad=1
 	rm -f "$ROOT"/.checkpatch-camelcase.*
 	return "$bad"
 }
@@ -47,10 +48,27 @@ style_check() {
 	}
 }
 
+# texts_check FOLDER: docutils doubts nothing in the texts there. A title that has lost
+# its rules is an ordinary line to it, so each of them must have one.
+texts_check() {
+	local file said bad=0
+	while read -r file; do
+		said=$(cd "$1" && rst2pseudoxml --report=2 "$file" 2>&1 >/dev/null)
+		[[ $said || $(cd "$1" && rst2pseudoxml --quiet "$file") == *'<document '*' title="'* ]] ||
+			said="$file: the text has no title"
+		[[ -z $said ]] || {
+			printf '%s\n' "$said"
+			bad=1
+		}
+	done < <(cd "$1" && find . \( -path ./out -o -path ./.git \) -prune -o \
+		-name '*.rst' -printf '%P\n' | sort)
+	return "$bad"
+}
+
 lab_sparse() {
 	local series bad=0
 	(($# == 0)) || die "./lab sparse takes no arguments"
-	packages_need
+	packages_need run sparse
 	for series in "${KERNELS[@]}"; do
 		kernel_use "$series"
 		source_check sparse || bad=1
@@ -62,7 +80,7 @@ lab_sparse() {
 # follows is the same with any.
 lab_analyze() {
 	(($# == 0)) || die "./lab analyze takes no arguments"
-	packages_need
+	packages_need run analyze
 	kernel_use 6.12
 	source_check analyzer CHECK="$LAB/clang-check" CHECKFLAGS=
 }
@@ -114,7 +132,7 @@ source_check_make() {
 lab_cocci() {
 	local scripts script options found bad=0
 	(($# == 0)) || die "./lab cocci takes no arguments"
-	packages_need
+	packages_need cocci
 	scripts=$(kernel_scripts_get)/coccinelle || return
 	while read -r script; do
 		options=$(sed -n 's|^// *Options: *||p' "$script")
@@ -136,7 +154,7 @@ lab_cocci() {
 lab_symbols() {
 	local series module symbol bad=0
 	(($# == 0)) || die "./lab symbols takes no arguments"
-	packages_need
+	packages_need run
 	for series in "${KERNELS[@]}"; do
 		kernel_use "$series"
 		lock_take "$OUT/.lock"

@@ -2,49 +2,109 @@
 # Debian packages: those the lab itself needs (installed), and those it only
 # unpacks (kernels and headers, see kernel.sh).
 
+# What apt-get needs to reach the archive, and sudo takes away.
+PROXIES=(http_proxy https_proxy ftp_proxy all_proxy no_proxy)
+
+am_root() {
+	((EUID == 0))
+}
+
+# Nobody is asked for a password.
+root_silent() {
+	am_root || sudo -n true 2>/dev/null
+}
+
 as_root() {
-	if ((EUID == 0)); then
+	if am_root; then
 		"$@"
-	elif command -v sudo >/dev/null; then
-		sudo "$@"
 	else
-		say "lab: this needs root: $*"
-		return 1
+		sudo "$@"
 	fi
 }
 
+# step_root TEXT COMMAND...: a step of root. Where sudo wants a password it asks before
+# the progress line begins, which would wipe the question. A sudo that asks each time
+# anew has no such line.
+step_root() {
+	local text=$1
+	shift
+	am_root || command -v sudo >/dev/null || {
+		say "lab: this needs root: $*"
+		return 1
+	}
+	if ! root_silent; then
+		say "sudo needs your password, for $text."
+		sudo -v || return
+	fi
+	if root_silent; then
+		step "$text" as_root "$@"
+	else
+		say "$text ..."
+		as_root "$@" >&2
+	fi
+}
+
+# apt_root TEXT ARGUMENT...: a step of apt-get.
+apt_root() {
+	local text=$1 name proxies=()
+	shift
+	for name in "${PROXIES[@]}"; do
+		[[ -z ${!name:-} ]] || proxies+=("$name=${!name}")
+	done
+	step_root "$text" env DEBIAN_FRONTEND=noninteractive "${proxies[@]}" apt-get "$@"
+}
+
+# packages_lines PURPOSE...: what the list has for any of them, and the compilers of the
+# kernels (tests/lab/kernels).
+packages_lines() {
+	local compiler
+	if [[ " $* " == *" run "* ]]; then
+		for compiler in $(kernel_compilers); do
+			echo "$compiler run compiles the modules: their kernel's compiler"
+		done
+	fi
+	awk -v wanted="$*" '
+		BEGIN { n = split(wanted, purpose, " ") }
+		/^#/ || !NF { next }
+		{
+			for (i = 1; i <= n; i++) {
+				if (index("," $2 ",", "," purpose[i] ",")) {
+					print
+					next
+				}
+			}
+		}' "$LAB/packages"
+}
+
+# packages_missing PURPOSE...: their lines of the list.
 packages_missing() {
-	local installed name
+	local installed name text
 	installed=" $(dpkg-query -W -f '${Package} ${db:Status-Status}\n' 2>/dev/null |
 		awk '$2 == "installed" { printf "%s ", $1 }')"
-	while read -r name _; do
-		[[ -z $name || $name == \#* || $installed == *" $name "* ]] || echo "$name"
-	done <"$LAB/packages"
+	while read -r name _ text; do
+		[[ $installed == *" $name "* ]] || printf '%-16s %s\n' "$name" "$text"
+	done < <(packages_lines "$@")
 }
 
 packages_install() {
-	as_root env DEBIAN_FRONTEND=noninteractive \
-		apt-get install -y -q --no-install-recommends "$@"
+	apt_root "installing $# packages" install -y -q --no-install-recommends "$@"
 }
 
-# Where the work begins: the command line is understood.
+# packages_need PURPOSE...: where the work begins: the command line is understood.
 packages_need() {
-	local missing name
+	local missing
 	[[ -z $DRY_RUN ]] || exit 0
-	command -v apt-get >/dev/null ||
-		die "the lab needs a Debian system: apt-get not found"
-	mapfile -t missing < <(packages_missing)
+	machine_need
+	folders_need
+	mapfile -t missing < <(packages_missing "$@")
 	((${#missing[@]} > 0)) || return 0
 	say "Installing Debian packages that the lab needs:"
-	for name in "${missing[@]}"; do
-		grep -E "^$name +" "$LAB/packages" | sed 's/^/  /' >&2
-	done
-	# A sudo password prompt must not hide behind a progress line.
-	((EUID == 0)) || as_root true || die "install them as root, then run this again"
+	printf '  %s\n' "${missing[@]}" >&2
+	missing=("${missing[@]%% *}")
 	apt_refresh
-	step "installing ${#missing[@]} packages" packages_install "${missing[@]}" ||
+	packages_install "${missing[@]}" ||
 		{ apt_refresh now && packages_install "${missing[@]}"; } ||
-		die "could not install: ${missing[*]}; install them with apt-get, then run this again"
+		die "could not install: ${missing[*]}; install them with apt-get as root, then run this again"
 }
 
 # apt_refresh [now]: fresh package lists; once a day, when there are none, or
@@ -55,13 +115,6 @@ apt_refresh() {
 		-n $(find $lists -maxdepth 0 -mmin -1440) ]]; then
 		return 0
 	fi
-	step "updating the package lists" as_root apt-get update -q ||
+	apt_root "updating the package lists" update -q ||
 		say "lab: apt-get update failed; going on with the lists that are there"
-}
-
-# apt_fetch FOLDER PACKAGE...: download packages without installing them.
-apt_fetch() {
-	local folder=$1
-	shift
-	(cd "$folder" && apt-get -q -o APT::Sandbox::User=root download "$@")
 }

@@ -53,15 +53,23 @@ release_apt() {
 
 # release_lists RELEASE [now]: its package lists are there, and at most half a day old.
 release_lists() {
-	local release=$1 state=$CACHE/apt/$1
-	[[ ${2:-} == now || -z $(find "$state/updated" -mmin -720 2>/dev/null) ]] || return 0
+	local release=$1 state=$CACHE/apt/$1 rc=0 lock
 	mkdir -p "$state"/{lists/partial,archives/partial,cache}
+	exec {lock}>"$state/.lock"
+	flock "$lock"
+	[[ ${2:-} != now && $(find "$state/updated" -mmin -720 2>/dev/null) ]] ||
+		release_update "$release" "$state" || rc=1
+	exec {lock}>&-
+	return "$rc"
+}
+
+release_update() {
+	local release=$1 state=$2
 	: >"$state/status"
 	release_sources "$release" >"$state/sources.list.part" &&
 		mv "$state/sources.list.part" "$state/sources.list" &&
 		step "updating the package lists of $release" release_apt "$release" apt-get \
-			-o APT::Update::Error-Mode=any update || return
-	touch "$state/updated"
+			-o APT::Update::Error-Mode=any update && touch "$state/updated"
 }
 
 # release_version RELEASE PACKAGE: its newest version there; nothing when there is none.

@@ -15,7 +15,7 @@ run_options() {
 			REST=("$@")
 			return
 			;;
-		--cpus | --mem | --mips | --append | --modules | --timeout | --name)
+		--cpus | --mem | --mips | --append | --mitigations | --modules | --timeout | --name)
 			(($# > 1)) || die "$1 needs a value"
 			run_option "$1" "$2"
 			shift
@@ -30,6 +30,7 @@ run_option() {
 	case $1 in
 	--append) B_APPEND=$2 ;;
 	--name) B_NAME=$2 ;;
+	--mitigations) boot_set_mitigations "$2" ;;
 	--modules)
 		B_MODULES=$2
 		[[ $2 != none ]] || B_MODULES=
@@ -52,7 +53,7 @@ lab_run() {
 	shift 2
 	run_options "$@"
 	((${#REST[@]} > 0)) || die "what shall run there? ./lab run HOST KERNEL -- CMD..."
-	packages_need
+	packages_need run
 	build_all "$B_KERNEL" "$B_MODULES"
 	boot_run "${REST[@]}"
 }
@@ -68,7 +69,7 @@ lab_shell() {
 	boot_defaults "$host" "$kernel"
 	B_NAME=shell B_QEMU=1
 	run_options "$@"
-	packages_need
+	packages_need run
 	build_all "$B_KERNEL" "$B_MODULES"
 	boot_shell
 }
@@ -95,7 +96,7 @@ lab_demo() {
 	# with more instructions its minute of KSM would last too long.
 	[[ $H_EMULATOR == bochs ]] || B_MIPS=250
 	boot_stretch
-	packages_need
+	packages_need run demo
 	say "The demo: $vms guests in a $host host with Debian's kernel $kernel."
 	build_all "$B_KERNEL" "$(modules_all)"
 	boot_run fleet_demo.sh "$vms" "$mem" || return
@@ -118,7 +119,7 @@ lab_build() {
 	for series in "$@"; do
 		kernel_exists "$series"
 	done
-	packages_need
+	packages_need run
 	for series in "$@"; do
 		build_all "$series" "$(modules_present)"
 		say "built for $K_RELEASE"
@@ -128,14 +129,20 @@ lab_build() {
 lab_headers() {
 	(($# == 1)) || die "usage: ./lab headers KERNEL"
 	kernel_exists "$1"
-	packages_need
+	packages_need run
 	kernel_use "$1"
 	echo "$K_HEADERS"
 }
 
 lab_clean() {
+	local folder folders=("$OUT")
 	[[ $# == 0 || $* == --cache ]] || die "usage: ./lab clean [--cache]"
 	[[ -z $DRY_RUN ]] || exit 0
-	rm -rf "$OUT"
-	[[ ${1:-} != --cache ]] || rm -rf "$CACHE"
+	[[ ${1:-} != --cache ]] || folders+=("$CACHE")
+	for folder in "${folders[@]}"; do
+		folder_is_ours "$folder" || die "$folder is not made by the lab: nothing is removed"
+	done
+	for folder in "${folders[@]}"; do
+		folder_remove "$folder" || die "could not remove all of $folder"
+	done
 }

@@ -12,6 +12,13 @@ die() {
 	exit 1
 }
 
+# LINES and COLUMNS of the user's terminal, for progress lines and for the guest. A
+# serial line, or that of a container, may say 0 0.
+terminal_size() {
+	read -r LINES COLUMNS < <(stty size 2>/dev/null </dev/tty)
+	((${LINES:-0} > 0 && ${COLUMNS:-0} > 0)) || LINES=24 COLUMNS=80
+}
+
 # A line on the terminal that the next one replaces; nothing elsewhere.
 status() {
 	[[ -t 2 ]] || return 0
@@ -66,6 +73,7 @@ step() {
 	if ((rc != 0)); then
 		tail -n 60 "$log" >&2
 		say "lab: failed: $text"
+		folders_full
 	fi
 	rm -f "$log"
 	return "$rc"
