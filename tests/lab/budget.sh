@@ -7,7 +7,7 @@ BUDGETS=${LAB_BUDGETS:-$LAB/budgets}
 BUDGET_MARGIN=150
 BUDGET_GRACE=15
 
-# budget_of "LABEL HOST KERNEL": CPU seconds; a lot for who has none, so that it
+# budget_of "LABEL HOST KERNEL": CPU seconds; many for a job without a line, so that it
 # starts early.
 budget_of() {
 	awk -v job="$1" '$1 " " $2 " " $3 == job { print $4; found = 1 } END { if (!found) print 99999 }' \
@@ -29,13 +29,13 @@ budget_table() {
 	echo
 	printf '%-18s %-10s %-9s %6s %6s %6s %6s %5s  %s\n' job host kernel start wall cpu budget boots "started after"
 	while read -r _ i; do
-		budget=$(budget_of "${JOBS[i]}") boots=$(wc -l <"$JOBS_DIR/$i.boots" 2>/dev/null || echo 0)
+		budget=$(budget_of "${JOBS[i]}") boots=$(grep -c . "$JOBS_DIR/$i.boots" 2>/dev/null)
 		wall=$(cat "$JOBS_DIR/$i.seconds" 2>/dev/null || echo 0)
 		cpu=$(cat "$JOBS_DIR/$i.cpu" 2>/dev/null || echo 0)
-		((sum_wall += wall, sum_cpu += cpu, sum_boots += boots))
+		((sum_wall += wall, sum_cpu += cpu, sum_boots += ${boots:-0}))
 		# shellcheck disable=SC2086 # three words
 		printf '%-18s %-10s %-9s %6d %6d %6d %6s %5d  %s\n' ${JOBS[i]} \
-			$((JOB_START[i] - JOBS_BEGAN)) "$wall" "$cpu" "${budget/99999/-}" "$boots" "${JOB_AFTER[i]}"
+			$((JOB_START[i] - JOBS_BEGAN)) "$wall" "$cpu" "${budget/99999/-}" "${boots:-0}" "${JOB_AFTER[i]}"
 	done < <(for i in "${!JOBS[@]}"; do
 		echo "${JOB_START[i]:-0} $i"
 	done | sort -s -k 1,1n)

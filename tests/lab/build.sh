@@ -90,7 +90,6 @@ probe_build() {
 	local build=$OUT/build/$K_BUILD want
 	want="$K_RELEASE $(cd "$ROOT" && fingerprint tests/probe tests/lab/{build,buildroot}.sh)"
 	[[ $(cat "$build/.built" 2>/dev/null) != "$want" ]] || return 0
-	[[ $K_BUILD_ROOT == - ]] || buildroot_get "$K_BUILD_ROOT" "$K_COMPILER"
 	rm -rf "$build"
 	mkdir -p "$build"
 	cp "$ROOT"/tests/probe/{Kbuild,*.c} "$build" || return
@@ -186,18 +185,17 @@ fuzzer_build() {
 # compile is left out: the suites that run it fail. In a subshell, whose children are
 # these compilers only.
 tests_compile() (
-	running=0 rc=0 cpus=$(nproc)
+	pids=() rc=0 cpus=$(nproc)
 	for source in "$@"; do
-		if ((++running > cpus)); then
-			wait -n || rc=1
-		fi
+		while (($(jobs -rp | wc -l) >= cpus)); do
+			wait -n
+		done
 		test_program_build "$source" "$OUT/build/tests/$(basename "$source" .c)" ||
 			{ echo "lab: $(basename "$source") left out of the guest" && false; } &
+		pids+=("$!")
 	done
-	while ((running-- > 0)); do
-		wait -n
-		# 127: nothing is left to wait for.
-		case $? in 0 | 127) ;; *) rc=1 ;; esac
+	for pid in "${pids[@]}"; do
+		wait "$pid" || rc=1
 	done
 	exit "$rc"
 )
@@ -289,6 +287,8 @@ tools_build() {
 build_all() {
 	local modules=$2
 	kernel_use "$1"
+	# Before the lock: it takes one of its own.
+	[[ $K_BUILD_ROOT == - ]] || buildroot_get "$K_BUILD_ROOT" "$K_COMPILER"
 	emulator_use "$(host_of_emulator qemu)"
 	lock_take "$OUT/.lock"
 	if ! modules_build; then

@@ -1,48 +1,55 @@
 # shellcheck shell=bash
 # Build roots: a minimal Debian of another release in the cache, with the compiler that
 # a kernel's headers name, for kernels whose build programs need that release's
-# libraries. Commands run in it by chroot, and see the sources, $OUT and $CACHE under
-# the same names as outside.
+# libraries. Commands run in it by chroot, which takes root, and see the sources, $OUT
+# and $CACHE under the same names as outside.
+
+BUILDROOT_PACKAGES=(make libelf-dev libc6-dev)
 
 # buildroot_get RELEASE COMPILER
 buildroot_get() {
 	local release=$1 compiler=$2 root=$CACHE/roots/$1
-	((EUID == 0)) || die "the build root of $release takes root: run this with sudo, or another kernel"
+	[[ ! -e $root/usr/bin/$compiler ]] || return 0
 	packages_need root
 	lock_take "$CACHE/.lock-roots"
-	[[ -d $root ]] || step "making a build root of $release" buildroot_make "$release" "$root" ||
-		die "could not make a build root of $release"
-	[[ -e $root/usr/bin/$compiler ]] ||
-		step "installing $compiler into the build root of $release" \
-			buildroot_install "$root" "$compiler" || die "could not install $compiler there"
+	if [[ ! -d $root ]]; then
+		buildroot_make "$release" "$root" || die "could not make a build root of $release"
+	fi
+	[[ -e $root/usr/bin/$compiler ]] || buildroot_install "$root" "$compiler" ||
+		die "could not install $compiler into $root"
 	lock_drop
 }
 
 buildroot_make() {
-	local release=$1 root=$2 mirror
+	local release=$1 root=$2 mirror packages
 	mirror=$(release_mirror)
-	rm -rf "$root.part"
+	packages=$(IFS=, && echo "${BUILDROOT_PACKAGES[*]}")
+	as_root rm -rf "$root.part"
 	mkdir -p "${root%/*}"
-	debootstrap --variant=minbase --include=make,libelf1t64,libc6-dev,ca-certificates \
-		--keyring="$RELEASE_KEYS" "$release" "$root.part" "$mirror" &&
-		mv "$root.part" "$root"
+	step_root "making a build root of $release" debootstrap --variant=minbase \
+		--include="$packages" --keyring="$RELEASE_KEYS" "$release" "$root.part" "$mirror" &&
+		as_root mv "$root.part" "$root"
 }
 
+# With the name server and the proxies of this machine.
 buildroot_install() {
-	local root=$1
+	local root=$1 file
 	shift
-	cp /etc/resolv.conf "$root/etc/resolv.conf" 2>/dev/null
-	# The proxies of this machine.
-	cp -n /etc/apt/apt.conf.d/*proxy* "$root/etc/apt/apt.conf.d" 2>/dev/null
-	chroot "$root" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@"
+	for file in /etc/resolv.conf /etc/apt/apt.conf.d/*proxy*; do
+		[[ ! -e $file ]] || as_root cp "$file" "$root$file"
+	done
+	step_root "updating the build root" chroot "$root" apt-get update -q &&
+		step_root "installing $* into the build root" chroot "$root" \
+			env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@"
 }
 
-# buildroot_run RELEASE COMMAND...: the mounts end with the command.
+# buildroot_run RELEASE COMMAND...: the mounts end with the command, and what it made in
+# $OUT belongs to whom that folder belongs.
 buildroot_run() {
-	local root=$CACHE/roots/$1
+	local root=$CACHE/roots/$1 rc
 	shift
 	# shellcheck disable=SC2016 # the other bash's
-	unshare -m bash -c '
+	as_root unshare -m bash -c '
 		root=$1 dirs=$2
 		shift 2
 		for dir in $dirs; do
@@ -50,4 +57,7 @@ buildroot_run() {
 		done
 		mount -t proc proc "$root/proc" && exec chroot "$root" "$@"
 	' buildroot "$root" "$ROOT $CACHE $OUT" "$@"
+	rc=$?
+	am_root || as_root chown -R --reference="$OUT" "$OUT/build"
+	return "$rc"
 }

@@ -4,7 +4,7 @@
 # configuration, and kept in the cache in the layout of Debian's packages, so
 # that the rest of the lab sees a kernel like the others.
 #
-# "debug-vtx" is what the vtx host boots for "debug": the same without the detectors
+# "debug-vtx" is what hosts of Bochs boot for "debug": the same without the detectors
 # that make a boot under Bochs last half an hour.
 
 DEBUG_CONFIG=$LAB/debug.config
@@ -62,7 +62,7 @@ debug_unpack() {
 	local work=$1
 	rm -rf "$work/source.part" "$work/package"
 	mkdir -p "$work/source.part"
-	release_fetch "$K_FROM" "$work/package" "$K_PACKAGE" &&
+	kernel_source_fetch "$work/package" &&
 		xz -dc -T0 "$work/package/usr/src/$K_PACKAGE.tar.xz" |
 		tar -x -C "$work/source.part" --strip-components=1 || return
 	rm -rf "$work/package"
@@ -70,11 +70,12 @@ debug_unpack() {
 }
 
 # debug_kbuild WORK MAKE-ARGUMENT...: WORK is named after the release, and nothing
-# of this machine is in the result.
+# of this machine is in the result. Boots beside it are to be no slower than beside one
+# another.
 debug_kbuild() {
 	local work=$1
 	shift
-	make -C "$work/source" O="$work/build" ARCH=x86_64 LOCALVERSION="-debug-${work##*-}" \
+	nice -n 10 make -C "$work/source" O="$work/build" ARCH=x86_64 LOCALVERSION="-debug-${work##*-}" \
 		KBUILD_BUILD_USER=lab KBUILD_BUILD_HOST=lab KBUILD_BUILD_TIMESTAMP=1970-01-01 "$@"
 }
 

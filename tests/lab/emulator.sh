@@ -12,7 +12,7 @@ EMULATOR_NOT_NEEDED=(usr/share/doc usr/share/icons usr/share/locale usr/share/ma
 emulator_use() {
 	local release packages
 	read -r _ _ _ release packages _ < <(host_row "$1")
-	E_ROOT=$CACHE/emulators/$release-${packages%%,*}
+	E_ROOT=$CACHE/emulators/$release-${packages//,/-}
 	emulator_get "$release" "${packages//,/ }"
 	# Nothing of this machine's C library: neither its locales nor its character sets.
 	E_RUN=(env LC_ALL=C GCONV_PATH="$E_ROOT/usr/lib/x86_64-linux-gnu/gconv"

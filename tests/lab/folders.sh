@@ -5,8 +5,8 @@
 FOLDER_MARK=.kvmlite-lab
 
 # MiB that must be free there: for the first builds, then for those that come; a debug
-# kernel asks for more by itself (debug.sh). And what the disc of a vtx host takes in
-# the folder of temporary files.
+# kernel asks for more by itself (debug.sh). And what the parts of an image that are
+# made for one boot take in the folder of temporary files.
 OUT_ROOM=2000 OUT_ROOM_LATER=300
 CACHE_ROOM=1000 CACHE_ROOM_LATER=100
 TEMPORARY_ROOM=300

@@ -120,6 +120,7 @@ jobs_run() {
 	RESULTS=()
 	rm -rf "$JOBS_DIR"
 	mkdir -p "$JOBS_DIR"
+	trap 'rm -rf "$JOBS_DIR"; end_children' EXIT
 	emulators_get "${JOBS[@]}"
 	jobs_prepare "$1"
 	while [[ " ${JOB_STATE[*]} " == *\ @(waiting|running)\ * ]]; do
@@ -132,7 +133,8 @@ jobs_run() {
 	CHILDREN=()
 }
 
-# Whatever may run now and fits in. A build goes before all others.
+# Whatever may run now and fits in. A build goes before all others. Who wants all CPUs
+# waits until nobody else does: at the end.
 jobs_start() {
 	local i
 	for i in "${!JOBS[@]}"; do
@@ -180,6 +182,7 @@ jobs_reap() {
 			continue
 		fi
 		wait "${JOB_PID[i]}" && JOB_STATE[i]=ended || JOB_STATE[i]=failed
+		[[ ${JOBS[i]} != build\ * ]] || kernel_keep "${JOBS[i]##* }"
 		((JOBS_FREE += JOB_CPUS[i]))
 		JOBS_LAST=$(job_text "$i")
 		job_report "$i"
@@ -299,9 +302,12 @@ job_script() {
 	local name
 	for name in "$@"; do
 		suite_read "$name"
-		printf 'echo "@suite %s"; sh -c %s; printf "\\n@exit %%d\\n" $?\n' \
+		# shellcheck disable=SC2016 # the guest's
+		printf 'echo "@suite %s"; sh -c %s; status=$?; printf "\\n@exit %%d\\n" $status\n' \
 			"$name" "$(shell_quote "$S_COMMAND")"
 	done
+	# shellcheck disable=SC2016 # the guest's
+	echo 'exit $status'
 }
 
 # The options column of suites and benches.

@@ -28,6 +28,7 @@ job_judge_boot() {
 		suite_read "$name"
 		output=$base.$name.output
 		rc=$(cat "$base.$name.exit" 2>/dev/null)
+		[[ $rc || $problem ]] || problem="the end of its output is missing"
 		if [[ $rc && $name != "${!#}" ]]; then
 			job_judge "$rc" '' "$B_LOST" "$output"
 		elif [[ -e $output || $name == "$1" ]]; then
@@ -35,7 +36,7 @@ job_judge_boot() {
 			job_judge "${rc:-$status}" "$problem" "$B_LOST" "$output"
 			[[ $rc ]] || problem=
 		else
-			echo "    did not run: the host failed in a suite before"
+			echo "    did not run: the host failed in a suite before it"
 			echo "COUNTS 0 1 0"
 		fi >"$base.$name.part"
 		mv "$base.$name.part" "$base.$name.result"
@@ -93,7 +94,7 @@ job_report_build() {
 	local base=$JOBS_DIR/$1 kernel=${JOBS[$1]##* }
 	if [[ ${JOB_STATE[$1]} == ended ]]; then
 		printf '%-4s  %-18s %-10s %-9s %4s s\n' ok build - "$kernel" "$(<"$base.seconds")"
-		sed 's/^/    /' "$base.error" | grep -E '^ *lab: ' || true
+		! grep -qE '^lab: ' "$base.error" || sed 's/^/    /' "$base.error"
 		return
 	fi
 	printf '%-4s  %-18s %-10s %-9s\n' FAIL build - "$kernel"

@@ -101,9 +101,10 @@ kernel_known() {
 kernel_update() {
 	local known=$1
 	mkdir -p "$CACHE/kernels"
-	# Lists of yesterday may name a package that the archive has replaced since.
-	if ! kernel_get && ! kernel_get now; then
-		[[ -e $known ]] || die "no kernel $K_SERIES: is the Debian archive reachable?"
+	# Lists of this morning may name a package that the archive has replaced since.
+	if ! kernel_get && { [[ $K_KIND == debug ]] || ! kernel_get now; }; then
+		[[ -e $known ]] || die "no kernel $K_SERIES: is the Debian archive reachable?$(
+			[[ $K_KIND != debug ]] || echo " does it build?")"
 		say "lab: going on with the cached kernel $(<"$known")"
 		touch "$known"
 		return
@@ -128,7 +129,13 @@ kernel_look_for_newer() {
 	lock_drop
 }
 
-# One run of the lab, with those that it starts, stays with one kernel.
+# kernel_keep SERIES: this run of the lab, with those that it starts, stays with the
+# kernel that it has.
+kernel_keep() {
+	kernel_row "$1"
+	export LAB_KERNELS_KNOWN+=" $(kernel_known)"
+}
+
 kernel_use() {
 	local known
 	kernel_exists "$1"
@@ -136,7 +143,7 @@ kernel_use() {
 	known=$(kernel_known)
 	if [[ " ${LAB_KERNELS_KNOWN:-} " != *" $known "* || ! -e $known ]]; then
 		kernel_look_for_newer "$known"
-		export LAB_KERNELS_KNOWN+=" $known"
+		kernel_keep "$1"
 	fi
 	K_BUILD=$K_SERIES
 	[[ $K_KIND != debug || ! $COVERAGE ]] || K_BUILD+=-coverage
@@ -162,13 +169,19 @@ kernel_scripts_get() {
 	echo "$folder"
 }
 
+# kernel_source_fetch FOLDER: the source package of the row that was read last.
+kernel_source_fetch() {
+	release_lists "$K_FROM" && release_fetch "$K_FROM" "$1" "$K_PACKAGE" ||
+		{ release_lists "$K_FROM" now && release_fetch "$K_FROM" "$1" "$K_PACKAGE"; }
+}
+
 kernel_scripts_unpack() {
 	local folder=$1 names
 	rm -rf "$folder.part"
 	mkdir -p "$folder.part"
 	kernel_row debug
 	names=(checkpatch.pl spelling.txt const_structs.checkpatch coccinelle)
-	release_lists "$K_FROM" && release_fetch "$K_FROM" "$folder.part/package" "$K_PACKAGE" &&
+	kernel_source_fetch "$folder.part/package" &&
 		xz -dc -T0 "$folder.part/package/usr/src/$K_PACKAGE.tar.xz" |
 		tar -x -C "$folder.part" --strip-components=2 --wildcards \
 			"${names[@]/#/$K_PACKAGE/scripts/}" || return

@@ -20,7 +20,7 @@ lab_style() {
 	(($# == 0)) || die "./lab style takes no arguments"
 	packages_need style
 	CHECKPATCH=$(kernel_scripts_get)/checkpatch.pl || return
-	style_check NONE include ksmdev kvmlite tests/defects ! -name trace.h || bad=1
+	style_check NONE include ksmdev kvmlite tests/defects tests/probe ! -name trace.h || bad=1
 	style_check "$STYLE_NOT_IN_TRACE" ksmdev kvmlite -name trace.h || bad=1
 	style_check "$STYLE_NOT_IN_PROGRAMS" userspace tests ! -path 'tests/unit/*' \
 		! -regex 'tests/fuzz/[^/]*' || bad=1

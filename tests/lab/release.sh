@@ -10,18 +10,30 @@
 RELEASE_KEYS=/usr/share/keyrings/debian-archive-keyring.gpg
 
 # Where this machine gets its Debian from; release_mirror security: its security fixes.
-# A mirror that has no list of them has them beside it.
+# A mirror without lists of them has them beside it. Without any list apt does not tell.
 release_mirror() {
-	local codename kind=${1:-} site
-	codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
-	# shellcheck disable=SC2016 # apt's variables
-	site=$(apt-get indextargets --format '$(RELEASE) $(SITE)' 'Created-By: Packages' 2>/dev/null |
-		awk -v release="$codename${kind:+-$kind}" '$1 == release { print $2; exit }')
+	local kind=${1:-} site
+	site=$(release_site "$kind")
+	if [[ -z $site && -z $kind ]]; then
+		apt_refresh now
+		site=$(release_site)
+	fi
 	if [[ -z $site && $kind ]]; then
 		site=$(release_mirror)
 		site=${site:+${site%/}-$kind}
 	fi
 	echo "$site"
+}
+
+# release_site [KIND]: of this machine's release, by apt's lists. Vendors have lists for
+# it as well.
+release_site() {
+	local codename kind=${1:-}
+	# shellcheck source=/dev/null
+	codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+	# shellcheck disable=SC2016 # apt's variables
+	apt-get indextargets --format '$(ORIGIN) $(CODENAME) $(SITE)' 'Created-By: Packages' 2>/dev/null |
+		awk -v codename="$codename${kind:+-$kind}" '$1 == "Debian" && $2 == codename { print $3; exit }'
 }
 
 # The lines of sources.list for one release.
