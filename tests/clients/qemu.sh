@@ -125,7 +125,7 @@ NO_ACPI="-machine acpi=off"
 # a CPU (SIPI stays in interrupt_request): from then on a HLT of that CPU is a
 # busy loop with QEMU's lock held, for ever. So nobody but the kernel may start
 # it, and SeaBIOS would; it must not halt when idle, nor at the end.
-SMP="-smp 2 -bios /usr/share/qemu/qboot.rom"
+SMP="-smp 2 -bios qboot.rom"
 SMP_APPEND="idle=poll reboot=force"
 
 # shellcheck disable=SC2086 # some words each
