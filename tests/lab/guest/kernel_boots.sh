@@ -3,18 +3,8 @@
 # Is this the kernel that was asked for, and does a module load that was built for it
 # (tests/probe)? TAP.
 
-n=0
-status=0
-result() {
-	rc=$?
-	n=$((n + 1))
-	if [ $rc = 0 ]; then
-		echo "ok $n - $1"
-	else
-		echo "not ok $n - $1"
-		status=1
-	fi
-}
+# shellcheck source=tests/lab/guest/tap.sh
+. /tests/tap.sh
 
 echo 1..2
 case $(uname -r) in "$LAB_KERNEL".*) ;; *) false ;; esac

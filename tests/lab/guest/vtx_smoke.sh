@@ -2,18 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # Is the vtx host what it says, and do the modules load there? TAP.
 
-n=0
-status=0
-result() {
-	rc=$?
-	n=$((n + 1))
-	if [ $rc = 0 ]; then
-		echo "ok $n - $1"
-	else
-		echo "not ok $n - $1"
-		status=1
-	fi
-}
+# shellcheck source=tests/lab/guest/tap.sh
+. /tests/tap.sh
 
 echo 1..6
 for flag in vmx ept vpid unrestricted_guest; do
