@@ -640,12 +640,10 @@ int kvml_mmu_init(struct kvml_vm *vm)
 	return r;
 }
 
-/* No vCPU is left; the VMM's mm may be gone. */
 void kvml_mmu_free(struct kvml_vm *vm)
 {
 	struct kvml_mmu *mmu = &vm->mmu;
 
-	kvml_notifier_unregister(vm);
 	while (mmu->nr_spare)
 		free_table(mmu->spare[--mmu->nr_spare]);
 	free_tree(mmu, mmu->root, ROOT_LEVEL);

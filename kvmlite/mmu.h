@@ -86,7 +86,9 @@ struct kvml_mmu {
 	atomic_long_t pages_4k, pages_2m;	/* leaves, by size */
 };
 
-int kvml_mmu_init(struct kvml_vm *vm);		/* after ops->vm_init */
+/* After ops->vm_init.  From here on the notifier may send requests to vCPUs. */
+int kvml_mmu_init(struct kvml_vm *vm);
+/* No vCPU is left, and no notifier: kvml_notifier_unregister(). */
 void kvml_mmu_free(struct kvml_vm *vm);
 
 /*
@@ -123,7 +125,10 @@ bool kvml_mmu_age_range(struct kvml_vm *vm, kvml_gfn start, kvml_gfn end);
 bool kvml_mmu_test_young(struct kvml_vm *vm, kvml_gfn gfn);
 bool kvml_mmu_flush_due(struct kvml_vm *vm);
 
-/* notifier.c: the host tells what it takes away from the VMM. */
+/*
+ * notifier.c: the host tells what it takes away from the VMM.  After
+ * unregistering no call is in progress, and none comes; the mm may be gone.
+ */
 int kvml_notifier_register(struct kvml_vm *vm);
 void kvml_notifier_unregister(struct kvml_vm *vm);
 

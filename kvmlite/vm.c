@@ -61,9 +61,14 @@ static void vcpus_free(struct kvml_vm *vm)
 	xa_destroy(&vm->vcpus);
 }
 
+/*
+ * What can send a request to a vCPU ends before vCPUs are freed: see "The end
+ * of a VM" in locking.rst.
+ */
 static void vm_free(struct kvml_vm *vm)
 {
 	kvml_stats_vm_remove(vm);
+	kvml_notifier_unregister(vm);
 	kvml_bus_free(vm);
 	vcpus_free(vm);
 	kvml_mmu_free(vm);
