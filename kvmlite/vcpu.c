@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A vCPU's file descriptor, loading and unloading, and KVM_RUN. See vcpu.h. */
+/* A vCPU's life, and KVM_RUN. See vcpu.h. */
 #include <linux/entry-kvm.h>
 #include <linux/file.h>
 #include <linux/kvm_host.h>
@@ -11,6 +11,7 @@
 #include "cpuid.h"
 #include "emulate.h"
 #include "fpu.h"
+#include "load.h"
 #include "msr.h"
 #include "pv.h"
 #include "regs.h"
@@ -31,50 +32,6 @@ bool kvml_vcpu_must_leave(struct kvml_vcpu *vcpu)
 	return READ_ONCE(vcpu->requests) ||
 	       vcpu->event.exception.pending ||
 	       __xfer_to_guest_mode_work_pending();
-}
-
-/* ---- loading ---- */
-
-/* The notifier and what it calls keep preemption off. */
-static void load_on(struct kvml_vcpu *vcpu, int cpu)
-{
-	kvml_ops->vcpu_load(vcpu, cpu);
-	WRITE_ONCE(vcpu->cpu, cpu);
-}
-
-static void sched_in(struct preempt_notifier *notifier, int cpu)
-{
-	load_on(container_of(notifier, struct kvml_vcpu, preempt_notifier),
-		cpu);
-}
-
-static void sched_out(struct preempt_notifier *notifier,
-		      struct task_struct *next)
-{
-	kvml_ops->vcpu_put(container_of(notifier, struct kvml_vcpu,
-					preempt_notifier));
-}
-
-static struct preempt_ops preempt_ops = {
-	.sched_in = sched_in,
-	.sched_out = sched_out,
-};
-
-void kvml_vcpu_load(struct kvml_vcpu *vcpu)
-{
-	int cpu = get_cpu();
-
-	preempt_notifier_register(&vcpu->preempt_notifier);
-	load_on(vcpu, cpu);
-	put_cpu();
-}
-
-void kvml_vcpu_put(struct kvml_vcpu *vcpu)
-{
-	preempt_disable();
-	kvml_ops->vcpu_put(vcpu);
-	preempt_notifier_unregister(&vcpu->preempt_notifier);
-	preempt_enable();
 }
 
 /* ---- the loop of KVM_RUN ---- */
@@ -435,7 +392,7 @@ int kvml_vcpu_create(struct kvml_vm *vm, u32 id)
 	if (!vcpu)
 		return -ENOMEM;
 	mutex_init(&vcpu->mutex);
-	preempt_notifier_init(&vcpu->preempt_notifier, &preempt_ops);
+	kvml_vcpu_load_init(vcpu);
 	vcpu->vm = vm;
 	vcpu->id = id;
 	vcpu->cpu = -1;

@@ -181,8 +181,6 @@ bool kvml_vcpu_must_leave(struct kvml_vcpu *vcpu);
 int kvml_vcpu_run(struct kvml_vcpu *vcpu);
 int kvml_vcpu_create(struct kvml_vm *vm, u32 id);
 void kvml_vcpu_free(struct kvml_vcpu *vcpu);
-void kvml_vcpu_load(struct kvml_vcpu *vcpu);
-void kvml_vcpu_put(struct kvml_vcpu *vcpu);
 
 /*
  * Ends KVM_RUN with KVM_EXIT_INTERNAL_ERROR, suberror @suberror and @ndata

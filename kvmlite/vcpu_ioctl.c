@@ -11,6 +11,7 @@
 #include "cpuid.h"
 #include "fpu.h"
 #include "hardware.h"
+#include "load.h"
 #include "msr.h"
 #include "pv.h"
 #include "regs.h"

@@ -8,6 +8,7 @@
 #include <asm/tlbflush.h>
 
 #include "cpuid.h"
+#include "load.h"
 #include "pv.h"
 #include "svm/asid.h"
 #include "svm/caps.h"

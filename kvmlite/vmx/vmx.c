@@ -13,6 +13,7 @@
 #include <asm/tlbflush.h>
 
 #include "cpuid.h"
+#include "load.h"
 #include "msr.h"
 #include "pv.h"
 #include "vm.h"
