@@ -15,8 +15,8 @@ static DEFINE_MUTEX(lock);
 static unsigned int users;
 bool kvml_hardware_gone;
 
-/* This CPU is on, by us. Interrupts off, on that CPU. */
-static DEFINE_PER_CPU(bool, enabled);
+/* Written with interrupts off, on that CPU. */
+DEFINE_PER_CPU(bool, kvml_hardware_on);
 
 static atomic_t failures;
 static int failure;
@@ -25,20 +25,20 @@ static int enable_here(void)
 {
 	int err;
 
-	if (this_cpu_read(enabled))
+	if (kvml_hardware_here())
 		return 0;
 	err = kvml_ops->hw_enable();
 	if (!err)
-		this_cpu_write(enabled, true);
+		this_cpu_write(kvml_hardware_on, true);
 	return err;
 }
 
 static void disable_here(void *unused)
 {
-	if (!this_cpu_read(enabled))
+	if (!kvml_hardware_here())
 		return;
 	kvml_ops->hw_disable();
-	this_cpu_write(enabled, false);
+	this_cpu_write(kvml_hardware_on, false);
 }
 
 static void enable_on_each(void *unused)

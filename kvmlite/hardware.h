@@ -11,7 +11,21 @@
 #define _KVMLITE_HARDWARE_H
 
 #include <linux/compiler.h>
+#include <linux/percpu.h>
 #include <linux/types.h>
+
+/* Virtualization is on in this CPU, by us. */
+DECLARE_PER_CPU(bool, kvml_hardware_on);
+
+/*
+ * Preemption off.  False while VMs exist: the CPU is about to go offline (or
+ * kvml_hardware_lost()).  Tasks may still be scheduled there until the
+ * scheduler has moved the last one away, so nothing may be left in such a CPU.
+ */
+static inline bool kvml_hardware_here(void)
+{
+	return this_cpu_read(kvml_hardware_on);
+}
 
 /*
  * It is off, or about to be, and does not come back: the machine is going

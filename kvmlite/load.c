@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See load.h. */
 #include <linux/preempt.h>
+#include <linux/sched.h>
 #include <linux/smp.h>
 
+#include "hardware.h"
 #include "load.h"
 #include "vcpu.h"
 
 /* The notifier and what it calls keep preemption off. */
 static void load_on(struct kvml_vcpu *vcpu, int cpu)
 {
+	if (unlikely(!kvml_hardware_here() && !kvml_hardware_lost())) {
+		kvml_vcpu_request(vcpu, KVML_REQ_LOAD);
+		return;
+	}
 	kvml_ops->vcpu_load(vcpu, cpu);
 	WRITE_ONCE(vcpu->cpu, cpu);
 }
@@ -42,6 +48,13 @@ void kvml_vcpu_load(struct kvml_vcpu *vcpu)
 
 	preempt_notifier_register(&vcpu->preempt_notifier);
 	load_on(vcpu, cpu);
+	put_cpu();
+}
+
+void kvml_vcpu_reload(struct kvml_vcpu *vcpu)
+{
+	cond_resched();
+	load_on(vcpu, get_cpu());
 	put_cpu();
 }
 

@@ -62,6 +62,8 @@ static int handle_requests(struct kvml_vcpu *vcpu)
 		kvml_pv_update_clock(vcpu);
 		srcu_read_unlock(&vcpu->vm->srcu, vcpu->srcu_idx);
 	}
+	if (test_and_clear_bit(KVML_REQ_LOAD, &vcpu->requests))
+		kvml_vcpu_reload(vcpu);
 	if (test_and_clear_bit(KVML_REQ_FPU, &vcpu->requests) &&
 	    !vcpu->fpu_loaded)
 		kvml_fpu_use(vcpu);

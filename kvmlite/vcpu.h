@@ -47,6 +47,7 @@ enum kvml_request {
 	KVML_REQ_EVENT,		/* something to inject */
 	KVML_REQ_CLOCK,		/* kvmclock page to be written */
 	KVML_REQ_FPU,		/* the guest needs its FPU state: fpu.h */
+	KVML_REQ_LOAD,		/* it is not loaded: load.h */
 	KVML_REQ_TRIPLE_FAULT,
 };
 
