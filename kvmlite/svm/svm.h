@@ -6,6 +6,7 @@
  *   permission.c  MSRs and ports that do not exit
  *   svm.c         EFER.SVME; making, loading and unloading a vCPU
  *   asid.c        tags of the TLB, and flushing
+ *   npt.c         the format of nested page tables
  *   state.c       the guest's registers in the VMCB
  *   run.c         entry and the way back; hot exits
  *   entry.S       VMLOAD, VMRUN, VMSAVE
