@@ -145,20 +145,14 @@ static void free_tree(struct kvml_mmu *mmu, u64 *table, int level)
 }
 
 /* Sleeps: not under mmu->lock. */
-static int fill_spare_tables(struct kvml_mmu *mmu)
+static int fill_spares(struct kvml_spares *spares)
 {
-	while (unlikely(READ_ONCE(mmu->nr_spare) < KVML_SPARE_TABLES)) {
+	while (unlikely(spares->nr < KVML_SPARE_TABLES)) {
 		void *table = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 
 		if (!table)
 			return -ENOMEM;
-		spin_lock(&mmu->lock);
-		if (mmu->nr_spare < KVML_SPARE_TABLES) {
-			mmu->spare[mmu->nr_spare++] = table;
-			table = NULL;
-		}
-		spin_unlock(&mmu->lock);
-		free_table(table);
+		spares->table[spares->nr++] = table;
 	}
 	return 0;
 }
@@ -167,7 +161,8 @@ static int fill_spare_tables(struct kvml_mmu *mmu)
  * The entry of @gfn at @level, with new tables above it as needed.  A large
  * leaf in the way goes.  NULL: out of spare tables.
  */
-static u64 *make_entry(struct kvml_mmu *mmu, kvml_gfn gfn, int level)
+static u64 *make_entry(struct kvml_mmu *mmu, struct kvml_spares *spares,
+		       kvml_gfn gfn, int level)
 {
 	for (;;) {
 		int stop;
@@ -176,9 +171,9 @@ static u64 *make_entry(struct kvml_mmu *mmu, kvml_gfn gfn, int level)
 		if (stop == level)
 			return entry;
 		zap_leaf(mmu, entry, stop);
-		if (!mmu->nr_spare)
+		if (!spares->nr)
 			return NULL;
-		WRITE_ONCE(*entry, __pa(mmu->spare[--mmu->nr_spare]) | mmu->fmt->table);
+		WRITE_ONCE(*entry, __pa(spares->table[--spares->nr]) | mmu->fmt->table);
 		atomic_long_inc(&mmu->tables);
 	}
 }
@@ -413,20 +408,21 @@ bool kvml_mmu_is_mmio(struct kvml_vcpu *vcpu, u64 gpa)
  * @generation is that of the slots in which there is none for @gfn.  Only to
  * make the next access faster: failures do not matter.
  */
-static void map_mmio(struct kvml_mmu *mmu, kvml_gfn gfn, u32 generation)
+static void map_mmio(struct kvml_vcpu *vcpu, kvml_gfn gfn, u32 generation)
 {
+	struct kvml_mmu *mmu = &vcpu->vm->mmu;
 	long tables;
 	u64 *entry;
 	int level;
 
-	if (!mmu->fmt->mmio || gfn >= KVML_MAX_GFN || fill_spare_tables(mmu))
+	if (!mmu->fmt->mmio || gfn >= KVML_MAX_GFN || fill_spares(&vcpu->spares))
 		return;
 
 	spin_lock(&mmu->lock);
 	entry = find_entry(mmu, gfn, 1, &level);
 	if (level > 1 && !*entry && mmu->mmio_tables < MAX_MMIO_TABLES) {
 		tables = atomic_long_read(&mmu->tables);
-		entry = make_entry(mmu, gfn, 1);
+		entry = make_entry(mmu, &vcpu->spares, gfn, 1);
 		mmu->mmio_tables += atomic_long_read(&mmu->tables) - tables;
 		level = 1;
 	}
@@ -440,6 +436,7 @@ static void map_mmio(struct kvml_mmu *mmu, kvml_gfn gfn, u32 generation)
 
 struct fault {
 	struct kvml_vm *vm;
+	struct kvml_spares *spares;
 	struct kvml_slot *slot;
 	kvml_gfn gfn;
 	unsigned long hva;
@@ -547,7 +544,7 @@ static int map_locked(struct kvml_mmu *mmu, struct fault *f, struct list_head *f
 		f->page.writable = false;
 
 	level = f->page.level == 2 && may_be_huge(mmu, f) ? 2 : 1;
-	entry = make_entry(mmu, f->gfn, level);
+	entry = make_entry(mmu, f->spares, f->gfn, level);
 	if (!entry)
 		return -EAGAIN;
 	if (is_table(mmu->fmt, *entry, level))
@@ -567,7 +564,7 @@ static int map(struct fault *f)
 	bool flush;
 	int r;
 
-	r = fill_spare_tables(mmu);
+	r = fill_spares(f->spares);
 	if (r)
 		return r;
 	spin_lock(&mmu->lock);
@@ -588,6 +585,7 @@ int kvml_mmu_fault(struct kvml_vcpu *vcpu, u64 gpa, u32 access)
 	u32 generation = kvml_slots_generation(vm);
 	struct fault f = {
 		.vm = vm,
+		.spares = &vcpu->spares,
 		.gfn = gpa >> PAGE_SHIFT,
 		.write = access & KVML_ACCESS_WRITE,
 	};
@@ -596,7 +594,7 @@ int kvml_mmu_fault(struct kvml_vcpu *vcpu, u64 gpa, u32 access)
 	vcpu->stat.pf_taken++;
 	f.slot = kvml_slot_lookup(vm, f.gfn);
 	if (!f.slot) {
-		map_mmio(&vm->mmu, f.gfn, generation);
+		map_mmio(vcpu, f.gfn, generation);
 		return KVML_FAULT_MMIO;
 	}
 	if (unlikely(f.slot->flags & KVML_SLOT_INVALID)) {
@@ -642,9 +640,13 @@ int kvml_mmu_init(struct kvml_vm *vm)
 
 void kvml_mmu_free(struct kvml_vm *vm)
 {
-	struct kvml_mmu *mmu = &vm->mmu;
+	free_tree(&vm->mmu, vm->mmu.root, ROOT_LEVEL);
+}
 
-	while (mmu->nr_spare)
-		free_table(mmu->spare[--mmu->nr_spare]);
-	free_tree(mmu, mmu->root, ROOT_LEVEL);
+void kvml_mmu_vcpu_free(struct kvml_vcpu *vcpu)
+{
+	struct kvml_spares *spares = &vcpu->spares;
+
+	while (spares->nr)
+		free_table(spares->table[--spares->nr]);
 }

@@ -36,6 +36,13 @@ struct kvml_slot;
 
 /* A fault may need a table of level 3, 2 and 1. */
 #define KVML_SPARE_TABLES	3
+
+/* Zeroed tables of a vCPU, for its faults to use under mmu->lock. */
+struct kvml_spares {
+	unsigned int nr;
+	void *table[KVML_SPARE_TABLES];
+};
+
 /* gfns that 4 levels translate */
 #define KVML_MAX_GFN		BIT_ULL(36)
 
@@ -79,8 +86,6 @@ struct kvml_mmu {
 	unsigned long notifier_start, notifier_end;	/* hva, while count */
 	unsigned long zapped;		/* rights taken away, ever */
 	unsigned long flushed;		/* of these, no vCPU has left */
-	unsigned int nr_spare;
-	void *spare[KVML_SPARE_TABLES];	/* zeroed, for a fault to use */
 	unsigned long mmio_tables;	/* made for MMIO entries, ever */
 	atomic_long_t tables;		/* pages of tables */
 	atomic_long_t pages_4k, pages_2m;	/* leaves, by size */
@@ -97,6 +102,8 @@ void kvml_mmu_free(struct kvml_vm *vm);
  * VMM's memory is not there or not writable; -EHWPOISON, -EINTR, -ENOMEM.
  */
 int kvml_mmu_fault(struct kvml_vcpu *vcpu, u64 gpa, u32 access);
+/* The vCPU goes: what it kept for its faults. */
+void kvml_mmu_vcpu_free(struct kvml_vcpu *vcpu);
 
 /* The entry of an MMIO address, put there by kvml_mmu_fault(), is current. */
 bool kvml_mmu_is_mmio(struct kvml_vcpu *vcpu, u64 gpa);

@@ -23,6 +23,7 @@
 #include <asm/processor-flags.h>
 
 #include "event.h"
+#include "mmu.h"
 #include "ops.h"
 #include "stats.h"
 
@@ -116,6 +117,7 @@ struct kvml_vcpu {
 	int (*complete)(struct kvml_vcpu *vcpu);
 	/* The same, for what needs vm->srcu. */
 	int (*complete_memory)(struct kvml_vcpu *vcpu);
+	struct kvml_spares spares;	/* (v) mmu.c */
 	/* (v) The last MMIO page, while the slots are of this generation */
 	u64 mmio_gfn;
 	u32 mmio_generation;

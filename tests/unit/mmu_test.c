@@ -129,6 +129,7 @@ static void mmu_test_exit(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&mmu->pages_4k), 0);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&mmu->pages_2m), 0);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&mmu->tables), 1);
+	kvml_mmu_vcpu_free(vcpu);
 	kvml_mmu_free(vm);
 	vm = NULL;
 }
@@ -203,6 +204,25 @@ static void mmu_device_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fault(slot.base, KVML_ACCESS_WRITE), 1);
 	expect_leaf(test, slot.base, 1,
 		    fmt->memtype_uc | fmt->write | fmt->dirty);
+}
+
+/* Each vCPU has tables of its own to put in. */
+static void mmu_spares_test(struct kunit *test)
+{
+	struct kvml_vcpu *other = kunit_kzalloc(test, sizeof(*other), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, other);
+	other->vm = vm;
+	KUNIT_EXPECT_EQ(test, fault(slot.base, KVML_ACCESS_READ), 1);
+	KUNIT_EXPECT_EQ(test, vcpu->spares.nr, 0);
+	KUNIT_EXPECT_EQ(test, kvml_mmu_fault(other, (slot.base + 1) << PAGE_SHIFT,
+					     KVML_ACCESS_READ), 1);
+	KUNIT_EXPECT_EQ(test, other->spares.nr, KVML_SPARE_TABLES);
+	KUNIT_EXPECT_EQ(test, vcpu->spares.nr, 0);
+	KUNIT_EXPECT_EQ(test, fault(slot.base + 512, KVML_ACCESS_READ), 1);
+	KUNIT_EXPECT_EQ(test, vcpu->spares.nr, KVML_SPARE_TABLES - 1);
+	kvml_mmu_vcpu_free(other);
+	KUNIT_EXPECT_EQ(test, other->spares.nr, 0);
 }
 
 /* A frame in place of another one: the old translation must go. */
@@ -418,7 +438,7 @@ static void mmu_mmio_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fault(gfn, KVML_ACCESS_READ), 1);
 	expect_leaf(test, gfn, 1, fmt->memtype_wb | fmt->write | fmt->dirty);
 	/* An access that looked before it came does not take it away. */
-	map_mmio(mmu, gfn, 6);
+	map_mmio(vcpu, gfn, 6);
 	expect_leaf(test, gfn, 1, fmt->memtype_wb | fmt->write | fmt->dirty);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&mmu->pages_4k), 1);
 }
@@ -606,6 +626,7 @@ static void mmu_random_test(struct kunit *test)
 static struct kunit_case mmu_cases[] = {
 	KUNIT_CASE_PARAM(mmu_read_write_test, format_gen_params),
 	KUNIT_CASE_PARAM(mmu_device_test, format_gen_params),
+	KUNIT_CASE(mmu_spares_test),
 	KUNIT_CASE_PARAM(mmu_other_frame_test, format_gen_params),
 	KUNIT_CASE_PARAM(mmu_read_only_slot_test, format_gen_params),
 	KUNIT_CASE_PARAM(mmu_dirty_log_test, format_gen_params),
