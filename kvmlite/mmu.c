@@ -201,6 +201,15 @@ static bool protect_entry(struct kvml_mmu *mmu, u64 *entry, int level)
 	return true;
 }
 
+/* Leaves of one table: gfn @base + n for each bit n from @bit to @end. */
+static void protect_leaves(struct kvml_mmu *mmu, u64 *table, kvml_gfn base,
+			   unsigned long bit, unsigned long end,
+			   const unsigned long *bits)
+{
+	for_each_set_bit_from(bit, bits, end)
+		protect_entry(mmu, &table[entry_index(base + bit, 1)], 1);
+}
+
 static bool entry_young(struct kvml_mmu *mmu, u64 *entry, int level)
 {
 	u64 accessed = mmu->fmt->accessed;
@@ -324,17 +333,27 @@ void kvml_mmu_protect_slot(struct kvml_vm *vm, struct kvml_slot *slot)
 		kvml_mmu_flush(vm);
 }
 
-bool kvml_mmu_protect_mask(struct kvml_vm *vm, struct kvml_slot *slot,
-			   unsigned long offset, unsigned long mask)
+bool kvml_mmu_protect_bits(struct kvml_vm *vm, struct kvml_slot *slot,
+			   unsigned long first, unsigned long n,
+			   const unsigned long *bits)
 {
 	struct kvml_mmu *mmu = &vm->mmu;
-	unsigned long bit;
+	kvml_gfn base = slot->base + first;
+	unsigned long bit, end;
+	int level;
 
 	spin_lock(&mmu->lock);
-	for_each_set_bit(bit, &mask, BITS_PER_LONG) {
-		kvml_gfn gfn = slot->base + offset + bit;
+	for (bit = find_first_bit(bits, n); bit < n;
+	     bit = find_next_bit(bits, n, end)) {
+		u64 *entry = find_entry(mmu, base + bit, 2, &level);
 
-		for_range(mmu, gfn, gfn + 1, protect_entry, false, NULL);
+		/* As far as the entry goes. */
+		end = ((base + bit) | (level_gfns(level) - 1)) + 1 - base;
+		if (level == 2 && !is_table(mmu->fmt, *entry, 2))
+			protect_entry(mmu, entry, 2);
+		else if (level == 2)
+			protect_leaves(mmu, entry_table(*entry), base, bit,
+				       min(n, end), bits);
 	}
 	spin_unlock(&mmu->lock);
 	return kvml_mmu_flush_due(vm);
@@ -550,7 +569,7 @@ static int map_locked(struct kvml_mmu *mmu, struct fault *f, struct list_head *f
 	if (is_table(mmu->fmt, *entry, level))
 		replace_table(mmu, entry, freed);
 	set_leaf(mmu, f, entry, level);
-	/* Together with the leaf, for kvml_mmu_protect_mask(). */
+	/* Together with the leaf, for kvml_mmu_protect_bits(). */
 	if (f->write)
 		kvml_slot_mark_dirty(f->slot, f->gfn);
 	return 1;

@@ -117,11 +117,13 @@ void kvml_mmu_zap_all(struct kvml_vm *vm);
 /* Write-protect the whole slot; 2 MiB leaves go. */
 void kvml_mmu_protect_slot(struct kvml_vm *vm, struct kvml_slot *slot);
 /*
- * Write-protect 4 KiB pages @mask (bit n: page @offset + n of the slot);
- * 2 MiB leaves go.  Returns true if a flush is due: kvml_mmu_flush().
+ * Write-protect those of the slot's 4 KiB pages @first to @first + @n whose bits
+ * are set in @bits (bit 0: page @first); 2 MiB leaves go.  Returns true if a
+ * flush is due: kvml_mmu_flush().
  */
-bool kvml_mmu_protect_mask(struct kvml_vm *vm, struct kvml_slot *slot,
-			   unsigned long offset, unsigned long mask);
+bool kvml_mmu_protect_bits(struct kvml_vm *vm, struct kvml_slot *slot,
+			   unsigned long first, unsigned long n,
+			   const unsigned long *bits);
 /* Not under mmu->lock; may be called where sleeping is not allowed. */
 void kvml_mmu_flush(struct kvml_vm *vm);
 

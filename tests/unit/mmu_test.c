@@ -493,17 +493,17 @@ static void mmu_zap_range_test(struct kunit *test)
 static void mmu_protect_test(struct kunit *test)
 {
 	u64 all = fmt->memtype_wb | fmt->write | fmt->dirty;
+	unsigned long bits = BIT(0) | BIT(63);
 	unsigned int i;
 
 	for (i = 0; i < 130; i++)
 		fault(slot.base + i, KVML_ACCESS_WRITE);
-	KUNIT_EXPECT_TRUE(test, kvml_mmu_protect_mask(vm, &slot, 64,
-						      BIT(0) | BIT(63)));
+	KUNIT_EXPECT_TRUE(test, kvml_mmu_protect_bits(vm, &slot, 64, 64, &bits));
 	for (i = 0; i < 130; i++)
 		expect_leaf(test, slot.base + i, 1, i == 64 || i == 127 ?
 			    all & ~fmt->write : all);
 	kvml_mmu_flush(vm);
-	KUNIT_EXPECT_FALSE(test, kvml_mmu_protect_mask(vm, &slot, 64, BIT(0)));
+	KUNIT_EXPECT_FALSE(test, kvml_mmu_protect_bits(vm, &slot, 64, 64, &bits));
 	requests = 0;
 	kvml_mmu_protect_slot(vm, &slot);
 	KUNIT_EXPECT_EQ(test, requests, 1);
@@ -514,6 +514,50 @@ static void mmu_protect_test(struct kunit *test)
 	fault(slot.base + 512, KVML_ACCESS_WRITE);
 	kvml_mmu_protect_slot(vm, &slot);
 	KUNIT_EXPECT_FALSE(test, mapped(slot.base + 512));
+}
+
+/*
+ * Bits of a part of a slot that begins and ends within tables: leaves in two
+ * tables, where there is no table, and in place of one.
+ */
+static void mmu_protect_bits_test(struct kunit *test)
+{
+	u64 all = fmt->memtype_wb | fmt->write | fmt->dirty;
+	DECLARE_BITMAP(bits, 1600);
+	unsigned int i, wrong = 0;
+	struct kvml_slot part = slot;
+	u64 entry;
+	int level;
+
+	/* Page n of @part is page n + 3 of @slot. */
+	part.base += 3;
+	for (i = 0; i < 600; i++)
+		fault(slot.base + i, KVML_ACCESS_WRITE);
+	host.level = 2;
+	fault(slot.base + 3 * 512, KVML_ACCESS_WRITE);
+	bitmap_zero(bits, 1600);
+	for (i = 0; i < 1600; i += 7)
+		set_bit(i, bits);
+	KUNIT_EXPECT_TRUE(test, kvml_mmu_protect_bits(vm, &part, 0, 1600, bits));
+	for (i = 0; i < 600; i++) {
+		entry = entry_of(slot.base + i, &level);
+		wrong += (entry & fmt->write) ==
+			 (i >= 3 && (i - 3) % 7 == 0 ? fmt->write : 0);
+	}
+	KUNIT_EXPECT_EQ(test, wrong, 0);
+	KUNIT_EXPECT_FALSE(test, mapped(slot.base + 3 * 512));
+	KUNIT_EXPECT_FALSE(test, mapped(slot.base + 2 * 512));
+	expect_leaf(test, slot.base, 1, all);
+	/* A bit beyond those that are asked for. */
+	kvml_mmu_flush(vm);
+	host.level = 1;
+	fault(slot.base + 3, KVML_ACCESS_WRITE);
+	bitmap_zero(bits, 1600);
+	set_bit(0, bits);
+	set_bit(5, bits);
+	KUNIT_EXPECT_TRUE(test, kvml_mmu_protect_bits(vm, &part, 0, 5, bits));
+	KUNIT_EXPECT_FALSE(test, entry_of(slot.base + 3, &level) & fmt->write);
+	KUNIT_EXPECT_TRUE(test, entry_of(slot.base + 8, &level) & fmt->write);
 }
 
 static void mmu_age_test(struct kunit *test)
@@ -639,6 +683,7 @@ static struct kunit_case mmu_cases[] = {
 	KUNIT_CASE(mmu_mmio_limit_test),
 	KUNIT_CASE_PARAM(mmu_zap_range_test, format_gen_params),
 	KUNIT_CASE_PARAM(mmu_protect_test, format_gen_params),
+	KUNIT_CASE_PARAM(mmu_protect_bits_test, format_gen_params),
 	KUNIT_CASE_PARAM(mmu_age_test, format_gen_params),
 	KUNIT_CASE(mmu_prune_test),
 	KUNIT_CASE_PARAM(mmu_random_test, format_gen_params),
