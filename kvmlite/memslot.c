@@ -9,8 +9,10 @@
 #include <linux/uaccess.h>
 #include <asm/processor.h>
 
+#include "backing.h"
 #include "memslot.h"
 #include "mmu.h"
+#include "notifier.h"
 #include "vcpu.h"
 #include "vm.h"
 
@@ -23,21 +25,14 @@ static struct kvml_slots *current_slots(struct kvml_vm *vm)
 	return rcu_dereference_protected(vm->slots, lockdep_is_held(&vm->lock));
 }
 
-static unsigned long slot_hva_end(const struct kvml_slot *slot)
+static struct kvml_backings *backings(struct kvml_vm *vm)
 {
-	return slot->hva + (slot->npages << PAGE_SHIFT);
+	return &vm->notifier->backings;
 }
 
 static bool slot_has(const struct kvml_slot *slot, kvml_gfn gfn)
 {
 	return gfn >= slot->base && gfn - slot->base < slot->npages;
-}
-
-static void slots_append(struct kvml_slots *slots, struct kvml_slot *slot)
-{
-	slots->slot[slots->nr++] = slot;
-	slots->hva_min = min(slots->hva_min, slot->hva);
-	slots->hva_max = max(slots->hva_max, slot_hva_end(slot));
 }
 
 /* A copy of @old without @gone and with @added; each may be NULL. */
@@ -52,18 +47,17 @@ static struct kvml_slots *slots_replace(const struct kvml_slots *old,
 	if (!slots)
 		return NULL;
 
-	slots->hva_min = ULONG_MAX;
 	for (i = 0; i < old->nr; i++) {
 		if (old->slot[i] == gone)
 			continue;
 		if (added && added->base < old->slot[i]->base) {
-			slots_append(slots, added);
+			slots->slot[slots->nr++] = added;
 			added = NULL;
 		}
-		slots_append(slots, old->slot[i]);
+		slots->slot[slots->nr++] = old->slot[i];
 	}
 	if (added)
-		slots_append(slots, added);
+		slots->slot[slots->nr++] = added;
 	return slots;
 }
 
@@ -89,6 +83,33 @@ static int slot_alloc_dirty(struct kvml_vm *vm, struct kvml_slot *slot)
 	return 0;
 }
 
+/* The backing of @slot: that of @old, unless it moves. */
+static int slot_alloc_backing(struct kvml_vm *vm, struct kvml_slot *slot,
+			      const struct kvml_slot *old)
+{
+	slot->backing = old && old->base == slot->base ? old->backing :
+			kvml_backing_alloc(vm, slot->base, slot->npages, slot->hva);
+	return slot->backing ? 0 : -ENOMEM;
+}
+
+/* Frees @slot, but not what @heir (or NULL) uses of it. */
+static void slot_free(struct kvml_slot *slot, const struct kvml_slot *heir)
+{
+	if (!slot)
+		return;
+	if (!heir || heir->dirty != slot->dirty)
+		kvfree(slot->dirty);
+	kfree(slot);
+}
+
+/* The same of one that nobody got to know. */
+static void slot_undo(struct kvml_slot *slot, const struct kvml_slot *old)
+{
+	if (!old || old->backing != slot->backing)
+		kvml_backing_free(slot->backing);
+	slot_free(slot, old);
+}
+
 /* The slot that @region asks for; takes over the bitmap of @old. */
 static struct kvml_slot *slot_alloc(struct kvml_vm *vm,
 				    const struct kvm_userspace_memory_region *region,
@@ -105,25 +126,18 @@ static struct kvml_slot *slot_alloc(struct kvml_vm *vm,
 	slot->id = region->slot;
 	slot->flags = region->flags;
 
-	if (!(region->flags & KVM_MEM_LOG_DIRTY_PAGES))
-		return slot;
-	if (old && old->dirty) {
+	if (old && region->flags & KVM_MEM_LOG_DIRTY_PAGES)
 		slot->dirty = old->dirty;
-	} else if (slot_alloc_dirty(vm, slot)) {
-		kfree(slot);
-		return ERR_PTR(-ENOMEM);
-	}
+	if (slot_alloc_backing(vm, slot, old))
+		goto err;
+	if (region->flags & KVM_MEM_LOG_DIRTY_PAGES && !slot->dirty &&
+	    slot_alloc_dirty(vm, slot))
+		goto err;
 	return slot;
-}
 
-/* Frees @slot, but not the bitmap if @heir (or NULL) uses it. */
-static void slot_free(struct kvml_slot *slot, const struct kvml_slot *heir)
-{
-	if (!slot)
-		return;
-	if (!heir || heir->dirty != slot->dirty)
-		kvfree(slot->dirty);
-	kfree(slot);
+err:
+	slot_undo(slot, old);
+	return ERR_PTR(-ENOMEM);
 }
 
 static int slot_create(struct kvml_vm *vm, struct kvml_slot *slot)
@@ -132,6 +146,8 @@ static int slot_create(struct kvml_vm *vm, struct kvml_slot *slot)
 
 	if (!slots)
 		return -ENOMEM;
+	/* Before a fault can map any of it. */
+	kvml_backing_add(backings(vm), slot->backing);
 	slots_publish(vm, slots);
 	return 0;
 }
@@ -147,6 +163,7 @@ static int slot_remove(struct kvml_vm *vm, struct kvml_slot *old,
 	if (!copy)
 		return -ENOMEM;
 	copy->flags |= KVML_SLOT_INVALID;
+	copy->backing = NULL;
 	invalid = slots_replace(current_slots(vm), old, copy);
 	if (!invalid)
 		goto err_free_copy;
@@ -156,6 +173,9 @@ static int slot_remove(struct kvml_vm *vm, struct kvml_slot *old,
 
 	slots_publish(vm, invalid);
 	kvml_mmu_zap_slot(vm, old);
+	kvml_backing_remove(backings(vm), old->backing);
+	if (slot)
+		kvml_backing_add(backings(vm), slot->backing);
 	slots_publish(vm, without);
 	kfree(copy);
 	slot_free(old, slot);
@@ -280,7 +300,7 @@ static int set_locked(struct kvml_vm *vm,
 	else
 		r = slot_change_flags(vm, old, slot);
 	if (r)
-		slot_free(slot, old);
+		slot_undo(slot, old);
 	return r;
 }
 
@@ -303,9 +323,21 @@ int kvml_slots_init(struct kvml_vm *vm)
 
 	if (!slots)
 		return -ENOMEM;
-	slots->hva_min = ULONG_MAX;
 	RCU_INIT_POINTER(vm->slots, slots);
 	return 0;
+}
+
+/* There is no descriptor of the VM any more. */
+void kvml_slots_unhook(struct kvml_vm *vm)
+{
+	struct kvml_slots *slots = rcu_dereference_protected(vm->slots, true);
+	unsigned int i;
+
+	for (i = 0; i < slots->nr; i++)
+		kvml_backing_remove(backings(vm), slots->slot[i]->backing);
+	/* It had slots, perhaps some that are gone. */
+	if (slots->generation)
+		kvml_backings_settle(backings(vm));
 }
 
 /* Nobody else knows @vm any more. */

@@ -23,6 +23,7 @@
 
 struct kvml_vm;
 struct kvml_vcpu;
+struct kvml_backing;
 
 typedef u64 kvml_gfn;
 typedef u64 kvml_gpa;
@@ -36,6 +37,7 @@ struct kvml_slot {
 	unsigned long hva;		/* (i) */
 	u32 id;				/* (i) */
 	u32 flags;			/* (i) KVM_MEM_, KVML_SLOT_INVALID */
+	struct kvml_backing *backing;	/* (i) not of an invalid one */
 	unsigned long *dirty;		/* bitmap, set bits atomically; NULL */
 };
 
@@ -45,7 +47,6 @@ struct kvml_slots {
 	u32 generation;			/* (i) */
 	unsigned int nr;		/* (i) */
 	unsigned int last;		/* where the last look-up ended: a hint */
-	unsigned long hva_min, hva_max;	/* (i) all slots are in between */
 	struct kvml_slot *slot[];	/* (i) */
 };
 
@@ -55,6 +56,8 @@ int kvml_slot_set(struct kvml_vm *vm,
 int kvml_slot_get_dirty(struct kvml_vm *vm, struct kvm_dirty_log *log);
 int kvml_slot_clear_dirty(struct kvml_vm *vm, struct kvm_clear_dirty_log *log);
 int kvml_slots_init(struct kvml_vm *vm);
+/* The end of the VM: no callback of the MMU notifier knows it when it returns. */
+void kvml_slots_unhook(struct kvml_vm *vm);
 void kvml_slots_free(struct kvml_vm *vm);
 
 /* Must hold vm->lock. */

@@ -6,6 +6,7 @@
 #include <linux/sched.h>
 #include <linux/srcu.h>
 
+#include "backing.h"
 #include "hostpage.h"
 #include "memslot.h"
 #include "mmu.h"
@@ -298,7 +299,7 @@ void kvml_mmu_flush(struct kvml_vm *vm)
 	spin_unlock(&mmu->lock);
 }
 
-static void zap_and_free(struct kvml_vm *vm, kvml_gfn start, kvml_gfn end)
+void kvml_mmu_zap(struct kvml_vm *vm, kvml_gfn start, kvml_gfn end)
 {
 	struct kvml_mmu *mmu = &vm->mmu;
 	LIST_HEAD(freed);
@@ -313,12 +314,7 @@ static void zap_and_free(struct kvml_vm *vm, kvml_gfn start, kvml_gfn end)
 
 void kvml_mmu_zap_slot(struct kvml_vm *vm, struct kvml_slot *slot)
 {
-	zap_and_free(vm, slot->base, slot->base + slot->npages);
-}
-
-void kvml_mmu_zap_all(struct kvml_vm *vm)
-{
-	zap_and_free(vm, 0, KVML_MAX_GFN);
+	kvml_mmu_zap(vm, slot->base, slot->base + slot->npages);
 }
 
 void kvml_mmu_protect_slot(struct kvml_vm *vm, struct kvml_slot *slot)
@@ -359,16 +355,31 @@ bool kvml_mmu_protect_bits(struct kvml_vm *vm, struct kvml_slot *slot,
 	return kvml_mmu_flush_due(vm);
 }
 
-void kvml_mmu_zap_range(struct kvml_vm *vm, kvml_gfn start, kvml_gfn end,
-			bool may_sleep)
+void kvml_mmu_invalidate_start(struct kvml_backing *b, unsigned long start,
+			       unsigned long end, bool may_sleep)
 {
-	struct kvml_mmu *mmu = &vm->mmu;
+	struct kvml_mmu *mmu = &b->vm->mmu;
 	unsigned long zapped;
+	kvml_gfn first, behind;
+
+	kvml_backing_gfns(b, start, end, &first, &behind);
+	spin_lock(&mmu->lock);
+	b->taken_start = b->taken ? min(b->taken_start, start) : start;
+	b->taken_end = b->taken ? max(b->taken_end, end) : end;
+	b->taken++;
+	zapped = mmu->zapped;
+	for_range(mmu, first, behind, zap_entry, may_sleep, NULL);
+	b->vm->stat.mmu_unmapped += mmu->zapped - zapped;
+	spin_unlock(&mmu->lock);
+}
+
+void kvml_mmu_invalidate_end(struct kvml_backing *b)
+{
+	struct kvml_mmu *mmu = &b->vm->mmu;
 
 	spin_lock(&mmu->lock);
-	zapped = mmu->zapped;
-	for_range(mmu, start, end, zap_entry, may_sleep, NULL);
-	vm->stat.mmu_unmapped += mmu->zapped - zapped;
+	WRITE_ONCE(mmu->notifier_seq, mmu->notifier_seq + 1);
+	b->taken--;
 	spin_unlock(&mmu->lock);
 }
 
@@ -382,12 +393,12 @@ bool kvml_mmu_age_range(struct kvml_vm *vm, kvml_gfn start, kvml_gfn end)
 	return young;
 }
 
-bool kvml_mmu_test_young(struct kvml_vm *vm, kvml_gfn gfn)
+bool kvml_mmu_test_young(struct kvml_vm *vm, kvml_gfn start, kvml_gfn end)
 {
 	bool young;
 
 	spin_lock(&vm->mmu.lock);
-	young = for_range(&vm->mmu, gfn, gfn + 1, entry_young, false, NULL);
+	young = for_range(&vm->mmu, start, end, entry_young, false, NULL);
 	spin_unlock(&vm->mmu.lock);
 	return young;
 }
@@ -468,11 +479,11 @@ static bool is_stale(const struct kvml_mmu *mmu, const struct fault *f)
 {
 	unsigned long start = f->hva & (f->page.level == 2 ? PMD_MASK : PAGE_MASK);
 	unsigned long end = start + (f->page.level == 2 ? PMD_SIZE : PAGE_SIZE);
+	const struct kvml_backing *b = f->slot->backing;
 
 	if (mmu->notifier_seq != f->page.seq)
 		return true;
-	return mmu->notifier_count && mmu->notifier_start < end &&
-	       start < mmu->notifier_end;
+	return b->taken && b->taken_start < end && start < b->taken_end;
 }
 
 /*
@@ -644,17 +655,13 @@ int kvml_mmu_fault(struct kvml_vcpu *vcpu, u64 gpa, u32 access)
 int kvml_mmu_init(struct kvml_vm *vm)
 {
 	struct kvml_mmu *mmu = &vm->mmu;
-	int r;
 
 	spin_lock_init(&mmu->lock);
 	mmu->root = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	if (!mmu->root)
 		return -ENOMEM;
 	atomic_long_set(&mmu->tables, 1);
-	r = kvml_notifier_register(vm);
-	if (r)
-		free_table(mmu->root);
-	return r;
+	return 0;
 }
 
 void kvml_mmu_free(struct kvml_vm *vm)

@@ -24,7 +24,6 @@
 #ifndef _KVMLITE_MMU_H
 #define _KVMLITE_MMU_H
 
-#include <linux/mmu_notifier.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
@@ -33,6 +32,7 @@
 struct kvml_vm;
 struct kvml_vcpu;
 struct kvml_slot;
+struct kvml_backing;
 
 /* A fault may need a table of level 3, 2 and 1. */
 #define KVML_SPARE_TABLES	3
@@ -80,10 +80,7 @@ struct kvml_mmu {
 	const struct kvml_pt_format *fmt;	/* (i) set by ops->vm_init */
 	spinlock_t lock;
 	u64 *root;			/* (i) virtual address of the top table */
-	struct mmu_notifier notifier;
-	unsigned long notifier_seq;
-	unsigned long notifier_count;
-	unsigned long notifier_start, notifier_end;	/* hva, while count */
+	unsigned long notifier_seq;	/* invalidations that are over */
 	unsigned long zapped;		/* rights taken away, ever */
 	unsigned long flushed;		/* of these, no vCPU has left */
 	unsigned long mmio_tables;	/* made for MMIO entries, ever */
@@ -91,9 +88,8 @@ struct kvml_mmu {
 	atomic_long_t pages_4k, pages_2m;	/* leaves, by size */
 };
 
-/* After ops->vm_init.  From here on the notifier may send requests to vCPUs. */
-int kvml_mmu_init(struct kvml_vm *vm);
-/* No vCPU is left, and no notifier: kvml_notifier_unregister(). */
+int kvml_mmu_init(struct kvml_vm *vm);	/* after ops->vm_init */
+/* No vCPU is left, and nobody else: kvml_slots_unhook(). */
 void kvml_mmu_free(struct kvml_vm *vm);
 
 /*
@@ -109,11 +105,11 @@ void kvml_mmu_vcpu_free(struct kvml_vcpu *vcpu);
 bool kvml_mmu_is_mmio(struct kvml_vcpu *vcpu, u64 gpa);
 
 /*
- * For memslot.c.  All wait until no vCPU uses what went away; tables that are
- * empty then are freed.
+ * All wait until no vCPU uses what went away; tables that are empty then are
+ * freed.
  */
+void kvml_mmu_zap(struct kvml_vm *vm, kvml_gfn start, kvml_gfn end);
 void kvml_mmu_zap_slot(struct kvml_vm *vm, struct kvml_slot *slot);
-void kvml_mmu_zap_all(struct kvml_vm *vm);
 /* Write-protect the whole slot; 2 MiB leaves go. */
 void kvml_mmu_protect_slot(struct kvml_vm *vm, struct kvml_slot *slot);
 /*
@@ -127,18 +123,16 @@ bool kvml_mmu_protect_bits(struct kvml_vm *vm, struct kvml_slot *slot,
 /* Not under mmu->lock; may be called where sleeping is not allowed. */
 void kvml_mmu_flush(struct kvml_vm *vm);
 
-/* For notifier.c.  Gfns @start to @end; zap does not flush. */
-void kvml_mmu_zap_range(struct kvml_vm *vm, kvml_gfn start, kvml_gfn end,
-			bool may_sleep);
-bool kvml_mmu_age_range(struct kvml_vm *vm, kvml_gfn start, kvml_gfn end);
-bool kvml_mmu_test_young(struct kvml_vm *vm, kvml_gfn gfn);
-bool kvml_mmu_flush_due(struct kvml_vm *vm);
-
 /*
- * notifier.c: the host tells what it takes away from the VMM.  After
- * unregistering no call is in progress, and none comes; the mm may be gone.
+ * For notifier.c.  The host is about to take addresses @start to @end of @b
+ * away: no fault maps any of it before kvml_mmu_invalidate_end().  Does not
+ * flush: kvml_mmu_flush_due().
  */
-int kvml_notifier_register(struct kvml_vm *vm);
-void kvml_notifier_unregister(struct kvml_vm *vm);
+void kvml_mmu_invalidate_start(struct kvml_backing *b, unsigned long start,
+			       unsigned long end, bool may_sleep);
+void kvml_mmu_invalidate_end(struct kvml_backing *b);
+bool kvml_mmu_age_range(struct kvml_vm *vm, kvml_gfn start, kvml_gfn end);
+bool kvml_mmu_test_young(struct kvml_vm *vm, kvml_gfn start, kvml_gfn end);
+bool kvml_mmu_flush_due(struct kvml_vm *vm);
 
 #endif /* _KVMLITE_MMU_H */

@@ -3,7 +3,6 @@
 #include <linux/anon_inodes.h>
 #include <linux/cpumask.h>
 #include <linux/fs.h>
-#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/uaccess.h>
@@ -11,6 +10,7 @@
 #include "hardware.h"
 #include "io.h"
 #include "main.h"
+#include "notifier.h"
 #include "pv.h"
 #include "vcpu.h"
 #include "vm.h"
@@ -68,7 +68,7 @@ static void vcpus_free(struct kvml_vm *vm)
 static void vm_free(struct kvml_vm *vm)
 {
 	kvml_stats_vm_remove(vm);
-	kvml_notifier_unregister(vm);
+	kvml_slots_unhook(vm);
 	kvml_bus_free(vm);
 	vcpus_free(vm);
 	kvml_mmu_free(vm);
@@ -76,7 +76,7 @@ static void vm_free(struct kvml_vm *vm)
 	kvml_ops->vm_free(vm);
 	kvml_hardware_put();
 	cleanup_srcu_struct(&vm->srcu);
-	mmdrop(vm->mm);
+	kvml_notifier_put(vm->notifier);
 	kfree(vm);
 }
 
@@ -108,11 +108,15 @@ static struct kvml_vm *vm_alloc(void)
 	err = kvml_hardware_get();
 	if (err)
 		goto err_srcu;
-	mmgrab(current->mm);
+	vm->notifier = kvml_notifier_get();
+	if (IS_ERR(vm->notifier)) {
+		err = PTR_ERR(vm->notifier);
+		goto err_hardware;
+	}
 	vm->mm = current->mm;
 	err = kvml_ops->vm_init(vm);
 	if (err)
-		goto err_mm;
+		goto err_notifier;
 	err = kvml_slots_init(vm);
 	if (err)
 		goto err_vendor;
@@ -126,8 +130,9 @@ err_slots:
 	kvml_slots_free(vm);
 err_vendor:
 	kvml_ops->vm_free(vm);
-err_mm:
-	mmdrop(vm->mm);
+err_notifier:
+	kvml_notifier_put(vm->notifier);
+err_hardware:
 	kvml_hardware_put();
 err_srcu:
 	cleanup_srcu_struct(&vm->srcu);

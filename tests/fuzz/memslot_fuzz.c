@@ -30,6 +30,44 @@ void kvml_mmu_protect_slot(struct kvml_vm *vm, struct kvml_slot *slot)
 		   "protected before it is there");
 }
 
+/* ---- in place of backing.c ---- */
+
+static unsigned int backed;
+
+struct kvml_backing *kvml_backing_alloc(struct kvml_vm *vm, kvml_gfn base,
+					unsigned long npages, unsigned long hva)
+{
+	struct kvml_backing *b = kzalloc(sizeof(*b), GFP_KERNEL_ACCOUNT);
+
+	if (b) {
+		b->vm = vm;
+		b->base = base;
+	}
+	return b;
+}
+
+void kvml_backing_free(struct kvml_backing *b)
+{
+	kfree(b);
+}
+
+void kvml_backing_add(struct kvml_backings *set, struct kvml_backing *b)
+{
+	FUZZ_CHECK(!kvml_slot_find(b->vm, b->base),
+		   "a fault could map what the notifier does not know");
+	backed++;
+}
+
+void kvml_backing_remove(struct kvml_backings *set, struct kvml_backing *b)
+{
+	backed--;
+	kfree(b);
+}
+
+void kvml_backings_settle(struct kvml_backings *set)
+{
+}
+
 static void check_slot(const struct kvml_slot *slot,
 		       const struct kvm_userspace_memory_region *r)
 {
@@ -37,6 +75,7 @@ static void check_slot(const struct kvml_slot *slot,
 	FUZZ_CHECK(slot->npages << PAGE_SHIFT == r->memory_size, "size");
 	FUZZ_CHECK(slot->hva == r->userspace_addr, "address");
 	FUZZ_CHECK(slot->flags == r->flags, "flags %x", slot->flags);
+	FUZZ_CHECK(slot->backing->base == slot->base, "another slot's backing");
 	FUZZ_CHECK(!slot->dirty == !(r->flags & KVM_MEM_LOG_DIRTY_PAGES),
 		   "bitmap");
 }

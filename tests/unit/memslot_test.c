@@ -11,6 +11,7 @@
 
 static struct kvml_vm *vm;
 static unsigned int zapped, protected;
+static bool unhooked;
 
 /* While mappings go, faults must find the slot, and must not use it. */
 void kvml_mmu_zap_slot(struct kvml_vm *of, struct kvml_slot *slot)
@@ -37,6 +38,55 @@ void kvml_mmu_protect_slot(struct kvml_vm *of, struct kvml_slot *slot)
 	protected++;
 }
 
+/* ---- in place of backing.c ---- */
+
+static unsigned int backed;	/* backings that were added, and not removed */
+
+struct kvml_backing *kvml_backing_alloc(struct kvml_vm *of, kvml_gfn base,
+					unsigned long npages, unsigned long hva)
+{
+	struct kvml_backing *b = kzalloc(sizeof(*b), GFP_KERNEL);
+
+	if (b)
+		b->base = base;
+	return b;
+}
+
+void kvml_backing_free(struct kvml_backing *b)
+{
+	kfree(b);
+}
+
+/* May a fault map the page that is the first of @b? */
+static bool mappable(const struct kvml_backing *b)
+{
+	int idx = srcu_read_lock(&vm->srcu);
+	bool found = kvml_slot_find(vm, b->base);
+
+	srcu_read_unlock(&vm->srcu, idx);
+	return found;
+}
+
+/* The notifier knows of a page before a fault can map it. */
+void kvml_backing_add(struct kvml_backings *set, struct kvml_backing *b)
+{
+	KUNIT_EXPECT_PTR_EQ(kunit_get_current_test(), set, &vm->notifier->backings);
+	KUNIT_EXPECT_FALSE(kunit_get_current_test(), mappable(b));
+	backed++;
+}
+
+/* And as long as one can. */
+void kvml_backing_remove(struct kvml_backings *set, struct kvml_backing *b)
+{
+	KUNIT_EXPECT_FALSE(kunit_get_current_test(), unhooked ? false : mappable(b));
+	backed--;
+	kfree(b);
+}
+
+void kvml_backings_settle(struct kvml_backings *set)
+{
+}
+
 /* ---- a VM that has nothing but slots ---- */
 
 static int memslot_init(struct kunit *test)
@@ -45,9 +95,13 @@ static int memslot_init(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, vm);
 	mutex_init(&vm->lock);
 	KUNIT_ASSERT_EQ(test, init_srcu_struct(&vm->srcu), 0);
+	vm->notifier = kunit_kzalloc(test, sizeof(*vm->notifier), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, vm->notifier);
 	KUNIT_ASSERT_EQ(test, kvml_slots_init(vm), 0);
 	zapped = 0;
 	protected = 0;
+	backed = 0;
+	unhooked = false;
 	return 0;
 }
 
@@ -55,6 +109,9 @@ static void memslot_exit(struct kunit *test)
 {
 	if (!vm)
 		return;
+	unhooked = true;
+	kvml_slots_unhook(vm);
+	KUNIT_EXPECT_EQ(test, backed, 0);
 	kvml_slots_free(vm);
 	cleanup_srcu_struct(&vm->srcu);
 	vm = NULL;
@@ -261,27 +318,27 @@ static void memslot_lookup_test(struct kunit *test)
 		}
 }
 
-/* The notifier looks between these only. */
-static void memslot_hva_range_test(struct kunit *test)
+/* A slot keeps its backing until it moves or goes. */
+static void memslot_backing_test(struct kunit *test)
 {
-	struct kvml_slots *slots;
+	struct kvml_backing *b;
 
 	KUNIT_ASSERT_EQ(test, set(0, 0, 0, 4, HVA + 0x100000), 0);
-	KUNIT_ASSERT_EQ(test, set(1, 0, 8, 4, HVA), 0);
-	KUNIT_ASSERT_EQ(test, set(2, 0, 16, 2, HVA + 0x200000), 0);
-	mutex_lock(&vm->lock);
-	slots = current_slots(vm);
-	KUNIT_EXPECT_EQ(test, slots->hva_min, HVA);
-	KUNIT_EXPECT_EQ(test, slots->hva_max, HVA + 0x202000);
-	mutex_unlock(&vm->lock);
-	KUNIT_ASSERT_EQ(test, set(1, 0, 8, 0, 0), 0);
-	KUNIT_ASSERT_EQ(test, set(2, 0, 16, 0, 0), 0);
-	mutex_lock(&vm->lock);
-	slots = current_slots(vm);
-	KUNIT_EXPECT_EQ(test, slots->hva_min, HVA + 0x100000);
-	KUNIT_EXPECT_EQ(test, slots->hva_max, HVA + 0x104000);
-	mutex_unlock(&vm->lock);
-	KUNIT_EXPECT_EQ(test, kvml_slot_hva(slot_by_id(0), 3), HVA + 0x103000);
+	KUNIT_ASSERT_EQ(test, set(1, 0, 8, 4, HVA + 0x100000), 0);
+	KUNIT_EXPECT_EQ(test, backed, 2);
+	b = slot_by_id(0)->backing;
+	KUNIT_ASSERT_NOT_NULL(test, b);
+	KUNIT_EXPECT_PTR_NE(test, slot_by_id(1)->backing, b);
+	KUNIT_ASSERT_EQ(test, set(0, KVM_MEM_LOG_DIRTY_PAGES, 0, 4, HVA + 0x100000), 0);
+	KUNIT_EXPECT_PTR_EQ(test, slot_by_id(0)->backing, b);
+	KUNIT_EXPECT_EQ(test, set(0, 0, 8, 4, HVA + 0x100000), -EEXIST);
+	KUNIT_EXPECT_PTR_EQ(test, slot_by_id(0)->backing, b);
+	KUNIT_ASSERT_EQ(test, set(0, KVM_MEM_LOG_DIRTY_PAGES, 16, 4, HVA + 0x100000), 0);
+	KUNIT_EXPECT_EQ(test, slot_by_id(0)->backing->base, 16);
+	KUNIT_EXPECT_EQ(test, backed, 2);
+	KUNIT_ASSERT_EQ(test, set(0, 0, 16, 0, 0), 0);
+	KUNIT_EXPECT_EQ(test, backed, 1);
+	KUNIT_EXPECT_EQ(test, kvml_slot_hva(slot_by_id(1), 9), HVA + 0x101000);
 }
 
 /* What was remembered of an address is void after each change. */
@@ -385,7 +442,7 @@ static struct kunit_case memslot_cases[] = {
 	KUNIT_CASE(memslot_change_test),
 	KUNIT_CASE(memslot_last_gfn_test),
 	KUNIT_CASE(memslot_lookup_test),
-	KUNIT_CASE(memslot_hva_range_test),
+	KUNIT_CASE(memslot_backing_test),
 	KUNIT_CASE(memslot_generation_test),
 	KUNIT_CASE(memslot_dirty_test),
 	KUNIT_CASE(memslot_dirty_set_test),
