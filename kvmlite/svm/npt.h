@@ -14,7 +14,7 @@
 #ifndef _KVMLITE_SVM_NPT_H
 #define _KVMLITE_SVM_NPT_H
 
-#include "mmu.h"
+#include "mmu/mmu.h"
 
 #define NPT_PRESENT	BIT_ULL(0)
 #define NPT_WRITE	BIT_ULL(1)

@@ -9,16 +9,16 @@
 #include <asm/nospec-branch.h>
 #include <asm/processor.h>
 
-#include "fpu.h"
-#include "priv.h"
-#include "regs.h"
+#include "base/trace.h"
 #include "svm/asid.h"
 #include "svm/caps.h"
 #include "svm/entry.h"
 #include "svm/insn.h"
 #include "svm/svm.h"
-#include "trace.h"
-#include "vm.h"
+#include "vcpu/fpu.h"
+#include "vcpu/priv.h"
+#include "vcpu/regs.h"
+#include "vm/vm.h"
 
 /* Registers in reg[] that an exit leaves stale. */
 #define VMCB_REGS (BIT(KVML_RSP) | BIT(KVML_RIP) | BIT(KVML_RFLAGS) |	\

@@ -7,15 +7,15 @@
 #include <asm/nospec-branch.h>
 #include <asm/tlbflush.h>
 
-#include "cpuid.h"
-#include "load.h"
-#include "pv.h"
+#include "cpuid/cpuid.h"
 #include "svm/asid.h"
 #include "svm/caps.h"
 #include "svm/npt.h"
 #include "svm/permission.h"
 #include "svm/svm.h"
-#include "vm.h"
+#include "vcpu/load.h"
+#include "vcpu/pv.h"
+#include "vm/vm.h"
 
 /* Pages of a CPU. */
 struct cpu_pages {

@@ -18,9 +18,9 @@
 #ifndef _KVMLITE_SVM_SVM_H
 #define _KVMLITE_SVM_SVM_H
 
-#include "regs.h"
-#include "vcpu.h"
 #include "svm/vmcb.h"
+#include "vcpu/regs.h"
+#include "vcpu/vcpu.h"
 
 /* svm->exit_code: run.c has handled it (not a code of the APM). */
 #define KVML_SVM_EXIT_DONE 0xfffffff0

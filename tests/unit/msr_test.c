@@ -5,7 +5,7 @@
  */
 #include <kunit/test.h>
 
-#include "msr.c"
+#include "vcpu/msr.c"
 
 /* ---- in place of the vendor, cpuid.c, regs.c and pv.c ---- */
 
