@@ -7,10 +7,15 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
+#include "base/ops.h"
+#include "emul/decode.h"
 #include "emul/emul.h"
 #include "emul/emulate.h"
+#include "vcpu/debug.h"
+#include "vcpu/error.h"
+#include "vcpu/event.h"
 #include "vcpu/pv.h"
-#include "vm/vm.h"
+#include "vcpu/vcpu.h"
 
 /* Elements of one REP, before the run loop may look around. */
 #define MAX_ELEMENTS	1024
@@ -25,17 +30,6 @@ void kvml_emulate_free(struct kvml_vcpu *vcpu)
 {
 	kfree(vcpu->emul);
 	vcpu->emul = NULL;
-}
-
-static bool single_step(struct kvml_vcpu *vcpu)
-{
-	return vcpu->guest_debug.control & KVM_GUESTDBG_SINGLESTEP ||
-	       kvml_reg(vcpu, KVML_RFLAGS) & X86_EFLAGS_TF;
-}
-
-int kvml_insn_done(struct kvml_vcpu *vcpu)
-{
-	return unlikely(single_step(vcpu)) ? kvml_debug_step(vcpu) : 1;
 }
 
 /*
@@ -193,7 +187,7 @@ static int run(struct kvml_vcpu *vcpu)
 			return finish(vcpu);
 		e->mmio_done = 0;
 		e->gpa_known = false;
-		if (single_step(vcpu))
+		if (kvml_debug_step_due(vcpu))
 			return kvml_debug_step(vcpu);
 		if (interrupted(vcpu))
 			break;

@@ -7,11 +7,11 @@
 #include <linux/kvm.h>
 #include <linux/string.h>
 
+#include "base/ops.h"
 #include "base/trace.h"
-#include "emul/emulate.h"
 #include "io/io.h"
+#include "vcpu/debug.h"
 #include "vcpu/vcpu.h"
-#include "vm/vm.h"
 
 void kvml_io_exit(struct kvml_vcpu *vcpu, u8 direction, u16 port,
 		  unsigned int size, unsigned int count)

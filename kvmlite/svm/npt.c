@@ -6,6 +6,7 @@
 #include <asm/msr.h>
 #include <asm/processor.h>
 
+#include "mmu/mmu.h"
 #include "svm/npt.h"
 
 /* Above the generation of the slots (mmu.c), and the last bit of an address. */

@@ -15,10 +15,13 @@
 #include "svm/entry.h"
 #include "svm/insn.h"
 #include "svm/svm.h"
+#include "svm/vmcb.h"
+#include "vcpu/debug.h"
 #include "vcpu/fpu.h"
 #include "vcpu/priv.h"
-#include "vcpu/regs.h"
-#include "vm/vm.h"
+#include "vcpu/pv.h"
+#include "vcpu/vcpu.h"
+#include "vm/run.h"
 
 /* Registers in reg[] that an exit leaves stale. */
 #define VMCB_REGS (BIT(KVML_RSP) | BIT(KVML_RIP) | BIT(KVML_RFLAGS) |	\

@@ -5,9 +5,11 @@
 #include <asm/msr.h>
 #include <asm/tlbflush.h>
 
+#include "base/ops.h"
 #include "svm/svm.h"
-#include "vcpu/regs.h"
-#include "vm/vm.h"
+#include "svm/vmcb.h"
+#include "vcpu/debug.h"
+#include "vcpu/vcpu.h"
 
 /* ---- general and control registers ---- */
 

@@ -7,14 +7,16 @@
 #include <asm/nospec-branch.h>
 #include <asm/tlbflush.h>
 
-#include "cpuid/cpuid.h"
+#include "base/ops.h"
 #include "svm/asid.h"
 #include "svm/caps.h"
 #include "svm/npt.h"
 #include "svm/permission.h"
 #include "svm/svm.h"
+#include "svm/vmcb.h"
 #include "vcpu/load.h"
 #include "vcpu/pv.h"
+#include "vcpu/vcpu.h"
 #include "vm/vm.h"
 
 /* Pages of a CPU. */

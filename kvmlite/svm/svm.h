@@ -19,7 +19,7 @@
 #define _KVMLITE_SVM_SVM_H
 
 #include "svm/vmcb.h"
-#include "vcpu/regs.h"
+#include "vcpu/debug.h"
 #include "vcpu/vcpu.h"
 
 /* svm->exit_code: run.c has handled it (not a code of the APM). */

@@ -5,6 +5,8 @@
 #include <linux/smp.h>
 
 #include "base/hardware.h"
+#include "base/kick.h"
+#include "base/ops.h"
 #include "vcpu/load.h"
 #include "vcpu/vcpu.h"
 

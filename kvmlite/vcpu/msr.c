@@ -10,7 +10,9 @@
 #include <asm/mtrr.h>
 #include <asm/tsc.h>
 
+#include "base/ops.h"
 #include "cpuid/cpuid.h"
+#include "vcpu/apic_base.h"
 #include "vcpu/msr.h"
 #include "vcpu/pv.h"
 #include "vcpu/regs.h"
@@ -194,25 +196,6 @@ static int set_pat(struct kvml_vcpu *vcpu, const struct msr_def *msr, u32 index,
 
 /* ---- IA32_APIC_BASE ---- */
 
-int kvml_msr_set_apic_base(struct kvml_vcpu *vcpu, u64 data, bool host)
-{
-	u64 reserved = 0x2ff | ~(BIT_ULL(kvml_cpuid_maxphyaddr(vcpu)) - 1);
-	u64 modes = MSR_IA32_APICBASE_ENABLE | X2APIC_ENABLE;
-	u64 old = vcpu->apic_base & modes, new = data & modes;
-
-	if (!kvml_cpuid_has(vcpu, X86_FEATURE_X2APIC))
-		reserved |= X2APIC_ENABLE;
-	if (data & reserved || new == X2APIC_ENABLE)
-		return 1;
-	/* SDM volume 3, figure 11-27: x2APIC is entered from and left to. */
-	if (!host && ((old == modes && new == MSR_IA32_APICBASE_ENABLE) ||
-		      (!old && new == modes)))
-		return 1;
-	vcpu->apic_base = data;
-	kvml_cpuid_update(vcpu);
-	return 0;
-}
-
 static int get_apic_base(struct kvml_vcpu *vcpu, const struct msr_def *msr,
 			 u32 index, u64 *data, bool host)
 {
@@ -223,7 +206,7 @@ static int get_apic_base(struct kvml_vcpu *vcpu, const struct msr_def *msr,
 static int set_apic_base(struct kvml_vcpu *vcpu, const struct msr_def *msr,
 			 u32 index, u64 data, bool host)
 {
-	return kvml_msr_set_apic_base(vcpu, data, host);
+	return kvml_apic_base_set(vcpu, data, host);
 }
 
 /* ---- the TSC ---- */

@@ -7,6 +7,10 @@
 #include <asm/pvclock.h>
 #include <asm/tsc.h>
 
+#include "base/kick.h"
+#include "base/ops.h"
+#include "base/tsc.h"
+#include "mmu/memslot.h"
 #include "vcpu/pv.h"
 #include "vcpu/vcpu.h"
 #include "vm/vm.h"
@@ -32,11 +36,6 @@ void kvml_hypercall(struct kvml_vcpu *vcpu)
 }
 
 /* ---- the VM's time ---- */
-
-bool kvml_pv_tsc_stable(void)
-{
-	return boot_cpu_has(X86_FEATURE_CONSTANT_TSC) && !check_tsc_unstable();
-}
 
 /* Not slewed by NTP: the TSC is not, either. */
 static u64 host_ns(void)
@@ -104,7 +103,7 @@ static u64 clock_now(struct kvml_vm *vm, u64 *tsc)
 	u64 ns;
 
 	spin_lock(&vm->clock_lock);
-	if (!kvml_pv_tsc_stable())
+	if (!kvml_tsc_stable())
 		clock_restart(vm);
 	*tsc = rdtsc_ordered();
 	ns = clock_at(vm, *tsc);
@@ -129,7 +128,7 @@ static void fill_time(struct kvml_vcpu *vcpu,
 		      struct pvclock_vcpu_time_info *info)
 {
 	struct kvml_vm *vm = vcpu->vm;
-	bool stable = kvml_pv_tsc_stable();
+	bool stable = kvml_tsc_stable();
 
 	spin_lock(&vm->clock_lock);
 	if (!stable)
@@ -239,7 +238,7 @@ void kvml_pv_tsc_changed(struct kvml_vcpu *vcpu)
 
 void kvml_pv_cpu_changed(struct kvml_vcpu *vcpu)
 {
-	if (unlikely(!kvml_pv_tsc_stable()))
+	if (unlikely(!kvml_tsc_stable()))
 		kvml_vcpu_request(vcpu, KVML_REQ_CLOCK);
 }
 
@@ -255,7 +254,7 @@ int kvml_pv_get_clock(struct kvml_vm *vm, struct kvm_clock_data __user *arg)
 	data.clock = clock_now(vm, &data.host_tsc);
 	data.realtime = ktime_get_real_ns();
 	local_irq_restore(flags);
-	if (kvml_pv_tsc_stable()) {
+	if (kvml_tsc_stable()) {
 		data.flags = KVML_CLOCK_FLAGS;
 	} else {
 		data.realtime = 0;

@@ -49,7 +49,4 @@ int kvml_vm_create(unsigned long type);
 void kvml_vm_get(struct kvml_vm *vm);
 void kvml_vm_put(struct kvml_vm *vm);
 
-/* Ask all vCPUs; with @wait every one has left the guest before it returns. */
-void kvml_vm_request(struct kvml_vm *vm, unsigned int req, bool wait);
-
 #endif /* _KVMLITE_VM_H */

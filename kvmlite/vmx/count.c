@@ -5,6 +5,7 @@
 
 #include "vm/stats.h"
 #include "vmx/count.h"
+#include "vmx/vmcs.h"
 #include "vmx/vmx.h"
 
 #define REASONS	80

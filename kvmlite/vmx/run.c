@@ -12,12 +12,16 @@
 #include <asm/tlbflush.h>
 
 #include "base/trace.h"
+#include "vcpu/debug.h"
+#include "vcpu/event.h"
 #include "vcpu/fpu.h"
 #include "vcpu/priv.h"
-#include "vcpu/regs.h"
-#include "vm/vm.h"
+#include "vcpu/pv.h"
+#include "vcpu/vcpu.h"
+#include "vm/run.h"
 #include "vmx/count.h"
 #include "vmx/entry.h"
+#include "vmx/vmcs.h"
 #include "vmx/vmx.h"
 
 /* Registers in reg[] that an exit leaves stale. */

@@ -4,9 +4,13 @@
 #include <asm/debugreg.h>
 #include <asm/msr.h>
 
-#include "vcpu/regs.h"
+#include "base/ops.h"
+#include "mmu/memslot.h"
+#include "vcpu/debug.h"
+#include "vcpu/vcpu.h"
 #include "vm/vm.h"
 #include "vmx/caps.h"
+#include "vmx/vmcs.h"
 #include "vmx/vmx.h"
 
 /* ---- general and control registers ---- */

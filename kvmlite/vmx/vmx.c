@@ -12,14 +12,18 @@
 #include <asm/msr.h>
 #include <asm/tlbflush.h>
 
+#include "base/kick.h"
+#include "base/ops.h"
 #include "cpuid/cpuid.h"
+#include "mmu/mmu.h"
 #include "vcpu/load.h"
-#include "vcpu/msr.h"
 #include "vcpu/pv.h"
+#include "vcpu/vcpu.h"
 #include "vm/vm.h"
 #include "vmx/caps.h"
 #include "vmx/count.h"
 #include "vmx/entry.h"
+#include "vmx/vmcs.h"
 #include "vmx/vmx.h"
 
 /* MSRs whose values a guest may read and write without an exit. */

@@ -17,7 +17,7 @@
 
 #include <linux/user-return-notifier.h>
 
-#include "vcpu/regs.h"
+#include "vcpu/debug.h"
 #include "vcpu/vcpu.h"
 #include "vmx/vmcs.h"
 
