@@ -5,6 +5,7 @@
 #include <asm/trapnr.h>
 
 #include "base/kick.h"
+#include "svm/inject.h"
 #include "svm/insn.h"
 #include "svm/svm.h"
 #include "svm/vmcb.h"

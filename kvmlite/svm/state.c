@@ -6,6 +6,8 @@
 #include <asm/tlbflush.h>
 
 #include "base/ops.h"
+#include "svm/host.h"
+#include "svm/state.h"
 #include "svm/svm.h"
 #include "svm/vmcb.h"
 #include "vcpu/debug.h"
@@ -344,7 +346,7 @@ static void set_tsc_aux(struct svm_vcpu *svm, u64 data)
 {
 	preempt_disable();
 	/* Loaded with the next entry. */
-	kvml_svm_restore_host(svm);
+	kvml_svm_host_restore(svm);
 	svm->tsc_aux = data;
 	preempt_enable();
 }

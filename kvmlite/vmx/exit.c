@@ -19,6 +19,10 @@
 #include "vcpu/fpu.h"
 #include "vcpu/priv.h"
 #include "vcpu/vcpu.h"
+#include "vmx/exit.h"
+#include "vmx/failure.h"
+#include "vmx/inject.h"
+#include "vmx/state.h"
 #include "vmx/vmcs.h"
 #include "vmx/vmx.h"
 

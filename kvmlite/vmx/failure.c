@@ -9,6 +9,8 @@
 #include <asm/vmx.h>
 
 #include "vmx/caps.h"
+#include "vmx/failure.h"
+#include "vmx/state.h"
 #include "vmx/vmcs.h"
 #include "vmx/vmx.h"
 

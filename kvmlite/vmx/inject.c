@@ -6,6 +6,8 @@
 
 #include "vcpu/event.h"
 #include "vcpu/vcpu.h"
+#include "vmx/inject.h"
+#include "vmx/state.h"
 #include "vmx/vmcs.h"
 #include "vmx/vmx.h"
 
