@@ -45,7 +45,7 @@ struct kvml_ops {
 	/* ---- the vCPU ---- */
 	/* Allocates the vendor's structure around a zeroed kvml_vcpu. */
 	struct kvml_vcpu *(*vcpu_alloc)(void);
-	/* The state after RESET (SDM volume 3, table 10-1). */
+	/* Controls, and of the state after RESET what common code does not set. */
 	int (*vcpu_init)(struct kvml_vcpu *vcpu);
 	void (*vcpu_free)(struct kvml_vcpu *vcpu);
 	/* Preemption off. */
