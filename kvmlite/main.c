@@ -44,6 +44,8 @@ static const struct {
 	{ KVM_CAP_MP_STATE, 1 },
 	/* Routes can be set once there is an interrupt controller. */
 	{ KVM_CAP_IRQ_ROUTING, 4096 },
+	/* Required by QEMU since 8.2, and as above. */
+	{ KVM_CAP_SIGNAL_MSI, 1 },
 	{ KVM_CAP_MCE, 32 },
 	{ KVM_CAP_NOP_IO_DELAY, 1 },
 	{ KVM_CAP_CLOCKSOURCE, 1 },

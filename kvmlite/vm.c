@@ -197,6 +197,14 @@ static int ioeventfd(struct kvml_vm *vm, void __user *arg)
 	return kvml_ioeventfd(vm, &args);
 }
 
+/* There is no interrupt controller that would take the message. */
+static int signal_msi(void __user *arg)
+{
+	struct kvm_msi msi;
+
+	return copy_from_user(&msi, arg, sizeof(msi)) ? -EFAULT : -EINVAL;
+}
+
 /*
  * Where KVM may keep pages of its own in the guest's memory, for CPUs that
  * cannot run real mode.  Ours can: checked, and not needed.
@@ -255,6 +263,8 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long value)
 	case KVM_SET_GSI_ROUTING:
 		/* There is no interrupt controller that they could lead to. */
 		return -EINVAL;
+	case KVM_SIGNAL_MSI:
+		return signal_msi(arg);
 	case KVM_IOEVENTFD:
 		return ioeventfd(vm, arg);
 	case KVM_ENABLE_CAP:
