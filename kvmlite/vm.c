@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* A VM's life and its ioctls (api.rst, "vm ioctls"). See vm.h. */
 #include <linux/anon_inodes.h>
+#include <linux/compat.h>
 #include <linux/cpumask.h>
 #include <linux/fs.h>
 #include <linux/sched/mm.h>
@@ -170,12 +171,22 @@ static int set_region(struct kvml_vm *vm, void __user *arg)
 	return kvml_slot_set(vm, &region);
 }
 
+/*
+ * A pointer in a structure that a 32-bit VMM filled in: it has set the lower half.
+ * No other structure here has one, or differs between 32 and 64 bits.
+ */
+static void __user *user_pointer(void __user *p)
+{
+	return in_compat_syscall() ? compat_ptr(ptr_to_compat(p)) : p;
+}
+
 static int get_dirty(struct kvml_vm *vm, void __user *arg)
 {
 	struct kvm_dirty_log log;
 
 	if (copy_from_user(&log, arg, sizeof(log)))
 		return -EFAULT;
+	log.dirty_bitmap = user_pointer(log.dirty_bitmap);
 	return kvml_slot_get_dirty(vm, &log);
 }
 
@@ -185,6 +196,7 @@ static int clear_dirty(struct kvml_vm *vm, void __user *arg)
 
 	if (copy_from_user(&log, arg, sizeof(log)))
 		return -EFAULT;
+	log.dirty_bitmap = user_pointer(log.dirty_bitmap);
 	return kvml_slot_clear_dirty(vm, &log);
 }
 
