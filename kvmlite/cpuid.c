@@ -10,8 +10,10 @@
 
 #include "cpuid.h"
 #include "fpu.h"
+#include "msr.h"
 #include "pv.h"
 #include "vcpu.h"
+#include "vm.h"
 
 #define MAX_BASIC	0x1f
 #define MAX_EXTENDED	0x80000021
@@ -492,6 +494,10 @@ static void update(struct kvml_vcpu *vcpu, struct kvml_cpuid *c)
 		set_or_clear(&e->ecx, F(OSXSAVE), vcpu->osxsave);
 		set_or_clear(&e->edx, F(APIC),
 			     vcpu->apic_base & MSR_IA32_APICBASE_ENABLE);
+	}
+	if (e && !kvml_vm_has_quirk(vcpu->vm, KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT)) {
+		set_or_clear(&e->ecx, F(MWAIT), kvml_msr_mwait_enabled(vcpu));
+		c->feature[CPUID_1_ECX] = e->ecx;
 	}
 	e = find(c, 0xd, 0);
 	if (e)

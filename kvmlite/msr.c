@@ -344,6 +344,7 @@ static int set_misc_enable(struct kvml_vcpu *vcpu, const struct msr_def *msr,
 			   u32 index, u64 data, bool host)
 {
 	u64 old = vcpu->msrs->misc_enable;
+	bool mwait;
 
 	if (!host) {
 		if ((old ^ data) & MISC_ENABLE_RO)
@@ -351,8 +352,20 @@ static int set_misc_enable(struct kvml_vcpu *vcpu, const struct msr_def *msr,
 		data &= ~MSR_IA32_MISC_ENABLE_EMON;
 		data |= old & MSR_IA32_MISC_ENABLE_EMON;
 	}
+	/* CPUID's MWAIT bit follows this one, if the VMM wants it so. */
+	mwait = !kvml_vm_has_quirk(vcpu->vm, KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT) &&
+		(old ^ data) & MSR_IA32_MISC_ENABLE_MWAIT;
+	if (mwait && !kvml_cpuid_has(vcpu, X86_FEATURE_XMM3))
+		return 1;
 	vcpu->msrs->misc_enable = data;
+	if (mwait)
+		kvml_cpuid_update(vcpu);
 	return 0;
+}
+
+bool kvml_msr_mwait_enabled(struct kvml_vcpu *vcpu)
+{
+	return vcpu->msrs->misc_enable & MSR_IA32_MISC_ENABLE_MWAIT;
 }
 
 /* Branch tracing is not there, but guests try it. */

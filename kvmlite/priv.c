@@ -7,6 +7,7 @@
 #include "fpu.h"
 #include "priv.h"
 #include "regs.h"
+#include "vm.h"
 
 int kvml_priv_skip(struct kvml_vcpu *vcpu)
 {
@@ -41,6 +42,14 @@ int kvml_priv_hlt(struct kvml_vcpu *vcpu)
 	/* Userspace has the APIC and knows what wakes it. */
 	vcpu->run->exit_reason = KVM_EXIT_HLT;
 	return 0;
+}
+
+int kvml_priv_mwait(struct kvml_vcpu *vcpu)
+{
+	if (!kvml_vm_has_quirk(vcpu->vm, KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS) &&
+	    !kvml_cpuid_has(vcpu, X86_FEATURE_MWAIT))
+		return kvml_priv_ud(vcpu);
+	return kvml_priv_skip(vcpu);
 }
 
 int kvml_priv_wrmsr(struct kvml_vcpu *vcpu)

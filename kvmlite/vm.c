@@ -134,20 +134,45 @@ err_free:
 
 /* ---- ioctls ---- */
 
-static int enable_cap(struct kvml_vm *vm, const struct kvm_enable_cap *cap)
+static int set_manual_dirty(struct kvml_vm *vm, u64 flags)
 {
 	u64 allowed = KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE;
 
-	if (cap->flags || cap->cap != KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2)
-		return -EINVAL;
-	if (cap->args[0] & KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE)
+	if (flags & KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE)
 		allowed |= KVM_DIRTY_LOG_INITIALLY_SET;
-	if (cap->args[0] & ~allowed)
+	if (flags & ~allowed)
 		return -EINVAL;
 	mutex_lock(&vm->lock);
-	vm->manual_dirty = cap->args[0];
+	vm->manual_dirty = flags;
 	mutex_unlock(&vm->lock);
 	return 0;
+}
+
+static int disable_quirks(struct kvml_vm *vm, u64 quirks)
+{
+	mutex_lock(&vm->lock);
+	WRITE_ONCE(vm->disabled_quirks, vm->disabled_quirks | quirks);
+	mutex_unlock(&vm->lock);
+	return 0;
+}
+
+static int enable_cap(struct kvml_vm *vm, const struct kvm_enable_cap *cap)
+{
+	u64 value = cap->args[0];
+
+	if (cap->flags)
+		return -EINVAL;
+	switch (cap->cap) {
+	case KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2:
+		return set_manual_dirty(vm, value);
+	case KVM_CAP_DISABLE_QUIRKS:
+		/* As in KVM: it says nothing of those that it does not know. */
+		return disable_quirks(vm, value & KVML_QUIRKS);
+	case KVM_CAP_DISABLE_QUIRKS2:
+		return value & ~(u64)KVML_QUIRKS ? -EINVAL :
+						   disable_quirks(vm, value);
+	}
+	return -EINVAL;
 }
 
 static int create_vcpu(struct kvml_vm *vm, unsigned long id)

@@ -34,6 +34,7 @@ struct kvml_vm {
 	unsigned int nr_vcpus;
 	struct kvml_iobus __rcu *bus[2];	/* eventfd.c: PIO, MMIO */
 	u64 manual_dirty;		/* KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2 */
+	u64 disabled_quirks;		/* KVM_CAP_DISABLE_QUIRKS2; only grows */
 	u32 tsc_khz;
 	spinlock_t clock_lock;		/* pv.c: the three below */
 	u64 boot_ns;			/* host's time when kvmclock was 0 */
@@ -44,6 +45,24 @@ struct kvml_vm {
 	struct list_head stats_link;	/* stats.c */
 	void *vendor;			/* (i) */
 };
+
+/*
+ * Old behaviour of KVM that is not a CPU's and that a VMM may switch off
+ * (api.rst 7.31).  LINT0_REENABLED and LAPIC_MMIO_HOLE are about a local APIC,
+ * and there is none.
+ */
+#define KVML_QUIRKS	(KVM_X86_QUIRK_LINT0_REENABLED |		\
+			 KVM_X86_QUIRK_CD_NW_CLEARED |			\
+			 KVM_X86_QUIRK_LAPIC_MMIO_HOLE |		\
+			 KVM_X86_QUIRK_OUT_7E_INC_RIP |			\
+			 KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT |		\
+			 KVM_X86_QUIRK_FIX_HYPERCALL_INSN |		\
+			 KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS)
+
+static inline bool kvml_vm_has_quirk(const struct kvml_vm *vm, u64 quirk)
+{
+	return !(READ_ONCE(vm->disabled_quirks) & quirk);
+}
 
 int kvml_vm_create(unsigned long type);
 void kvml_vm_get(struct kvml_vm *vm);

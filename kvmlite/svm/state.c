@@ -98,14 +98,16 @@ void kvml_svm_regs_flush(struct svm_vcpu *svm)
 }
 
 /*
- * Caching stays on, whatever the guest says.  If its CR0 is the real one, it
+ * Caching stays on, whatever the guest says (a quirk).  If its CR0 is the real one, it
  * may read it and change TS and MP (15.9, selective intercept).
  */
 void kvml_svm_set_cr0(struct kvml_vcpu *vcpu, unsigned long cr0)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
-	unsigned long real = cr0 & ~(X86_CR0_NW | X86_CR0_CD);
+	unsigned long real = cr0;
 
+	if (kvml_vm_has_quirk(vcpu->vm, KVM_X86_QUIRK_CD_NW_CLEARED))
+		real &= ~(X86_CR0_NW | X86_CR0_CD);
 	/* With MP, or WAIT would look at the VMM's x87 state. */
 	if (svm->fpu_trap)
 		real |= X86_CR0_TS | X86_CR0_MP;

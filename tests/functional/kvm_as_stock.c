@@ -47,9 +47,178 @@ static void test_signal_msi(void)
 	CHECK_ERRNO(ioctl(m.kvm, KVM_SIGNAL_MSI, &msi), EINVAL);
 }
 
+/* ---- quirks ---- */
+
+static void disable_quirk(const struct machine *m, u64 quirk)
+{
+	struct kvm_enable_cap cap = {
+		.cap = KVM_CAP_DISABLE_QUIRKS2, .args[0] = quirk,
+	};
+
+	CHECK_EQ(has_cap(m->vm, KVM_CAP_DISABLE_QUIRKS2) & quirk, quirk);
+	MUST(ioctl(m->vm, KVM_ENABLE_CAP, &cap));
+}
+
+/* The older capability takes any bits, the newer one those that it names. */
+static void test_quirks(void)
+{
+	struct machine m = vm_make();
+	int quirks = has_cap(m.kvm, KVM_CAP_DISABLE_QUIRKS2);
+	struct kvm_enable_cap cap = {
+		.cap = KVM_CAP_DISABLE_QUIRKS, .args[0] = 1ULL << 40,
+	};
+
+	tap_note("quirks that can be switched off: %#x", quirks);
+	/* What 6.1 has; later kernels have more. */
+	CHECK_EQ(quirks & 0x7f, 0x7f);
+	CHECK_EQ(has_cap(m.kvm, KVM_CAP_DISABLE_QUIRKS), 1);
+	MUST(ioctl(m.vm, KVM_ENABLE_CAP, &cap));
+	cap.cap = KVM_CAP_DISABLE_QUIRKS2;
+	CHECK_ERRNO(ioctl(m.vm, KVM_ENABLE_CAP, &cap), EINVAL);
+	CHECK_ERRNO(ioctl(m.vcpu, KVM_ENABLE_CAP, &cap), EINVAL);
+	cap.args[0] = quirks;
+	MUST(ioctl(m.vm, KVM_ENABLE_CAP, &cap));
+	cap.flags = 1;
+	CHECK_ERRNO(ioctl(m.vm, KVM_ENABLE_CAP, &cap), EINVAL);
+}
+
+/* Two runs: the second time the OUT is a NOP of two bytes. */
+GUEST(out_7e, "xor %ecx, %ecx\n\t"
+	      "1: mov %edi, %eax\n\t"
+	      ".globl out_7e\n\t"
+	      "out_7e: out %al, $0x7e\n\t"
+	      "inc %ecx\n\t"
+	      "cmp $2, %ecx\n\t"
+	      "jne 1b\n\t" GUEST_OUT)
+GUEST_LABELS(out_7e[]);
+
+static void run_to_7e(const struct machine *m, u64 rip)
+{
+	vm_run_until(m, KVM_EXIT_IO);
+	CHECK_EQ(m->run->io.port, 0x7e);
+	CHECK_EQ(*(u8 *)vcpu_io_data(m), 0x5a);
+	CHECK_EQ(vcpu_regs(m).rip, rip);
+}
+
+static void test_out_7e(void)
+{
+	struct machine m = vm_make();
+	u64 out = guest_label(out_7e);
+
+	guest_start(&m, guest_out_7e, 0x5a, 0, 0);
+	run_to_7e(&m, out + 2);
+	/* As QEMU's kvmvapic. */
+	memcpy(m.tool + out, "\x66\x90", 2);
+	vm_run_to_out(&m);
+	CHECK_EQ(vcpu_regs(&m).rcx, 2);
+}
+
+/* Another port, or the VMM does not want it. */
+static void test_out_7e_off(void)
+{
+	struct machine m = vm_make();
+	u64 out = guest_label(out_7e);
+
+	disable_quirk(&m, KVM_X86_QUIRK_OUT_7E_INC_RIP);
+	guest_start(&m, guest_out_7e, 0x5a, 0, 0);
+	run_to_7e(&m, out);
+	run_to_7e(&m, out);
+	vm_run_to_out(&m);
+	CHECK_EQ(vcpu_regs(&m).rcx, 2);
+	CHECK_EQ(vcpu_regs(&m).rip, guest_label(out_7e) + 2 + 2 + 3 + 2);
+}
+
+#define HYPERCALL_NONE	(-1000ULL)	/* -KVM_ENOSYS */
+
+GUEST(vmcall, "mov $0xfff, %eax\n\tvmcall\n\t" GUEST_OUT)
+GUEST(vmmcall, "mov $0xfff, %eax\n\tvmmcall\n\t" GUEST_OUT)
+
+/* The hypercall instruction of the other vendor. */
+static void test_hypercall(void)
+{
+	program_t foreign = is_amd() ? guest_vmcall : guest_vmmcall;
+	struct machine m = vm_make(), n = vm_make();
+
+	vm_call(&m, foreign, 0, 0, 0);
+	CHECK_EQ(vcpu_regs(&m).rax, HYPERCALL_NONE);
+	disable_quirk(&n, KVM_X86_QUIRK_FIX_HYPERCALL_INSN);
+	guest_start(&n, foreign, 0, 0, 0);
+	CHECK_EQ(vm_run_to_trap(&n, UD_VECTOR).rip, guest_address(foreign) + 5);
+	foreign = is_amd() ? guest_vmmcall : guest_vmcall;
+	vm_call(&n, foreign, 0, 0, 0);
+	CHECK_EQ(vcpu_regs(&n).rax, HYPERCALL_NONE);
+}
+
+#define CPUID_1_MWAIT	(1U << 3)
+
+static void set_mwait(const struct machine *m, bool on)
+{
+	struct kvm_cpuid_entry2 *e;
+	struct cpuid_list list;
+
+	cpuid_get_supported(m->kvm, &list);
+	e = cpuid_find(&list, 1, 0);
+	e->ecx = on ? e->ecx | CPUID_1_MWAIT : e->ecx & ~CPUID_1_MWAIT;
+	MUST(ioctl(m->vcpu, KVM_SET_CPUID2, &list));
+}
+
+GUEST(mwait, "xor %ecx, %ecx\n\txor %edx, %edx\n\tmov %rdi, %rax\n\t"
+	     "monitor\n\tmwait\n\t" GUEST_OUT)
+
+static void test_mwait(void)
+{
+	struct machine m = vm_make(), n, with;
+
+	set_mwait(&m, false);
+	vm_call(&m, guest_mwait, TOOL_DATA, 0, 0);
+	n = vm_make();
+	set_mwait(&n, false);
+	disable_quirk(&n, KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS);
+	guest_start(&n, guest_mwait, TOOL_DATA, 0, 0);
+	CHECK_EQ(vm_run_to_trap(&n, UD_VECTOR).rip, guest_address(guest_mwait) + 7);
+	with = vm_make();
+	set_mwait(&with, true);
+	disable_quirk(&with, KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS);
+	vm_call(&with, guest_mwait, TOOL_DATA, 0, 0);
+}
+
+#define MSR_MISC_ENABLE		0x1a0
+#define MISC_ENABLE_MWAIT	(1ULL << 18)
+
+GUEST(cpuid_1, "mov $1, %eax\n\tcpuid\n\t" GUEST_OUT)
+
+static bool guest_sees_mwait(const struct machine *m)
+{
+	vm_call(m, guest_cpuid_1, 0, 0, 0);
+	return vcpu_regs(m).rcx & CPUID_1_MWAIT;
+}
+
+/* CPUID's bit follows IA32_MISC_ENABLE if the VMM wants it so. */
+static void test_misc_enable(void)
+{
+	struct machine m = vm_make(), n = vm_make();
+	u64 value = vcpu_msr(&m, MSR_MISC_ENABLE) | MISC_ENABLE_MWAIT;
+
+	set_mwait(&m, false);
+	vcpu_set_msr(&m, MSR_MISC_ENABLE, value);
+	CHECK(!guest_sees_mwait(&m));
+	disable_quirk(&n, KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT);
+	set_mwait(&n, false);
+	vcpu_set_msr(&n, MSR_MISC_ENABLE, value);
+	CHECK(guest_sees_mwait(&n));
+	vcpu_set_msr(&n, MSR_MISC_ENABLE, value & ~MISC_ENABLE_MWAIT);
+	CHECK(!guest_sees_mwait(&n));
+}
+
 static const struct tap_test tests[] = {
 	{ "capabilities that QEMU 10 requires", test_qemu_caps },
 	{ "KVM_SIGNAL_MSI without an interrupt controller", test_signal_msi },
+	{ "quirks that a VMM switches off", test_quirks },
+	{ "OUT to port 0x7e", test_out_7e },
+	{ "OUT to port 0x7e without the quirk", test_out_7e_off },
+	{ "the other vendor's hypercall", test_hypercall },
+	{ "MONITOR and MWAIT", test_mwait },
+	{ "CPUID's MWAIT and IA32_MISC_ENABLE", test_misc_enable },
 };
 
 int main(int argc, char **argv)
