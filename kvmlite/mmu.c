@@ -4,6 +4,7 @@
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/srcu.h>
 
 #include "hostpage.h"
@@ -614,6 +615,12 @@ int kvml_mmu_fault(struct kvml_vcpu *vcpu, u64 gpa, u32 access)
 			r = map(&f);
 	} while (r == -EAGAIN && !signal_pending(current));
 
+	/* As if the VMM had touched it. The signal ends KVM_RUN. */
+	if (unlikely(r == -EHWPOISON)) {
+		send_sig_mceerr(BUS_MCEERR_AR, (void __user *)f.hva, PAGE_SHIFT,
+				current);
+		return 1;
+	}
 	if (r > 0) {
 		vcpu->stat.pf_fixed++;
 	} else if (!r || r == -EAGAIN) {
