@@ -8,12 +8,12 @@
 #include <asm/apicdef.h>
 #include <asm/mce.h>
 #include <asm/mtrr.h>
-#include <asm/tsc.h>
 
 #include "cpuid.h"
 #include "msr.h"
 #include "pv.h"
 #include "regs.h"
+#include "tsc.h"
 #include "vcpu.h"
 #include "vm.h"
 
@@ -228,58 +228,38 @@ static int set_apic_base(struct kvml_vcpu *vcpu, const struct msr_def *msr,
 
 /* ---- the TSC ---- */
 
-static void set_tsc_offset(struct kvml_vcpu *vcpu, u64 offset)
-{
-	WRITE_ONCE(vcpu->tsc_offset, offset);
-	kvml_ops->update_tsc(vcpu);
-	kvml_pv_tsc_changed(vcpu);
-}
-
-/*
- * A VMM sets the TSCs one after the other, and means all of them to be the
- * same: 0, or within a second of vCPU 0's, follows vCPU 0.
- */
-static u64 synchronized_offset(struct kvml_vcpu *vcpu, u64 data)
-{
-	struct kvml_vcpu *first = xa_load(&vcpu->vm->vcpus, 0);
-	u64 now = rdtsc(), offset, delta;
-
-	if (!first || first == vcpu)
-		return data - now;
-	offset = READ_ONCE(first->tsc_offset);
-	delta = data - (now + offset) + tsc_khz * 1000ull;
-	return !data || delta < 2000ull * tsc_khz ? offset : data - now;
-}
-
 static int get_tsc(struct kvml_vcpu *vcpu, const struct msr_def *msr, u32 index,
 		   u64 *data, bool host)
 {
-	*data = rdtsc() + vcpu->tsc_offset;
+	*data = kvml_tsc_read(vcpu);
 	return 0;
 }
 
 static int set_tsc(struct kvml_vcpu *vcpu, const struct msr_def *msr, u32 index,
 		   u64 data, bool host)
 {
-	u64 offset = data - rdtsc();
-
-	if (host)
-		offset = synchronized_offset(vcpu, data);
-	else
-		vcpu->msrs->tsc_adjust += offset - vcpu->tsc_offset;
-	set_tsc_offset(vcpu, offset);
+	if (host) {
+		kvml_tsc_write(vcpu, data);
+		return 0;
+	}
+	data -= kvml_tsc_read(vcpu);
+	vcpu->msrs->tsc_adjust += data;
+	kvml_tsc_move(vcpu, data);
 	return 0;
 }
 
-/* The guest moves its TSC by it; the VMM has set the TSC itself. */
+/*
+ * The guest moves its TSC by it; the VMM has set the TSC itself.  A write to what
+ * CPUID does not offer is ignored.
+ */
 static int set_tsc_adjust(struct kvml_vcpu *vcpu, const struct msr_def *msr,
 			  u32 index, u64 data, bool host)
 {
-	u64 old = vcpu->msrs->tsc_adjust;
-
-	vcpu->msrs->tsc_adjust = data;
+	if (!kvml_cpuid_has(vcpu, X86_FEATURE_TSC_ADJUST))
+		return 0;
 	if (!host)
-		set_tsc_offset(vcpu, vcpu->tsc_offset + data - old);
+		kvml_tsc_move(vcpu, data - vcpu->msrs->tsc_adjust);
+	vcpu->msrs->tsc_adjust = data;
 	return 0;
 }
 
@@ -651,9 +631,7 @@ int kvml_msrs_alloc(struct kvml_vcpu *vcpu)
 	m->misc_enable = MISC_ENABLE_RO;
 	m->pat = 0x0007040600070406ull;
 	vcpu->msrs = m;
-	vcpu->tsc_khz = vcpu->vm->tsc_khz;
-	/* The vendor loads it when it makes the vCPU. */
-	vcpu->tsc_offset = synchronized_offset(vcpu, 0);
+	kvml_tsc_vcpu_init(vcpu);
 	kvml_cpuid_reset(vcpu);
 	return 0;
 }

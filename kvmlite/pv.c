@@ -39,7 +39,7 @@ bool kvml_pv_tsc_stable(void)
 }
 
 /* Not slewed by NTP: the TSC is not, either. */
-static u64 host_ns(void)
+u64 kvml_pv_host_ns(void)
 {
 	return ktime_to_ns(ktime_mono_to_any(ktime_get_raw(), TK_OFFS_BOOT));
 }
@@ -78,7 +78,7 @@ static void clock_restart(struct kvml_vm *vm)
 
 	local_irq_save(flags);
 	vm->clock_tsc = rdtsc_ordered();
-	vm->clock_ns = host_ns() - vm->boot_ns;
+	vm->clock_ns = kvml_pv_host_ns() - vm->boot_ns;
 	local_irq_restore(flags);
 }
 
@@ -94,7 +94,7 @@ static void clock_advance(struct kvml_vm *vm)
 void kvml_pv_vm_init(struct kvml_vm *vm)
 {
 	spin_lock_init(&vm->clock_lock);
-	vm->boot_ns = host_ns();
+	vm->boot_ns = kvml_pv_host_ns();
 	clock_restart(vm);
 }
 
@@ -280,7 +280,7 @@ int kvml_pv_set_clock(struct kvml_vm *vm, struct kvm_clock_data __user *arg)
 			data.clock += now - data.realtime;
 	}
 	spin_lock(&vm->clock_lock);
-	vm->boot_ns = host_ns() - data.clock;
+	vm->boot_ns = kvml_pv_host_ns() - data.clock;
 	clock_restart(vm);
 	spin_unlock(&vm->clock_lock);
 	kvml_vm_request(vm, KVML_REQ_CLOCK, false);

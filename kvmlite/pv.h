@@ -23,6 +23,8 @@ void kvml_hypercall(struct kvml_vcpu *vcpu);
 int kvml_pv_get_msr(struct kvml_vcpu *vcpu, u32 index, u64 *data);
 int kvml_pv_set_msr(struct kvml_vcpu *vcpu, u32 index, u64 data);
 
+/* The host's time that kvmclock counts in, since it booted. */
+u64 kvml_pv_host_ns(void);
 /* The TSC runs at one rate, on all CPUs alike. */
 bool kvml_pv_tsc_stable(void);
 void kvml_pv_vm_init(struct kvml_vm *vm);

@@ -97,7 +97,7 @@ static struct kvml_vm *vm_alloc(void)
 	refcount_set(&vm->users, 1);
 	mutex_init(&vm->lock);
 	xa_init(&vm->vcpus);
-	vm->tsc_khz = tsc_khz;
+	kvml_tsc_vm_init(vm);
 	err = init_srcu_struct(&vm->srcu);
 	if (err)
 		goto err_free;
@@ -260,11 +260,6 @@ static int set_identity_map_addr(struct kvml_vm *vm, void __user *arg)
 	return READ_ONCE(vm->nr_vcpus) ? -EINVAL : 0;
 }
 
-static int set_tsc_khz(struct kvml_vm *vm, unsigned long khz)
-{
-	return khz && khz != tsc_khz ? -EINVAL : 0;
-}
-
 static int vm_enable_cap(struct kvml_vm *vm, void __user *arg)
 {
 	struct kvm_enable_cap cap;
@@ -311,9 +306,9 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long value)
 	case KVM_SET_CLOCK:
 		return kvml_pv_set_clock(vm, arg);
 	case KVM_GET_TSC_KHZ:
-		return vm->tsc_khz;
+		return READ_ONCE(vm->tsc_khz);
 	case KVM_SET_TSC_KHZ:
-		return set_tsc_khz(vm, value);
+		return kvml_tsc_set_khz(&vm->tsc_khz, value);
 	case KVM_GET_STATS_FD:
 		return kvml_stats_vm_fd(vm);
 	}

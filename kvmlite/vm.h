@@ -17,6 +17,7 @@
 #include "memslot.h"
 #include "mmu.h"
 #include "stats.h"
+#include "tsc.h"
 
 /* The APIC ids of xAPIC; vCPU numbers are below. */
 #define KVML_MAX_VCPUS	255
@@ -35,7 +36,8 @@ struct kvml_vm {
 	struct kvml_iobus __rcu *bus[2];	/* eventfd.c: PIO, MMIO */
 	u64 manual_dirty;		/* KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2 */
 	u64 disabled_quirks;		/* KVM_CAP_DISABLE_QUIRKS2; only grows */
-	u32 tsc_khz;
+	u32 tsc_khz;			/* of new vCPUs */
+	struct kvml_tsc_sync tsc;
 	spinlock_t clock_lock;		/* pv.c: the three below */
 	u64 boot_ns;			/* host's time when kvmclock was 0 */
 	u64 clock_tsc, clock_ns;	/* host's TSC when kvmclock was that */

@@ -27,17 +27,26 @@ u32 kvml_fpu_area_size(u64 xcr0, bool compacted)
 	return 512 + 64 + (xcr0 & ~3ull) + compacted;
 }
 
+bool kvml_msr_mwait_enabled(struct kvml_vcpu *v)
+{
+	return false;
+}
+
 bool kvml_pv_tsc_stable(void)
 {
 	return true;
 }
 
 static struct kvml_vcpu *vcpu;
+static struct kvml_vm *vm;
 
 static int cpuid_test_init(struct kunit *test)
 {
 	vcpu = kunit_kzalloc(test, sizeof(*vcpu), GFP_KERNEL);
+	vm = kunit_kzalloc(test, sizeof(*vm), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, vcpu);
+	KUNIT_ASSERT_NOT_NULL(test, vm);
+	vcpu->vm = vm;
 	host_xcr0 = 7;
 	kvml_cpuid_init();
 	return 0;

@@ -6,6 +6,7 @@
 #include <kunit/test.h>
 
 #include "msr.c"
+#include "tsc.c"
 
 /* ---- in place of the vendor, cpuid.c, regs.c and pv.c ---- */
 
@@ -78,6 +79,11 @@ void kvml_pv_tsc_changed(struct kvml_vcpu *v)
 {
 }
 
+u64 kvml_pv_host_ns(void)
+{
+	return 0;
+}
+
 static struct kvml_vcpu *vcpu;
 static struct kvml_vm *vm;
 
@@ -88,6 +94,7 @@ static int msr_test_init(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, vm);
 	KUNIT_ASSERT_NOT_NULL(test, vcpu);
 	xa_init(&vm->vcpus);
+	kvml_tsc_vm_init(vm);
 	vcpu->vm = vm;
 	feature_on = ~0;
 	maxphyaddr = 40;
@@ -366,6 +373,13 @@ static void msr_tsc_adjust_test(struct kunit *test)
 {
 	u64 offset = vcpu->tsc_offset, data;
 
+	/* CPUID does not offer it: ignored. */
+	KUNIT_EXPECT_EQ(test, kvml_msr_set(vcpu, MSR_IA32_TSC_ADJUST, 7, false), 0);
+	KUNIT_EXPECT_EQ(test, kvml_msr_get(vcpu, MSR_IA32_TSC_ADJUST, &data, false),
+			0);
+	KUNIT_EXPECT_EQ(test, data, 0);
+	KUNIT_EXPECT_EQ(test, vcpu->tsc_offset, offset);
+	feature_on = X86_FEATURE_TSC_ADJUST;
 	KUNIT_EXPECT_EQ(test, kvml_msr_set(vcpu, MSR_IA32_TSC_ADJUST, 1000, false),
 			0);
 	KUNIT_EXPECT_EQ(test, vcpu->tsc_offset, offset + 1000);
