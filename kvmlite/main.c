@@ -9,17 +9,17 @@
 #include <linux/preempt.h>
 #include <linux/uaccess.h>
 
-#include "cpuid.h"
-#include "fpu.h"
-#include "hardware.h"
+#include "base/hardware.h"
+#include "base/ops.h"
+#include "cpuid/cpuid.h"
 #include "main.h"
-#include "msr.h"
-#include "ops.h"
-#include "pv.h"
-#include "regs.h"
-#include "stats.h"
-#include "vcpu.h"
-#include "vm.h"
+#include "vcpu/fpu.h"
+#include "vcpu/msr.h"
+#include "vcpu/pv.h"
+#include "vcpu/regs.h"
+#include "vcpu/vcpu.h"
+#include "vm/stats.h"
+#include "vm/vm.h"
 
 const struct kvml_ops *kvml_ops __ro_after_init;
 

@@ -8,17 +8,17 @@
 #include <asm/irq_vectors.h>
 #include <asm/traps.h>
 
-#include "emulate.h"
-#include "fpu.h"
-#include "hardware.h"
-#include "io.h"
-#include "priv.h"
-#include "regs.h"
+#include "base/hardware.h"
+#include "base/trace.h"
+#include "emul/emulate.h"
+#include "io/io.h"
 #include "svm/caps.h"
 #include "svm/insn.h"
 #include "svm/svm.h"
-#include "trace.h"
-#include "vm.h"
+#include "vcpu/fpu.h"
+#include "vcpu/priv.h"
+#include "vcpu/regs.h"
+#include "vm/vm.h"
 
 static struct vmcb *vmcb_of(struct kvml_vcpu *vcpu)
 {

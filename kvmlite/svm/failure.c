@@ -7,8 +7,8 @@
 #include <linux/printk.h>
 #include <linux/ratelimit.h>
 
+#include "base/trace.h"
 #include "svm/svm.h"
-#include "trace.h"
 
 struct check {
 	bool (*broken)(const struct vmcb *vmcb);

@@ -6,7 +6,7 @@
 
 #include "svm/insn.h"
 #include "svm/svm.h"
-#include "vm.h"
+#include "vm/vm.h"
 
 static void inject(struct svm_vcpu *svm, u32 info)
 {

@@ -9,16 +9,16 @@
 #include <asm/nospec-branch.h>
 #include <asm/processor.h>
 
-#include "fpu.h"
-#include "priv.h"
-#include "regs.h"
+#include "base/trace.h"
 #include "svm/asid.h"
 #include "svm/caps.h"
 #include "svm/entry.h"
 #include "svm/insn.h"
 #include "svm/svm.h"
-#include "trace.h"
-#include "vm.h"
+#include "vcpu/fpu.h"
+#include "vcpu/priv.h"
+#include "vcpu/regs.h"
+#include "vm/vm.h"
 
 /* Registers in reg[] that an exit leaves stale. */
 #define VMCB_REGS (BIT(KVML_RSP) | BIT(KVML_RIP) | BIT(KVML_RFLAGS) |	\
@@ -135,6 +135,20 @@ static u64 next_rip(const struct svm_vcpu *svm)
 	return kvml_svm_caps.nrips ? control->next_rip : 0;
 }
 
+/* What the CPU knows of the VMCB now, and whether it has flushed (15.5.1). */
+static void after_vmrun(struct svm_vcpu *svm)
+{
+	struct vmcb_control_area *control = &svm->vmcb->control;
+
+	if (unlikely(svm->exit_code == (u32)SVM_EXIT_ERR)) {
+		control->clean = 0;
+		return;
+	}
+	control->clean = VMCB_CLEAN;
+	if (unlikely(control->tlb_ctl))
+		kvml_svm_asid_entered(svm);
+}
+
 static void after_exit(struct svm_vcpu *svm)
 {
 	struct kvml_vcpu *vcpu = &svm->vcpu;
@@ -150,8 +164,7 @@ static void after_exit(struct svm_vcpu *svm)
 	}
 	svm->exit_code = vmcb->control.exit_code;
 	svm->next_rip = next_rip(svm);
-	vmcb->control.tlb_ctl = TLB_CONTROL_DO_NOTHING;
-	vmcb->control.clean = VMCB_CLEAN;
+	after_vmrun(svm);
 	trace_kvm_exit(vcpu, svm->exit_code);
 }
 

@@ -5,9 +5,9 @@
 #include <asm/msr.h>
 #include <asm/tlbflush.h>
 
-#include "regs.h"
 #include "svm/svm.h"
-#include "vm.h"
+#include "vcpu/regs.h"
+#include "vm/vm.h"
 
 /* ---- general and control registers ---- */
 

@@ -7,13 +7,15 @@
 #include <asm/nospec-branch.h>
 #include <asm/tlbflush.h>
 
-#include "cpuid.h"
-#include "pv.h"
+#include "cpuid/cpuid.h"
 #include "svm/asid.h"
 #include "svm/caps.h"
+#include "svm/npt.h"
 #include "svm/permission.h"
 #include "svm/svm.h"
-#include "vm.h"
+#include "vcpu/load.h"
+#include "vcpu/pv.h"
+#include "vm/vm.h"
 
 /* Pages of a CPU. */
 struct cpu_pages {
@@ -55,31 +57,10 @@ static void svm_hw_disable(void)
 
 /* ---- the VM ---- */
 
-#define NPT_PRESENT	BIT_ULL(0)
-#define NPT_WRITE	BIT_ULL(1)
-#define NPT_USER	BIT_ULL(2)	/* all accesses are (15.25.5) */
-#define NPT_UNCACHED	(BIT_ULL(3) | BIT_ULL(4))
-#define NPT_ACCESSED	BIT_ULL(5)
-#define NPT_DIRTY	BIT_ULL(6)
-#define NPT_TABLE	(NPT_PRESENT | NPT_WRITE | NPT_USER)
-/* No address: reserved, where physical addresses have less than 52 bits. */
-#define NPT_RESERVED	BIT_ULL(51)
-
-static struct kvml_pt_format npt_format = {
-	.table = NPT_TABLE,
-	.leaf = NPT_PRESENT | NPT_USER,
-	.write = NPT_WRITE,
-	.accessed = NPT_ACCESSED,
-	.dirty = NPT_DIRTY,
-	.memtype_uc = NPT_UNCACHED,
-	.present = NPT_PRESENT,
-	.huge = true,
-};
-
 /* A fifth level above the four of mmu.c, where the host has five. */
 static int svm_vm_init(struct kvml_vm *vm)
 {
-	vm->mmu.fmt = &npt_format;
+	vm->mmu.fmt = &kvml_svm_npt;
 	if (!kvml_svm_caps.la57)
 		return 0;
 	vm->vendor = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
@@ -373,8 +354,7 @@ int __init kvml_svm_probe(void)
 
 	if (err)
 		return err;
-	if (boot_cpu_data.x86_phys_bits < 52)
-		npt_format.mmio = NPT_TABLE | NPT_RESERVED;
+	kvml_svm_npt_init();
 	err = kvml_svm_permission_init();
 	if (err)
 		return err;

@@ -6,6 +6,7 @@
  *   permission.c  MSRs and ports that do not exit
  *   svm.c         EFER.SVME; making, loading and unloading a vCPU
  *   asid.c        tags of the TLB, and flushing
+ *   npt.c         the format of nested page tables
  *   state.c       the guest's registers in the VMCB
  *   run.c         entry and the way back; hot exits
  *   entry.S       VMLOAD, VMRUN, VMSAVE
@@ -17,9 +18,9 @@
 #ifndef _KVMLITE_SVM_SVM_H
 #define _KVMLITE_SVM_SVM_H
 
-#include "regs.h"
-#include "vcpu.h"
 #include "svm/vmcb.h"
+#include "vcpu/regs.h"
+#include "vcpu/vcpu.h"
 
 /* svm->exit_code: run.c has handled it (not a code of the APM). */
 #define KVML_SVM_EXIT_DONE 0xfffffff0

@@ -3,7 +3,7 @@
 #include <linux/debugfs.h>
 #include <linux/seq_file.h>
 
-#include "stats.h"
+#include "vm/stats.h"
 #include "vmx/count.h"
 #include "vmx/vmx.h"
 

@@ -7,14 +7,14 @@
 #include <asm/debugreg.h>
 #include <asm/vmx.h>
 
-#include "emulate.h"
-#include "fpu.h"
-#include "hardware.h"
-#include "io.h"
-#include "priv.h"
-#include "regs.h"
-#include "trace.h"
-#include "vm.h"
+#include "base/hardware.h"
+#include "base/trace.h"
+#include "emul/emulate.h"
+#include "io/io.h"
+#include "vcpu/fpu.h"
+#include "vcpu/priv.h"
+#include "vcpu/regs.h"
+#include "vm/vm.h"
 #include "vmx/vmx.h"
 
 /* ---- exceptions ---- */

@@ -8,7 +8,7 @@
 #include <asm/msr.h>
 #include <asm/vmx.h>
 
-#include "trace.h"
+#include "base/trace.h"
 #include "vmx/caps.h"
 #include "vmx/vmx.h"
 

@@ -4,7 +4,7 @@
 #include <asm/irq_vectors.h>
 #include <asm/vmx.h>
 
-#include "vm.h"
+#include "vm/vm.h"
 #include "vmx/vmx.h"
 
 #define SHADOW_BITS (GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS)

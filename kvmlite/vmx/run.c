@@ -11,11 +11,11 @@
 #include <asm/special_insns.h>
 #include <asm/tlbflush.h>
 
-#include "fpu.h"
-#include "priv.h"
-#include "regs.h"
-#include "trace.h"
-#include "vm.h"
+#include "base/trace.h"
+#include "vcpu/fpu.h"
+#include "vcpu/priv.h"
+#include "vcpu/regs.h"
+#include "vm/vm.h"
 #include "vmx/count.h"
 #include "vmx/entry.h"
 #include "vmx/vmx.h"

@@ -4,8 +4,8 @@
 #include <asm/debugreg.h>
 #include <asm/msr.h>
 
-#include "regs.h"
-#include "vm.h"
+#include "vcpu/regs.h"
+#include "vm/vm.h"
 #include "vmx/caps.h"
 #include "vmx/vmx.h"
 

@@ -156,7 +156,10 @@ static inline void vmx_invvpid(unsigned long type, u16 vpid)
 /* GFP_KERNEL memory for a VMCS, with the revision that VMXON and VMPTRLD ask. */
 int kvml_vmcs_alloc(struct kvml_vmcs *vmcs, u32 revision);
 void kvml_vmcs_free(struct kvml_vmcs *vmcs);
-/* Preemption off: makes it current on this CPU; true if it was not cached. */
+/*
+ * Preemption off, on a CPU that is on: makes it current there; true if it was
+ * not cached.
+ */
 bool kvml_vmcs_load(struct kvml_vmcs *vmcs);
 /* Wherever it is cached; preemption off, interrupts on. */
 void kvml_vmcs_clear(struct kvml_vmcs *vmcs);

@@ -12,10 +12,11 @@
 #include <asm/msr.h>
 #include <asm/tlbflush.h>
 
-#include "cpuid.h"
-#include "msr.h"
-#include "pv.h"
-#include "vm.h"
+#include "cpuid/cpuid.h"
+#include "vcpu/load.h"
+#include "vcpu/msr.h"
+#include "vcpu/pv.h"
+#include "vm/vm.h"
 #include "vmx/caps.h"
 #include "vmx/count.h"
 #include "vmx/entry.h"

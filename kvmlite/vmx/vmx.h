@@ -17,8 +17,8 @@
 
 #include <linux/user-return-notifier.h>
 
-#include "regs.h"
-#include "vcpu.h"
+#include "vcpu/regs.h"
+#include "vcpu/vcpu.h"
 #include "vmx/vmcs.h"
 
 /* CR0 bits that say when FPU instructions give #NM. */

@@ -11,7 +11,7 @@
 #undef __ro_after_init
 #define __ro_after_init
 
-#include "cpuid.c"
+#include "cpuid/cpuid.c"
 
 const struct kvml_ops *kvml_ops;
 

@@ -5,8 +5,8 @@
  */
 #include <kunit/test.h>
 
-#include "msr.c"
-#include "tsc.c"
+#include "vcpu/msr.c"
+#include "vcpu/tsc.c"
 
 /* ---- in place of the vendor, cpuid.c, regs.c and pv.c ---- */
 

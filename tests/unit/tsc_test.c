@@ -5,7 +5,7 @@
  */
 #include <kunit/test.h>
 
-#include "tsc.c"
+#include "vcpu/tsc.c"
 
 /* ---- in place of the vendor and pv.c ---- */
 
