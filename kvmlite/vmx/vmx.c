@@ -21,6 +21,7 @@
 #include "vmx/count.h"
 #include "vmx/entry.h"
 #include "vmx/vmx.h"
+#include "vmx/vpid.h"
 
 /* MSRs whose values a guest may read and write without an exit. */
 static unsigned long *msr_bitmap;
@@ -32,12 +33,6 @@ static const u32 passthrough_msrs[] = {
 
 /* Memory of VMXON (SDM volume 3, 25.11.5), one a CPU. */
 static DEFINE_PER_CPU(void *, vmxon_region);
-
-#define VPIDS	BIT(16)
-
-/* 0 is the host's. */
-static DECLARE_BITMAP(vpids, VPIDS);
-static DEFINE_SPINLOCK(vpids_lock);
 
 /* ---- MSRs that only userspace uses ---- */
 
@@ -198,11 +193,18 @@ static void vmx_flush_tlb(struct kvml_vcpu *vcpu)
 		vmx_invept(INVEPT_ALL, 0);
 }
 
-/* What the CPU remembers of other vCPUs stays, if it can name one. */
+/*
+ * What the CPU remembers of other vCPUs stays, if it can name one.  Without a
+ * VPID the entry forgets.
+ */
 static void vmx_flush_guest(struct kvml_vcpu *vcpu)
 {
+	u16 vpid = to_vmx(vcpu)->vpid;
+
+	if (!vpid)
+		return;
 	if (kvml_vmx_caps.invvpid_context)
-		vmx_invvpid(INVVPID_CONTEXT, to_vmx(vcpu)->vpid);
+		vmx_invvpid(INVVPID_CONTEXT, vpid);
 	else
 		vmx_flush_tlb(vcpu);
 }
@@ -226,7 +228,10 @@ static void vmcs_init_controls(struct vmx_vcpu *vmx)
 	vmx->cpu_controls = caps->cpu;
 	vmcs_write(PIN_BASED_VM_EXEC_CONTROL, caps->pin);
 	vmcs_write(CPU_BASED_VM_EXEC_CONTROL, caps->cpu);
-	vmcs_write(SECONDARY_VM_EXEC_CONTROL, caps->cpu2);
+	/* With this control a VPID of 0 is not entered (27.2.1.1). */
+	vmcs_write(SECONDARY_VM_EXEC_CONTROL,
+		   vmx->vpid ? caps->cpu2 :
+			       caps->cpu2 & ~SECONDARY_EXEC_ENABLE_VPID);
 	vmcs_write(VM_EXIT_CONTROLS, caps->exit);
 	vmcs_write(VM_ENTRY_CONTROLS, caps->entry);
 	vmcs_write(VM_EXIT_MSR_STORE_COUNT, 0);
@@ -332,33 +337,11 @@ static struct kvml_vcpu *vmx_vcpu_alloc(void)
 	return &vmx->vcpu;
 }
 
-static int vpid_alloc(void)
-{
-	int vpid;
-
-	spin_lock(&vpids_lock);
-	vpid = find_next_zero_bit(vpids, VPIDS, 1);
-	if (vpid < VPIDS)
-		__set_bit(vpid, vpids);
-	spin_unlock(&vpids_lock);
-	return vpid < VPIDS ? vpid : -ENOSPC;
-}
-
-static void vpid_free(u16 vpid)
-{
-	spin_lock(&vpids_lock);
-	__clear_bit(vpid, vpids);
-	spin_unlock(&vpids_lock);
-}
-
 static int vmx_vcpu_init(struct kvml_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
-	int vpid = vpid_alloc();
 
-	if (vpid < 0)
-		return vpid;
-	vmx->vpid = vpid;
+	vmx->vpid = kvml_vmx_vpid_alloc();
 	kvml_vcpu_load(vcpu);
 	vmcs_init_controls(vmx);
 	vmcs_init_host(vmx);
@@ -374,8 +357,7 @@ static void vmx_vcpu_free(struct kvml_vcpu *vcpu)
 	preempt_disable();
 	kvml_vmcs_clear(&vmx->vmcs);
 	preempt_enable();
-	if (vmx->vpid)
-		vpid_free(vmx->vpid);
+	kvml_vmx_vpid_free(vmx->vpid);
 	kvml_vmcs_free(&vmx->vmcs);
 	kfree(vmx);
 }

@@ -4,6 +4,7 @@
  *
  *   caps.c    what the CPU can do, which controls we use
  *   vmcs.c    where each VMCS is cached
+ *   vpid.c    tags of translations in the TLB
  *   vmx.c     VMXON; making, loading and unloading a vCPU
  *   state.c   the guest's registers in the VMCS
  *   run.c     entry and the way back; hot exits
@@ -39,7 +40,7 @@ enum vmx_user_msr { VMX_STAR, VMX_LSTAR, VMX_FMASK, VMX_TSC_AUX, VMX_USER_MSRS }
 struct vmx_vcpu {
 	struct kvml_vcpu vcpu;
 	struct kvml_vmcs vmcs;
-	u16 vpid;
+	u16 vpid;		/* (i) 0: none was left */
 
 	/* (v) of the last exit */
 	u32 exit_reason;
