@@ -27,6 +27,8 @@ struct kvml_ops {
 	const char *name;
 	/* IA32_BIOS_SIGN_ID of a new vCPU. */
 	u64 ucode_rev;
+	/* OSVW_ID_LENGTH and OSVW_STATUS of a new vCPU; NULL: 0. */
+	const u64 *osvw;
 	/* When the module loads: what guests cannot have, kvml_cpuid_forbid(). */
 	void (*forbid_cpuid)(void);
 	/* Files in debugfs, kvmlite/. */
@@ -99,6 +101,8 @@ struct kvml_ops {
 	 */
 	int (*get_msr)(struct kvml_vcpu *vcpu, u32 index, u64 *data);
 	int (*set_msr)(struct kvml_vcpu *vcpu, u32 index, u64 data);
+	/* What guests may have of an MSR that only the vendor knows; or 1. */
+	int (*get_feature_msr)(u32 index, u64 *data);
 
 	/* ---- events ---- */
 	void (*inject_exception)(struct kvml_vcpu *vcpu,

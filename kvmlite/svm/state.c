@@ -335,8 +335,31 @@ int kvml_svm_get_msr(struct kvml_vcpu *vcpu, u32 index, u64 *data)
 		*data = *field;
 	else if (index == MSR_TSC_AUX)
 		*data = to_svm(vcpu)->tsc_aux;
+	else if (index == MSR_AMD64_DE_CFG)
+		*data = to_svm(vcpu)->de_cfg;
 	else
 		return 1;
+	return 0;
+}
+
+/* Where LFENCE serializes, a guest may say so; it changes nothing. */
+int kvml_svm_get_feature_msr(u32 index, u64 *data)
+{
+	if (index != MSR_AMD64_DE_CFG)
+		return 1;
+	*data = boot_cpu_has(X86_FEATURE_LFENCE_RDTSC) ?
+		MSR_AMD64_DE_CFG_LFENCE_SERIALIZE : 0;
+	return 0;
+}
+
+static int set_de_cfg(struct svm_vcpu *svm, u64 data)
+{
+	u64 allowed;
+
+	if (kvml_svm_get_feature_msr(MSR_AMD64_DE_CFG, &allowed) ||
+	    data & ~allowed)
+		return 1;
+	svm->de_cfg = data;
 	return 0;
 }
 
@@ -359,6 +382,8 @@ int kvml_svm_set_msr(struct kvml_vcpu *vcpu, u32 index, u64 data)
 			vmcb_dirty(to_svm(vcpu)->vmcb, VMCB_NPT);
 	} else if (index == MSR_TSC_AUX) {
 		set_tsc_aux(to_svm(vcpu), data);
+	} else if (index == MSR_AMD64_DE_CFG) {
+		return set_de_cfg(to_svm(vcpu), data);
 	} else {
 		return 1;
 	}

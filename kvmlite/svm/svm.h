@@ -53,6 +53,7 @@ struct svm_vcpu {
 	/* (v) the host's, to be put back by kvml_svm_restore_host() */
 	bool host_saved;
 	u64 tsc_aux;		/* the guest's */
+	u64 de_cfg;		/* (v) the guest's, of no effect */
 };
 
 static inline struct svm_vcpu *to_svm(struct kvml_vcpu *vcpu)
@@ -86,6 +87,7 @@ void kvml_svm_get_idt(struct kvml_vcpu *vcpu, struct kvm_dtable *out);
 void kvml_svm_set_idt(struct kvml_vcpu *vcpu, const struct kvm_dtable *in);
 int kvml_svm_get_msr(struct kvml_vcpu *vcpu, u32 index, u64 *data);
 int kvml_svm_set_msr(struct kvml_vcpu *vcpu, u32 index, u64 data);
+int kvml_svm_get_feature_msr(u32 index, u64 *data);
 void kvml_svm_update_debug(struct kvml_vcpu *vcpu);
 void kvml_svm_update_tsc(struct kvml_vcpu *vcpu);
 void kvml_svm_dump(struct kvml_vcpu *vcpu);

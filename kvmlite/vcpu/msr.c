@@ -37,6 +37,8 @@ struct kvml_msrs {
 	u64 misc_enable;
 	u64 power_ctl;
 	u64 hwcr;
+	u64 smi_count;
+	u64 osvw[2];			/* ID_LENGTH, STATUS */
 	u64 pat;			/* if the vendor has none */
 	u64 mtrr_def_type;
 	u64 mtrr_fix64k;
@@ -362,6 +364,46 @@ static int set_hwcr(struct kvml_vcpu *vcpu, const struct msr_def *msr, u32 index
 	return set_mem(vcpu, msr, index, data & ~0x148ull, host);
 }
 
+/* OS-visible workarounds (APM volume 2, appendix E of old revisions). */
+static int get_osvw(struct kvml_vcpu *vcpu, const struct msr_def *msr, u32 index,
+		    u64 *data, bool host)
+{
+	return !kvml_cpuid_has(vcpu, X86_FEATURE_OSVW) ||
+	       get_mem(vcpu, msr, index, data, host);
+}
+
+static int set_osvw(struct kvml_vcpu *vcpu, const struct msr_def *msr, u32 index,
+		    u64 data, bool host)
+{
+	return !kvml_cpuid_has(vcpu, X86_FEATURE_OSVW) ||
+	       set_mem(vcpu, msr, index, data, host);
+}
+
+/* No state component of supervisors is offered, so 0 is all that it can be. */
+static bool has_xss(struct kvml_vcpu *vcpu, bool host)
+{
+	return host || kvml_cpuid_has(vcpu, X86_FEATURE_XSAVES);
+}
+
+static int get_xss(struct kvml_vcpu *vcpu, const struct msr_def *msr, u32 index,
+		   u64 *data, bool host)
+{
+	return !has_xss(vcpu, host);
+}
+
+static int set_xss(struct kvml_vcpu *vcpu, const struct msr_def *msr, u32 index,
+		   u64 data, bool host)
+{
+	return !has_xss(vcpu, host) || data;
+}
+
+/* No SMI reaches a guest, but the VMM may bring some along. */
+static int set_smi_count(struct kvml_vcpu *vcpu, const struct msr_def *msr,
+			 u32 index, u64 data, bool host)
+{
+	return !host || set_mem(vcpu, msr, index, data, host);
+}
+
 /* ---- MTRRs: memory types are the host's, so they are just kept ---- */
 
 /* SDM volume 3, table 12-8: 0, 1, 4, 5, 6. */
@@ -493,6 +535,7 @@ static const struct msr_def msrs[] = {
 	{ ONE(MSR_IA32_APICBASE), get_apic_base, set_apic_base },
 	{ ONE(MSR_IA32_EBL_CR_POWERON) },
 	{ ONE(MSR_EBC_FREQUENCY_ID), .value = 1 << 24 },
+	{ ONE(MSR_SMI_COUNT), get_mem, set_smi_count, ~0ull, MEM(smi_count) },
 	{ ONE(MSR_IA32_FEAT_CTL), get_mem, set_feat_ctl, FEAT_CTL_LOCKED,
 	  MEM(feat_ctl) },
 	{ ONE(MSR_IA32_TSC_ADJUST), get_mem, set_tsc_adjust, MEM(tsc_adjust) },
@@ -538,6 +581,7 @@ static const struct msr_def msrs[] = {
 	{ ONE(MSR_DRAM_ENERGY_STATUS) },
 	{ ONE(MSR_PP0_ENERGY_STATUS) },
 	{ ONE(MSR_PP1_ENERGY_STATUS) },
+	{ ONE(MSR_IA32_XSS), get_xss, set_xss },
 	{ RANGE(MSR_KVM_WALL_CLOCK_NEW, MSR_KVM_SYSTEM_TIME_NEW), get_pv,
 	  set_pv },
 	{ ONE(MSR_EFER), get_efer, set_efer },
@@ -547,12 +591,16 @@ static const struct msr_def msrs[] = {
 	{ RANGE(MSR_K7_EVNTSEL0, MSR_K7_PERFCTR3), .set = set_ignored },
 	{ ONE(MSR_AMD64_SYSCFG) },
 	{ ONE(MSR_K7_HWCR), get_mem, set_hwcr, BIT(18) | BIT(24), MEM(hwcr) },
+	/* Of the K7: its ramp-up count, which old kernels want to see. */
+	{ ONE(MSR_K7_CLK_CTL), .set = set_ignored, .value = 0x20000000 },
 	{ ONE(MSR_AMD64_NB_CFG), .set = set_ignored },
 	{ ONE(MSR_AMD64_PATCH_LOADER), get_none, set_ignored },
 	{ ONE(MSR_K8_INT_PENDING_MSG) },
 	{ ONE(MSR_FAM10H_MMIO_CONF_BASE), .set = set_zero },
 	{ RANGE(MSR_K8_TSEG_ADDR, MSR_K8_TSEG_MASK) },
 	{ ONE(MSR_VM_HSAVE_PA), .set = set_ignored },
+	{ RANGE(MSR_AMD64_OSVW_ID_LENGTH, MSR_AMD64_OSVW_STATUS), get_osvw,
+	  set_osvw, ~0ull, MEM(osvw) },
 	{ RANGE(MSR_AMD64_DC_CFG, MSR_AMD64_TW_CFG), .set = set_ignored },
 	{ ONE(MSR_AMD64_BU_CFG2), .set = set_ignored },
 	{ ONE(MSR_F15H_EX_CFG), .set = set_ignored },
@@ -627,6 +675,8 @@ int kvml_msrs_alloc(struct kvml_vcpu *vcpu)
 	if (!m)
 		return -ENOMEM;
 	m->ucode_rev = kvml_ops->ucode_rev;
+	if (kvml_ops->osvw)
+		memcpy(m->osvw, kvml_ops->osvw, sizeof(m->osvw));
 	m->arch_cap = arch_capabilities();
 	m->misc_enable = MISC_ENABLE_RO;
 	m->pat = 0x0007040600070406ull;
@@ -654,23 +704,27 @@ static const u32 saved[] = {
 	MSR_IA32_TSC_ADJUST, MSR_IA32_MISC_ENABLE,
 	MSR_IA32_MCG_STATUS, MSR_IA32_MCG_CTL,
 	MSR_PLATFORM_INFO, MSR_MISC_FEATURES_ENABLES, MSR_IA32_POWER_CTL,
-	MSR_IA32_UCODE_REV,
+	MSR_IA32_UCODE_REV, MSR_SMI_COUNT, MSR_K7_HWCR,
 	/* Those that depend on the host: see list_skips(). */
 	MSR_TSC_AUX, MSR_IA32_ARCH_CAPABILITIES,
 };
 
 static const u32 features[] = {
-	MSR_IA32_UCODE_REV, MSR_IA32_ARCH_CAPABILITIES,
+	MSR_IA32_UCODE_REV, MSR_IA32_ARCH_CAPABILITIES, MSR_AMD64_DE_CFG,
 };
 
 static bool list_skips(u32 index)
 {
+	u64 data;
+
 	switch (index) {
 	case MSR_TSC_AUX:
 		return !boot_cpu_has(X86_FEATURE_RDTSCP) &&
 		       !boot_cpu_has(X86_FEATURE_RDPID);
 	case MSR_IA32_ARCH_CAPABILITIES:
 		return !boot_cpu_has(X86_FEATURE_ARCH_CAPABILITIES);
+	case MSR_AMD64_DE_CFG:
+		return kvml_ops->get_feature_msr(index, &data);
 	}
 	return false;
 }
@@ -717,7 +771,7 @@ static int get_feature(struct kvml_vcpu *unused, struct kvm_msr_entry *entry)
 		entry->data = arch_capabilities();
 		return 0;
 	}
-	return 1;
+	return kvml_ops->get_feature_msr(entry->index, &entry->data);
 }
 
 static int get_one(struct kvml_vcpu *vcpu, struct kvm_msr_entry *entry)
@@ -725,8 +779,21 @@ static int get_one(struct kvml_vcpu *vcpu, struct kvm_msr_entry *entry)
 	return kvml_msr_get(vcpu, entry->index, &entry->data, true);
 }
 
+/* A guest that has run has seen what its CPU is: that does not change any more. */
+static bool is_fixed(struct kvml_vcpu *vcpu, u32 index, u64 data)
+{
+	u64 old;
+
+	if (!vcpu->stat.exits || (index != MSR_IA32_ARCH_CAPABILITIES &&
+				  index != MSR_AMD64_DE_CFG))
+		return false;
+	return kvml_msr_get(vcpu, index, &old, true) || data != old;
+}
+
 static int set_one(struct kvml_vcpu *vcpu, struct kvm_msr_entry *entry)
 {
+	if (is_fixed(vcpu, entry->index, entry->data))
+		return 1;
 	return kvml_msr_set(vcpu, entry->index, entry->data, true);
 }
 

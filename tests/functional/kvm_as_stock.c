@@ -210,6 +210,200 @@ static void test_misc_enable(void)
 	CHECK(!guest_sees_mwait(&n));
 }
 
+/* ---- MSRs ---- */
+
+#define MSR_SMI_COUNT		0x34
+#define MSR_ARCH_CAPABILITIES	0x10a
+#define MSR_XSS			0xda0
+#define MSR_HWCR		0xc0010015
+#define MSR_CLK_CTL		0xc001001b
+#define MSR_OSVW_ID_LENGTH	0xc0010140
+#define MSR_OSVW_STATUS		0xc0010141
+#define MSR_DE_CFG		0xc0011029
+
+GUEST(rdmsr, "mov %edi, %ecx\n\trdmsr\n\tshl $32, %rdx\n\tor %rdx, %rax\n\t" GUEST_OUT)
+GUEST(wrmsr, "mov %edi, %ecx\n\tmov %esi, %eax\n\tmov %rsi, %rdx\n\t"
+	     "shr $32, %rdx\n\twrmsr\n\t" GUEST_OUT)
+
+static u64 guest_rdmsr_value(const struct machine *m, u32 index)
+{
+	vm_call(m, guest_rdmsr, index, 0, 0);
+	return vcpu_regs(m).rax;
+}
+
+static void guest_msr_faults(const struct machine *m, program_t program, u32 index,
+			     u64 value)
+{
+	guest_start(m, program, index, value, 0);
+	CHECK_EQ(vm_run_to_trap(m, GP_VECTOR).error, 0);
+}
+
+static int try_msr(int fd, unsigned long request, u32 index, u64 value)
+{
+	struct {
+		struct kvm_msrs head;
+		struct kvm_msr_entry entry;
+	} msr = { .head.nmsrs = 1, .entry = { .index = index, .data = value } };
+
+	return MUST(ioctl(fd, request, &msr));
+}
+
+static void refuses_msr(const struct machine *m, u32 index, u64 value)
+{
+	CHECK_EQ(try_msr(m->vcpu, KVM_SET_MSRS, index, value), 0);
+}
+
+static bool is_listed(int kvm, unsigned long request, u32 index)
+{
+	static struct {
+		struct kvm_msr_list head;
+		u32 indices[1024];
+	} list;
+	u32 i;
+
+	list.head.nmsrs = ARRAY_SIZE(list.indices);
+	MUST(ioctl(kvm, request, &list));
+	for (i = 0; i < list.head.nmsrs; i++)
+		if (list.indices[i] == index)
+			return true;
+	return false;
+}
+
+/* A feature bit of the guest's CPUID. */
+static void set_feature(const struct machine *m, u32 function, u32 index, bool eax,
+			u32 bit, bool on)
+{
+	struct kvm_cpuid_entry2 *e;
+	struct cpuid_list list;
+	u32 *reg;
+
+	cpuid_get_supported(m->kvm, &list);
+	e = cpuid_find(&list, function, index);
+	if (!e) {
+		e = &list.entries[list.head.nent++];
+		*e = (struct kvm_cpuid_entry2){
+			.function = function, .index = index,
+			.flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
+		};
+	}
+	reg = eax ? &e->eax : &e->ecx;
+	*reg = on ? *reg | bit : *reg & ~bit;
+	MUST(ioctl(m->vcpu, KVM_SET_CPUID2, &list));
+}
+
+static void test_smi_count(void)
+{
+	struct machine m = vm_make();
+
+	CHECK(is_listed(m.kvm, KVM_GET_MSR_INDEX_LIST, MSR_SMI_COUNT));
+	CHECK_EQ(vcpu_msr(&m, MSR_SMI_COUNT), 0);
+	vcpu_set_msr(&m, MSR_SMI_COUNT, 0x123456789);
+	CHECK_EQ(vcpu_msr(&m, MSR_SMI_COUNT), 0x123456789);
+	CHECK_EQ(guest_rdmsr_value(&m, MSR_SMI_COUNT), 0x123456789);
+	guest_msr_faults(&m, guest_wrmsr, MSR_SMI_COUNT, 0);
+}
+
+static void test_clk_ctl(void)
+{
+	struct machine m = vm_make();
+
+	CHECK(!is_listed(m.kvm, KVM_GET_MSR_INDEX_LIST, MSR_CLK_CTL));
+	CHECK(is_listed(m.kvm, KVM_GET_MSR_INDEX_LIST, MSR_HWCR));
+	vcpu_set_msr(&m, MSR_CLK_CTL, 5);
+	vm_call(&m, guest_wrmsr, MSR_CLK_CTL, 5, 0);
+	CHECK_EQ(vcpu_msr(&m, MSR_CLK_CTL), 0x20000000);
+	CHECK_EQ(guest_rdmsr_value(&m, MSR_CLK_CTL), 0x20000000);
+}
+
+#define CPUID_OSVW	(1U << 9)	/* 0x80000001, ECX */
+
+/* OS-visible workarounds. */
+static void test_osvw(void)
+{
+	struct machine m = vm_make(), n;
+	u64 length;
+
+	set_feature(&m, 0x80000001, 0, false, CPUID_OSVW, false);
+	CHECK(!is_listed(m.kvm, KVM_GET_MSR_INDEX_LIST, MSR_OSVW_STATUS));
+	CHECK_EQ(try_msr(m.vcpu, KVM_GET_MSRS, MSR_OSVW_STATUS, 0), 0);
+	refuses_msr(&m, MSR_OSVW_ID_LENGTH, 3);
+	guest_msr_faults(&m, guest_rdmsr, MSR_OSVW_ID_LENGTH, 0);
+	guest_msr_faults(&m, guest_wrmsr, MSR_OSVW_STATUS, 0);
+	n = vm_make();
+	set_feature(&n, 0x80000001, 0, false, CPUID_OSVW, true);
+	length = vcpu_msr(&n, MSR_OSVW_ID_LENGTH);
+	CHECK(is_amd() ? length >= 3 : length == 0);
+	CHECK_EQ(guest_rdmsr_value(&n, MSR_OSVW_ID_LENGTH), length);
+	/* HLT, IN and OUT of a guest are safe from errata 400 and 415. */
+	CHECK_EQ(vcpu_msr(&n, MSR_OSVW_STATUS) & 6, 0);
+	vcpu_set_msr(&n, MSR_OSVW_STATUS, 0x11);
+	CHECK_EQ(guest_rdmsr_value(&n, MSR_OSVW_STATUS), 0x11);
+	vm_call(&n, guest_wrmsr, MSR_OSVW_ID_LENGTH, 7, 0);
+	CHECK_EQ(vcpu_msr(&n, MSR_OSVW_ID_LENGTH), 7);
+}
+
+#define CPUID_XSAVES	(1U << 3)	/* 0xd, 1, EAX */
+
+static void test_xss(void)
+{
+	struct machine m = vm_make(), n;
+
+	set_feature(&m, 0xd, 1, true, CPUID_XSAVES, false);
+	CHECK(!is_listed(m.kvm, KVM_GET_MSR_INDEX_LIST, MSR_XSS));
+	CHECK_EQ(vcpu_msr(&m, MSR_XSS), 0);
+	vcpu_set_msr(&m, MSR_XSS, 0);
+	refuses_msr(&m, MSR_XSS, 1ULL << 40);
+	guest_msr_faults(&m, guest_rdmsr, MSR_XSS, 0);
+	guest_msr_faults(&m, guest_wrmsr, MSR_XSS, 0);
+	n = vm_make();
+	set_feature(&n, 0xd, 1, true, CPUID_XSAVES, true);
+	CHECK_EQ(guest_rdmsr_value(&n, MSR_XSS), 0);
+	vm_call(&n, guest_wrmsr, MSR_XSS, 0, 0);
+	guest_msr_faults(&n, guest_wrmsr, MSR_XSS, 1ULL << 40);
+}
+
+#define DE_CFG_LFENCE	2ULL
+
+/* AMD's; of it there is one bit, where LFENCE serializes. */
+static void test_de_cfg(void)
+{
+	struct machine m = vm_make();
+
+	CHECK(!is_listed(m.kvm, KVM_GET_MSR_INDEX_LIST, MSR_DE_CFG));
+	CHECK_EQ(is_listed(m.kvm, KVM_GET_MSR_FEATURE_INDEX_LIST, MSR_DE_CFG),
+		 is_amd());
+	if (!is_amd()) {
+		CHECK_EQ(try_msr(m.vcpu, KVM_GET_MSRS, MSR_DE_CFG, 0), 0);
+		guest_msr_faults(&m, guest_rdmsr, MSR_DE_CFG, 0);
+		return;
+	}
+	CHECK_EQ(try_msr(m.kvm, KVM_GET_MSRS, MSR_DE_CFG, 0), 1);
+	CHECK_EQ(vcpu_msr(&m, MSR_DE_CFG), 0);
+	refuses_msr(&m, MSR_DE_CFG, 1);
+	refuses_msr(&m, MSR_DE_CFG, DE_CFG_LFENCE | 1ULL << 40);
+	vcpu_set_msr(&m, MSR_DE_CFG, DE_CFG_LFENCE);
+	CHECK_EQ(guest_rdmsr_value(&m, MSR_DE_CFG), DE_CFG_LFENCE);
+	guest_msr_faults(&m, guest_wrmsr, MSR_DE_CFG, 1);
+	vm_call(&m, guest_wrmsr, MSR_DE_CFG, 0, 0);
+	CHECK_EQ(vcpu_msr(&m, MSR_DE_CFG), 0);
+	/* The VMM cannot change what the guest has seen. */
+	refuses_msr(&m, MSR_DE_CFG, DE_CFG_LFENCE);
+	vcpu_set_msr(&m, MSR_DE_CFG, 0);
+}
+
+/* Of Intel's features it is the same. */
+static void test_arch_capabilities(void)
+{
+	struct machine m = vm_make();
+
+	vcpu_set_msr(&m, MSR_ARCH_CAPABILITIES, 0);
+	vcpu_set_msr(&m, MSR_ARCH_CAPABILITIES, 1);
+	vm_call(&m, guest_cpuid_1, 0, 0, 0);
+	CHECK_EQ(vcpu_msr(&m, MSR_ARCH_CAPABILITIES), 1);
+	refuses_msr(&m, MSR_ARCH_CAPABILITIES, 0);
+	vcpu_set_msr(&m, MSR_ARCH_CAPABILITIES, 1);
+}
+
 static const struct tap_test tests[] = {
 	{ "capabilities that QEMU 10 requires", test_qemu_caps },
 	{ "KVM_SIGNAL_MSI without an interrupt controller", test_signal_msi },
@@ -219,6 +413,12 @@ static const struct tap_test tests[] = {
 	{ "the other vendor's hypercall", test_hypercall },
 	{ "MONITOR and MWAIT", test_mwait },
 	{ "CPUID's MWAIT and IA32_MISC_ENABLE", test_misc_enable },
+	{ "SMI_COUNT", test_smi_count },
+	{ "CLK_CTL of the K7, HWCR", test_clk_ctl },
+	{ "OS-visible workarounds", test_osvw },
+	{ "IA32_XSS", test_xss },
+	{ "DE_CFG", test_de_cfg },
+	{ "ARCH_CAPABILITIES after the guest ran", test_arch_capabilities },
 };
 
 int main(int argc, char **argv)
