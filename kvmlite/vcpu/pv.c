@@ -93,7 +93,7 @@ static void clock_advance(struct kvml_vm *vm)
 
 void kvml_pv_vm_init(struct kvml_vm *vm)
 {
-	spin_lock_init(&vm->clock_lock);
+	raw_spin_lock_init(&vm->clock_lock);
 	vm->boot_ns = kvml_pv_host_ns();
 	clock_restart(vm);
 }
@@ -103,12 +103,12 @@ static u64 clock_now(struct kvml_vm *vm, u64 *tsc)
 {
 	u64 ns;
 
-	spin_lock(&vm->clock_lock);
+	raw_spin_lock(&vm->clock_lock);
 	if (!kvml_pv_tsc_stable())
 		clock_restart(vm);
 	*tsc = rdtsc_ordered();
 	ns = clock_at(vm, *tsc);
-	spin_unlock(&vm->clock_lock);
+	raw_spin_unlock(&vm->clock_lock);
 	return ns;
 }
 
@@ -131,7 +131,7 @@ static void fill_time(struct kvml_vcpu *vcpu,
 	struct kvml_vm *vm = vcpu->vm;
 	bool stable = kvml_pv_tsc_stable();
 
-	spin_lock(&vm->clock_lock);
+	raw_spin_lock(&vm->clock_lock);
 	if (!stable)
 		clock_restart(vm);
 	else if ((s64)(vm->clock_tsc + vcpu->tsc_offset) < 0)
@@ -139,7 +139,7 @@ static void fill_time(struct kvml_vcpu *vcpu,
 		clock_advance(vm);
 	info->tsc_timestamp = vm->clock_tsc + vcpu->tsc_offset;
 	info->system_time = vm->clock_ns;
-	spin_unlock(&vm->clock_lock);
+	raw_spin_unlock(&vm->clock_lock);
 	time_scale(tsc_khz, &info->tsc_to_system_mul, &info->tsc_shift);
 	info->flags &= PVCLOCK_GUEST_STOPPED;
 	if (stable && offsets_equal(vm, vcpu->tsc_offset))
@@ -279,10 +279,10 @@ int kvml_pv_set_clock(struct kvml_vm *vm, struct kvm_clock_data __user *arg)
 		if (now > data.realtime)
 			data.clock += now - data.realtime;
 	}
-	spin_lock(&vm->clock_lock);
+	raw_spin_lock(&vm->clock_lock);
 	vm->boot_ns = kvml_pv_host_ns() - data.clock;
 	clock_restart(vm);
-	spin_unlock(&vm->clock_lock);
+	raw_spin_unlock(&vm->clock_lock);
 	kvml_vm_request(vm, KVML_REQ_CLOCK, false);
 	return 0;
 }
