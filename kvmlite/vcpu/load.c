@@ -6,6 +6,7 @@
 
 #include "base/hardware.h"
 #include "vcpu/load.h"
+#include "vcpu/tsc.h"
 #include "vcpu/vcpu.h"
 
 /* The notifier and what it calls keep preemption off. */
@@ -17,6 +18,8 @@ static void load_on(struct kvml_vcpu *vcpu, int cpu)
 	}
 	kvml_ops->vcpu_load(vcpu, cpu);
 	WRITE_ONCE(vcpu->cpu, cpu);
+	if (unlikely(vcpu->tsc_lost != kvml_tsc_lost))
+		kvml_tsc_catch_up(vcpu);
 }
 
 static void sched_in(struct preempt_notifier *notifier, int cpu)

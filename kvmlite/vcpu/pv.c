@@ -80,6 +80,13 @@ static void clock_restart(struct kvml_vm *vm)
 	vm->clock_tsc = rdtsc_ordered();
 	vm->clock_ns = kvml_pv_host_ns() - vm->boot_ns;
 	local_irq_restore(flags);
+	vm->clock_lost = kvml_tsc_lost;
+}
+
+/* The pair tells what time it is, by the TSC; must hold vm->clock_lock. */
+static bool clock_current(const struct kvml_vm *vm)
+{
+	return kvml_pv_tsc_stable() && vm->clock_lost == kvml_tsc_lost;
 }
 
 /* The same: as far along the same line as it is now. */
@@ -104,7 +111,7 @@ static u64 clock_now(struct kvml_vm *vm, u64 *tsc)
 	u64 ns;
 
 	raw_spin_lock(&vm->clock_lock);
-	if (!kvml_pv_tsc_stable())
+	if (!clock_current(vm))
 		clock_restart(vm);
 	*tsc = rdtsc_ordered();
 	ns = clock_at(vm, *tsc);
@@ -132,7 +139,7 @@ static void fill_time(struct kvml_vcpu *vcpu,
 	bool stable = kvml_pv_tsc_stable();
 
 	raw_spin_lock(&vm->clock_lock);
-	if (!stable)
+	if (!clock_current(vm))
 		clock_restart(vm);
 	else if ((s64)(vm->clock_tsc + vcpu->tsc_offset) < 0)
 		/* The pair is older than the guest's TSC. */

@@ -40,6 +40,8 @@ static u64 synchronize(struct kvml_vcpu *vcpu, u64 value, bool by_user)
 	u64 offset, ns;
 
 	raw_spin_lock_irqsave(&s->lock, flags);
+	s->offset += kvml_tsc_lost - s->lost;
+	s->lost = kvml_tsc_lost;
 	offset = value - rdtsc();
 	ns = kvml_pv_host_ns();
 	if (!follows(s, value, ns - s->ns, vcpu->tsc_khz)) {
@@ -71,6 +73,7 @@ static void set_offset(struct kvml_vcpu *vcpu, u64 offset)
 void kvml_tsc_vm_init(struct kvml_vm *vm)
 {
 	raw_spin_lock_init(&vm->tsc.lock);
+	vm->tsc.lost = kvml_tsc_lost;
 	vm->tsc_khz = tsc_khz;
 }
 
@@ -78,6 +81,7 @@ void kvml_tsc_vcpu_init(struct kvml_vcpu *vcpu)
 {
 	vcpu->tsc_khz = vcpu->vm->tsc_khz;
 	vcpu->tsc_offset = synchronize(vcpu, 0, false);
+	vcpu->tsc_lost = kvml_tsc_lost;
 }
 
 u64 kvml_tsc_read(struct kvml_vcpu *vcpu)
@@ -93,6 +97,35 @@ void kvml_tsc_write(struct kvml_vcpu *vcpu, u64 value)
 void kvml_tsc_move(struct kvml_vcpu *vcpu, u64 cycles)
 {
 	set_offset(vcpu, vcpu->tsc_offset + cycles);
+}
+
+/* ---- sleep ---- */
+
+u64 kvml_tsc_lost;
+static u64 before_sleep;
+
+/* What is to be added so that a TSC that was @before does not go back. */
+static u64 gone_back(u64 before, u64 now)
+{
+	return before > now ? before - now : 0;
+}
+
+void kvml_tsc_suspend(void)
+{
+	before_sleep = rdtsc();
+}
+
+void kvml_tsc_resume(void)
+{
+	kvml_tsc_lost += gone_back(before_sleep, rdtsc());
+}
+
+void kvml_tsc_catch_up(struct kvml_vcpu *vcpu)
+{
+	u64 lost = kvml_tsc_lost - vcpu->tsc_lost;
+
+	vcpu->tsc_lost = kvml_tsc_lost;
+	set_offset(vcpu, vcpu->tsc_offset + lost);
 }
 
 /* ---- its frequency ---- */

@@ -6,6 +6,11 @@
  * to be the same.  As in KVM a write of 0, or of what the VM's last write would
  * be by now, give or take a second, is such an attempt: the vCPU gets the same
  * offset as those before.
+ *
+ * While the machine sleeps its TSC may begin anew, and a guest's must not go back:
+ * kvml_tsc_lost counts what the host's lost.  Whoever has something that is as of
+ * the host's TSC (an offset, kvmclock's pair) notes the count with it, and makes up
+ * for the difference at the next use.
  */
 #ifndef _KVMLITE_TSC_H
 #define _KVMLITE_TSC_H
@@ -21,6 +26,7 @@ struct kvml_tsc_sync {
 	u64 value;		/* the VM's last write */
 	u64 ns;			/* when it was: kvml_pv_host_ns() */
 	u64 offset;		/* of the last one that was not like those before */
+	u64 lost;		/* kvml_tsc_lost with that offset */
 	u32 khz;		/* of its vCPU; 0: there was none yet */
 	bool by_user;		/* userspace has written one, not just made vCPUs */
 };
@@ -33,6 +39,15 @@ u64 kvml_tsc_read(struct kvml_vcpu *vcpu);
 void kvml_tsc_write(struct kvml_vcpu *vcpu, u64 value);
 /* The guest moves it by @cycles. */
 void kvml_tsc_move(struct kvml_vcpu *vcpu, u64 cycles);
+
+/* Cycles, since the module was loaded; changes while no other CPU runs. */
+extern u64 kvml_tsc_lost;
+
+/* Around sleep: on the last CPU, interrupts off. */
+void kvml_tsc_suspend(void);
+void kvml_tsc_resume(void);
+/* The vCPU is loaded, and the host has slept since; preemption off. */
+void kvml_tsc_catch_up(struct kvml_vcpu *vcpu);
 
 /*
  * KVM_SET_TSC_KHZ: 0 or -EINVAL.  Without TSC scaling only the host's frequency

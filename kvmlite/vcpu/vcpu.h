@@ -80,6 +80,7 @@ struct kvml_vcpu {
 	unsigned long dr6;
 	unsigned long dr7;
 	u64 tsc_offset;			/* guest TSC - host TSC */
+	u64 tsc_lost;			/* kvml_tsc_lost with that */
 	u32 tsc_khz;
 
 	struct kvml_events event;	/* (v) */

@@ -38,9 +38,10 @@ struct kvml_vm {
 	u64 disabled_quirks;		/* KVM_CAP_DISABLE_QUIRKS2; only grows */
 	u32 tsc_khz;			/* of new vCPUs */
 	struct kvml_tsc_sync tsc;
-	raw_spinlock_t clock_lock;	/* pv.c: the three below */
+	raw_spinlock_t clock_lock;	/* pv.c: the four below */
 	u64 boot_ns;			/* host's time when kvmclock was 0 */
 	u64 clock_tsc, clock_ns;	/* host's TSC when kvmclock was that */
+	u64 clock_lost;			/* kvml_tsc_lost with that */
 	struct kvml_vm_stat stat;
 	char stats_id[48];
 	struct dentry *debugfs;

@@ -140,6 +140,59 @@ static void tsc_write_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vm->tsc.ns, host_ns);
 }
 
+/* ---- sleep ---- */
+
+static void tsc_gone_back_test(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, gone_back(1000, 1000), 0);
+	KUNIT_EXPECT_EQ(test, gone_back(1000, 5000), 0);
+	KUNIT_EXPECT_EQ(test, gone_back(1000, 10), 990);
+	KUNIT_EXPECT_EQ(test, gone_back(~0ull, 0), ~0ull);
+	KUNIT_EXPECT_EQ(test, gone_back(0, ~0ull), 0);
+}
+
+/*
+ * The host's TSC begins anew: those of guests go on, also of vCPUs that are made
+ * later or set to 0, and a second sleep adds up.
+ */
+static void tsc_sleep_test(struct kunit *test)
+{
+	const u64 back = 1ull << 40;
+	u64 offset = vcpu->tsc_offset, lost = kvml_tsc_lost;
+	struct kvml_vcpu *other = kunit_kzalloc(test, sizeof(*other), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, other);
+	other->vm = vm;
+	kvml_tsc_suspend();
+	/* As if it had been that much more. */
+	before_sleep += back;
+	kvml_tsc_resume();
+	KUNIT_EXPECT_GT(test, kvml_tsc_lost - lost, back - SECOND * 60);
+	KUNIT_EXPECT_LE(test, kvml_tsc_lost - lost, back);
+	kvml_tsc_catch_up(vcpu);
+	KUNIT_EXPECT_EQ(test, vcpu->tsc_offset, offset + kvml_tsc_lost - lost);
+	KUNIT_EXPECT_EQ(test, vendor_offset, vcpu->tsc_offset);
+	KUNIT_EXPECT_EQ(test, vcpu->tsc_lost, kvml_tsc_lost);
+	KUNIT_EXPECT_EQ(test, changes, 1);
+	kvml_tsc_vcpu_init(other);
+	KUNIT_EXPECT_EQ(test, other->tsc_lost, kvml_tsc_lost);
+	if (!check_tsc_unstable())
+		KUNIT_EXPECT_EQ(test, other->tsc_offset, vcpu->tsc_offset);
+
+	kvml_tsc_suspend();
+	before_sleep += back;
+	kvml_tsc_resume();
+	KUNIT_EXPECT_GT(test, kvml_tsc_lost - lost, 2 * back - SECOND * 60);
+	kvml_tsc_catch_up(vcpu);
+	KUNIT_EXPECT_EQ(test, vcpu->tsc_offset, offset + kvml_tsc_lost - lost);
+
+	/* It went on: nothing to do. */
+	lost = kvml_tsc_lost;
+	kvml_tsc_suspend();
+	kvml_tsc_resume();
+	KUNIT_EXPECT_EQ(test, kvml_tsc_lost, lost);
+}
+
 /* ---- frequencies ---- */
 
 static void tsc_khz_test(struct kunit *test)
@@ -170,6 +223,8 @@ static void tsc_khz_test(struct kunit *test)
 static struct kunit_case tsc_cases[] = {
 	KUNIT_CASE_PARAM(tsc_follow_test, follow_gen_params),
 	KUNIT_CASE(tsc_write_test),
+	KUNIT_CASE(tsc_gone_back_test),
+	KUNIT_CASE(tsc_sleep_test),
 	KUNIT_CASE(tsc_khz_test),
 	{}
 };
