@@ -404,6 +404,46 @@ static void test_arch_capabilities(void)
 	vcpu_set_msr(&m, MSR_ARCH_CAPABILITIES, 1);
 }
 
+/* ---- memory ---- */
+
+#define AREA		0x8000000UL
+#define TABLES		256UL		/* second-stage tables, of 2 MiB each */
+
+/* A page of each. */
+GUEST(touch, "mov %rsi, %rcx\n\t1: movb $1, (%rdi)\n\tadd $0x200000, %rdi\n\t"
+	     "dec %rcx\n\tjnz 1b\n\t" GUEST_OUT)
+
+static long sec_page_tables(void)
+{
+	FILE *f = fopen("/proc/meminfo", "r");
+	char line[128];
+	long kib = -1;
+
+	CHECK(f);
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "SecPageTables: %ld kB", &kib) == 1)
+			break;
+	fclose(f);
+	return kib;
+}
+
+/* Administrators see what second-stage tables take. CPUs tell now and then. */
+static void test_sec_page_tables(void)
+{
+	struct machine m = vm_make();
+	long before = sec_page_tables(), slack = 64 * 4;
+	char *area = map_memory(TABLES * 2 * MIB);
+
+	CHECK(before >= 0);
+	MUST(madvise(area, TABLES * 2 * MIB, MADV_NOHUGEPAGE));
+	set_slot(&m, 1, 0, AREA, area, TABLES * 2 * MIB);
+	vm_call(&m, guest_touch, AREA, TABLES, 0);
+	CHECK_SOON(sec_page_tables() >= before + (long)TABLES * 4 - slack);
+	set_slot(&m, 1, 0, AREA, area, 0);
+	CHECK_SOON(sec_page_tables() <= before + slack);
+	machine_close(&m);
+}
+
 static const struct tap_test tests[] = {
 	{ "capabilities that QEMU 10 requires", test_qemu_caps },
 	{ "KVM_SIGNAL_MSI without an interrupt controller", test_signal_msi },
@@ -418,6 +458,7 @@ static const struct tap_test tests[] = {
 	{ "OS-visible workarounds", test_osvw },
 	{ "IA32_XSS", test_xss },
 	{ "DE_CFG", test_de_cfg },
+	{ "SecPageTables of /proc/meminfo", test_sec_page_tables },
 	{ "ARCH_CAPABILITIES after the guest ran", test_arch_capabilities },
 };
 
