@@ -9,7 +9,7 @@
 
 #include "base/hardware.h"
 #include "base/ops.h"
-#include "vcpu/tsc.h"
+#include "base/tsc.h"
 
 /* users, kvml_hardware_gone. Taken after cpus_read_lock(), as hotplug does. */
 static DEFINE_MUTEX(lock);

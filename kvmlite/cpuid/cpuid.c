@@ -8,12 +8,11 @@
 #include <asm/msr.h>
 #include <asm/processor.h>
 
+#include "base/quirk.h"
+#include "base/tsc.h"
 #include "cpuid/cpuid.h"
-#include "vcpu/fpu.h"
-#include "vcpu/msr.h"
-#include "vcpu/pv.h"
+#include "cpuid/xstate.h"
 #include "vcpu/vcpu.h"
-#include "vm/vm.h"
 
 #define MAX_BASIC	0x1f
 #define MAX_EXTENDED	0x80000021
@@ -221,7 +220,7 @@ static void add_features(struct list *l)
 
 static void add_xsave(struct list *l)
 {
-	u64 xcr0 = kvml_fpu_supported_xcr0();
+	u64 xcr0 = kvml_xcr0_supported();
 	struct kvm_cpuid_entry2 *e = add(l, 0xd, 0);
 	unsigned int i;
 
@@ -229,12 +228,12 @@ static void add_xsave(struct list *l)
 	if (!xcr0)
 		return;
 	e->eax = xcr0;
-	e->ebx = kvml_fpu_area_size(xcr0, false);
+	e->ebx = kvml_xstate_size(xcr0, false);
 	e->ecx = e->ebx;
 	e->edx = xcr0 >> 32;
 	e = add_host_index(l, 0xd, 1);
 	e->ebx = feature_in(supported, X86_FEATURE_XSAVEC) ?
-		 kvml_fpu_area_size(xcr0, true) : 0;
+		 kvml_xstate_size(xcr0, true) : 0;
 	e->ecx = 0;
 	e->edx = 0;
 	for (i = 2; i < 64; i++) {
@@ -354,7 +353,7 @@ static void add_hypervisor(struct list *l)
 	e = add(l, KVM_CPUID_FEATURES, 0);
 	e->eax = BIT(KVM_FEATURE_CLOCKSOURCE) | BIT(KVM_FEATURE_CLOCKSOURCE2) |
 		 BIT(KVM_FEATURE_NOP_IO_DELAY);
-	if (kvml_pv_tsc_stable())
+	if (kvml_tsc_stable())
 		e->eax |= BIT(KVM_FEATURE_CLOCKSOURCE_STABLE_BIT);
 }
 
@@ -409,7 +408,7 @@ void __init kvml_cpuid_init(void)
 	/* These are ours, whatever the host has. */
 	supported[CPUID_1_ECX] |= F(HYPERVISOR);
 	supported[CPUID_7_0_EBX] |= F(TSC_ADJUST);
-	if (!kvml_fpu_supported_xcr0())
+	if (!kvml_xcr0_supported())
 		kvml_cpuid_forbid(X86_FEATURE_XSAVE);
 }
 
@@ -495,16 +494,16 @@ static void update(struct kvml_vcpu *vcpu, struct kvml_cpuid *c)
 		set_or_clear(&e->edx, F(APIC),
 			     vcpu->apic_base & MSR_IA32_APICBASE_ENABLE);
 	}
-	if (e && !kvml_vm_has_quirk(vcpu->vm, KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT)) {
-		set_or_clear(&e->ecx, F(MWAIT), kvml_msr_mwait_enabled(vcpu));
+	if (e && !kvml_has_quirk(vcpu, KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT)) {
+		set_or_clear(&e->ecx, F(MWAIT), vcpu->mwait);
 		c->feature[CPUID_1_ECX] = e->ecx;
 	}
 	e = find(c, 0xd, 0);
 	if (e)
-		e->ebx = kvml_fpu_area_size(vcpu->xcr0, false);
+		e->ebx = kvml_xstate_size(vcpu->xcr0, false);
 	e = find(c, 0xd, 1);
 	if (e && e->eax & (F(XSAVEC) | F(XSAVES)))
-		e->ebx = kvml_fpu_area_size(vcpu->xcr0, true);
+		e->ebx = kvml_xstate_size(vcpu->xcr0, true);
 }
 
 void kvml_cpuid_update(struct kvml_vcpu *vcpu)
@@ -522,7 +521,7 @@ static void derive(struct kvml_vcpu *vcpu)
 	vcpu->xcr0_allowed = 0;
 	if (e)
 		vcpu->xcr0_allowed = (e->eax | (u64)e->edx << 32) &
-				     kvml_fpu_supported_xcr0();
+				     kvml_xcr0_supported();
 	vcpu->cr4_reserved = cr4_reserved(supported) | cr4_reserved(c->feature);
 	vcpu->efer_reserved = efer_reserved(supported) |
 			      efer_reserved(c->feature);

@@ -4,6 +4,7 @@
 #include <linux/bitops.h>
 #include <asm/processor-flags.h>
 
+#include "emul/decode.h"
 #include "emul/emul.h"
 
 #define ARITH_FLAGS	(X86_EFLAGS_CF | X86_EFLAGS_PF | X86_EFLAGS_AF | \

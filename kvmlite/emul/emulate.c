@@ -7,10 +7,16 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
+#include "base/ops.h"
+#include "base/quirk.h"
+#include "emul/decode.h"
 #include "emul/emul.h"
 #include "emul/emulate.h"
+#include "vcpu/debug.h"
+#include "vcpu/error.h"
+#include "vcpu/event.h"
 #include "vcpu/pv.h"
-#include "vm/vm.h"
+#include "vcpu/vcpu.h"
 
 /* Elements of one REP, before the run loop may look around. */
 #define MAX_ELEMENTS	1024
@@ -25,17 +31,6 @@ void kvml_emulate_free(struct kvml_vcpu *vcpu)
 {
 	kfree(vcpu->emul);
 	vcpu->emul = NULL;
-}
-
-static bool single_step(struct kvml_vcpu *vcpu)
-{
-	return vcpu->guest_debug.control & KVM_GUESTDBG_SINGLESTEP ||
-	       kvml_reg(vcpu, KVML_RFLAGS) & X86_EFLAGS_TF;
-}
-
-int kvml_insn_done(struct kvml_vcpu *vcpu)
-{
-	return unlikely(single_step(vcpu)) ? kvml_debug_step(vcpu) : 1;
 }
 
 /*
@@ -193,7 +188,7 @@ static int run(struct kvml_vcpu *vcpu)
 			return finish(vcpu);
 		e->mmio_done = 0;
 		e->gpa_known = false;
-		if (single_step(vcpu))
+		if (kvml_debug_step_due(vcpu))
 			return kvml_debug_step(vcpu);
 		if (interrupted(vcpu))
 			break;
@@ -248,7 +243,7 @@ int kvml_emulate_ud(struct kvml_vcpu *vcpu)
 		r = kvml_emulate_fetch(vcpu, e->nbytes);
 	if (r == 1 || r < 0)
 		return r;	/* the page went away meanwhile */
-	if (!kvml_vm_has_quirk(vcpu->vm, KVM_X86_QUIRK_FIX_HYPERCALL_INSN) ||
+	if (!kvml_has_quirk(vcpu, KVM_X86_QUIRK_FIX_HYPERCALL_INSN) ||
 	    r != KVML_EMUL_GO || e->bytes[0] != 0x0f || e->bytes[1] != 0x01 ||
 	    !memchr(calls, e->bytes[2], sizeof(calls))) {
 		kvml_queue_exception(vcpu, 6);

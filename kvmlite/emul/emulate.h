@@ -33,11 +33,6 @@ int kvml_emulate_string_io(struct kvml_vcpu *vcpu);
  */
 int kvml_emulate_ud(struct kvml_vcpu *vcpu);
 
-/* RIP is past an instruction: 1, or what single step makes of it. */
-int kvml_insn_done(struct kvml_vcpu *vcpu);
-/* RFLAGS.TF or KVM_GUESTDBG_SINGLESTEP: #DB is queued (1) or KVM_EXIT_DEBUG. */
-int kvml_debug_step(struct kvml_vcpu *vcpu);
-
 int kvml_emulate_alloc(struct kvml_vcpu *vcpu);
 void kvml_emulate_free(struct kvml_vcpu *vcpu);
 

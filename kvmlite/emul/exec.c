@@ -7,8 +7,11 @@
 #include <linux/log2.h>
 #include <linux/string.h>
 
+#include "base/ops.h"
+#include "emul/decode.h"
 #include "emul/emul.h"
 #include "emul/walk.h"
+#include "vcpu/vcpu.h"
 
 void kvml_gpr_write(struct kvml_vcpu *vcpu, unsigned int reg,
 		    unsigned int size, bool rex, u64 value)

@@ -5,7 +5,9 @@
 
 #include "emul/emul.h"
 #include "emul/walk.h"
-#include "vm/vm.h"
+#include "mmu/memslot.h"
+#include "vcpu/event.h"
+#include "vcpu/vcpu.h"
 
 static bool path_valid(struct kvml_vcpu *vcpu, const struct kvml_path *path,
 		       unsigned long linear, u32 flags)

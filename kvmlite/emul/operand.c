@@ -7,11 +7,15 @@
 #include <linux/kvm.h>
 #include <linux/string.h>
 
+#include "base/ops.h"
 #include "base/trace.h"
+#include "emul/decode.h"
 #include "emul/emul.h"
 #include "emul/walk.h"
 #include "io/io.h"
-#include "vm/vm.h"
+#include "mmu/memslot.h"
+#include "vcpu/event.h"
+#include "vcpu/vcpu.h"
 
 static bool canonical(struct kvml_vcpu *vcpu, unsigned long address)
 {

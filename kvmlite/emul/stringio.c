@@ -8,10 +8,13 @@
 #include <linux/rcupdate.h>
 #include <linux/string.h>
 
+#include "base/ops.h"
+#include "emul/decode.h"
 #include "emul/emul.h"
-#include "emul/emulate.h"
 #include "emul/walk.h"
 #include "io/io.h"
+#include "mmu/memslot.h"
+#include "vcpu/vcpu.h"
 #include "vm/vm.h"
 
 static u16 port(struct kvml_vcpu *vcpu)

@@ -5,6 +5,7 @@
 
 #include "cpuid/cpuid.h"
 #include "emul/walk.h"
+#include "mmu/memslot.h"
 #include "vcpu/vcpu.h"
 #include "vm/vm.h"
 

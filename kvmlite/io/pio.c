@@ -7,11 +7,12 @@
 #include <linux/kvm.h>
 #include <linux/string.h>
 
+#include "base/ops.h"
+#include "base/quirk.h"
 #include "base/trace.h"
-#include "emul/emulate.h"
 #include "io/io.h"
+#include "vcpu/debug.h"
 #include "vcpu/vcpu.h"
-#include "vm/vm.h"
 
 void kvml_io_exit(struct kvml_vcpu *vcpu, u8 direction, u16 port,
 		  unsigned int size, unsigned int count)
@@ -53,7 +54,7 @@ int kvml_io_out(struct kvml_vcpu *vcpu, u16 port, unsigned int size)
 	kvml_io_exit(vcpu, KVM_EXIT_IO_OUT, port, size, 1);
 	*(u32 *)vcpu->pio_data = data;
 	if (unlikely(port == VAPIC_PORT) &&
-	    kvml_vm_has_quirk(vcpu->vm, KVM_X86_QUIRK_OUT_7E_INC_RIP)) {
+	    kvml_has_quirk(vcpu, KVM_X86_QUIRK_OUT_7E_INC_RIP)) {
 		kvml_ops->skip_insn(vcpu);
 		vcpu->complete = kvml_insn_done;
 		return 0;

@@ -11,7 +11,6 @@
 
 #include "mmu/memslot.h"
 #include "mmu/mmu.h"
-#include "vcpu/vcpu.h"
 #include "vm/vm.h"
 
 /* As KVM: the dirty bitmap of a slot has an int's range. */

@@ -7,6 +7,7 @@
 #include <linux/sched/signal.h>
 #include <linux/srcu.h>
 
+#include "base/kick.h"
 #include "mmu/hostpage.h"
 #include "mmu/memslot.h"
 #include "mmu/mmu.h"

@@ -5,9 +5,14 @@
 #include <asm/msr.h>
 #include <asm/tlbflush.h>
 
+#include "base/ops.h"
+#include "base/quirk.h"
+#include "svm/host.h"
+#include "svm/state.h"
 #include "svm/svm.h"
-#include "vcpu/regs.h"
-#include "vm/vm.h"
+#include "svm/vmcb.h"
+#include "vcpu/debug.h"
+#include "vcpu/vcpu.h"
 
 /* ---- general and control registers ---- */
 
@@ -106,7 +111,7 @@ void kvml_svm_set_cr0(struct kvml_vcpu *vcpu, unsigned long cr0)
 	struct svm_vcpu *svm = to_svm(vcpu);
 	unsigned long real = cr0;
 
-	if (kvml_vm_has_quirk(vcpu->vm, KVM_X86_QUIRK_CD_NW_CLEARED))
+	if (kvml_has_quirk(vcpu, KVM_X86_QUIRK_CD_NW_CLEARED))
 		real &= ~(X86_CR0_NW | X86_CR0_CD);
 	/* With MP, or WAIT would look at the VMM's x87 state. */
 	if (svm->fpu_trap)
@@ -367,7 +372,7 @@ static void set_tsc_aux(struct svm_vcpu *svm, u64 data)
 {
 	preempt_disable();
 	/* Loaded with the next entry. */
-	kvml_svm_restore_host(svm);
+	kvml_svm_host_restore(svm);
 	svm->tsc_aux = data;
 	preempt_enable();
 }

@@ -11,8 +11,11 @@
 #include <asm/debugreg.h>
 #include <asm/traps.h>
 
-#include "emul/emulate.h"
-#include "vcpu/regs.h"
+#include "base/kick.h"
+#include "base/ops.h"
+#include "vcpu/debug.h"
+#include "vcpu/event.h"
+#include "vcpu/vcpu.h"
 
 static int inject(struct kvml_vcpu *vcpu, u32 control)
 {
@@ -119,4 +122,9 @@ int kvml_debug_step(struct kvml_vcpu *vcpu)
 	if (unlikely(kvml_reg(vcpu, KVML_RFLAGS) & X86_EFLAGS_TF))
 		kvml_debug_queue_db(vcpu, DR_STEP);
 	return 1;
+}
+
+int kvml_insn_done(struct kvml_vcpu *vcpu)
+{
+	return unlikely(kvml_debug_step_due(vcpu)) ? kvml_debug_step(vcpu) : 1;
 }

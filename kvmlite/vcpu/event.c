@@ -3,10 +3,11 @@
 #include <linux/kvm.h>
 #include <asm/traps.h>
 
+#include "base/kick.h"
+#include "base/ops.h"
 #include "base/trace.h"
 #include "vcpu/event.h"
 #include "vcpu/vcpu.h"
-#include "vm/vm.h"
 
 /* ---- exceptions ---- */
 

@@ -9,13 +9,11 @@
 #include <asm/fpu/types.h>
 #include <asm/processor.h>
 
+#include "base/kick.h"
 #include "cpuid/cpuid.h"
+#include "cpuid/xstate.h"
 #include "vcpu/fpu.h"
-
-#define OFFERED_XCR0 (XFEATURE_MASK_FP | XFEATURE_MASK_SSE |	\
-		      XFEATURE_MASK_YMM | XFEATURE_MASK_AVX512)
-
-u64 kvml_host_xcr0 __ro_after_init;
+#include "vcpu/vcpu.h"
 
 static int lazy_fpu = -1;
 module_param(lazy_fpu, int, 0444);
@@ -25,34 +23,10 @@ MODULE_PARM_DESC(lazy_fpu,
 /* Times that KVM_RUN loads it at once after a guest has used it. */
 #define EAGER_RUNS	64
 
-/* CPUID leaf 0xd of the components that are offered. */
-static struct {
-	u32 size;
-	u32 offset;
-	bool aligned;	/* to 64 bytes in the compacted format */
-} area[XFEATURE_Hi16_ZMM + 1] __ro_after_init;
-
-/* SDM volume 1, 13.4: what FXSAVE writes, and the header. */
-#define LEGACY_SIZE	(512 + 64)
-
 void __init kvml_fpu_init(void)
 {
-	u32 eax, ebx, ecx, edx;
-	unsigned int i;
-
 	if (lazy_fpu < 0)
 		lazy_fpu = cpu_mitigations_off();
-	if (!boot_cpu_has(X86_FEATURE_XSAVE))
-		return;
-	kvml_host_xcr0 = xgetbv(XCR_XFEATURE_ENABLED_MASK);
-	for (i = XFEATURE_YMM; i < ARRAY_SIZE(area); i++) {
-		if (!(kvml_fpu_supported_xcr0() & BIT_ULL(i)))
-			continue;
-		cpuid_count(0xd, i, &eax, &ebx, &ecx, &edx);
-		area[i].size = eax;
-		area[i].offset = ebx;
-		area[i].aligned = ecx & BIT(1);
-	}
 }
 
 int kvml_fpu_alloc(struct kvml_vcpu *vcpu)
@@ -110,27 +84,6 @@ void kvml_fpu_end(struct kvml_vcpu *vcpu)
 }
 
 /* ---- XCR0 ---- */
-
-u64 kvml_fpu_supported_xcr0(void)
-{
-	return kvml_host_xcr0 & OFFERED_XCR0;
-}
-
-u32 kvml_fpu_area_size(u64 xcr0, bool compacted)
-{
-	u32 start, size = LEGACY_SIZE;
-	unsigned int i;
-
-	for (i = XFEATURE_YMM; i < ARRAY_SIZE(area); i++) {
-		if (!(xcr0 & BIT_ULL(i)))
-			continue;
-		start = area[i].offset;
-		if (compacted)
-			start = area[i].aligned ? ALIGN(size, 64) : size;
-		size = max(size, start + area[i].size);
-	}
-	return size;
-}
 
 static void update_entry(struct kvml_vcpu *vcpu)
 {
@@ -249,12 +202,6 @@ void kvml_fpu_set(struct kvml_vcpu *vcpu, const struct kvm_fpu *in)
 		regs->xsave.header.xfeatures |= XFEATURE_MASK_FPSSE;
 }
 
-/* Nothing that is offered lies beyond struct kvm_xsave. */
-size_t kvml_fpu_xsave_size(void)
-{
-	return sizeof(struct kvm_xsave);
-}
-
 int kvml_fpu_get_xsave(struct kvml_vcpu *vcpu, void __user *arg, size_t size)
 {
 	void *buf = kzalloc(size, GFP_KERNEL_ACCOUNT);
@@ -273,14 +220,14 @@ int kvml_fpu_get_xsave(struct kvml_vcpu *vcpu, void __user *arg, size_t size)
 
 int kvml_fpu_set_xsave(struct kvml_vcpu *vcpu, const void __user *arg)
 {
-	void *buf = memdup_user(arg, kvml_fpu_xsave_size());
+	void *buf = memdup_user(arg, kvml_xsave_size());
 	u32 pkru = 0;
 	int err;
 
 	if (IS_ERR(buf))
 		return PTR_ERR(buf);
 	err = fpu_copy_uabi_to_guest_fpstate(&vcpu->fpu, buf,
-					     kvml_fpu_supported_xcr0(), &pkru);
+					     kvml_xcr0_supported(), &pkru);
 	kfree(buf);
 	return err;
 }

@@ -21,10 +21,8 @@
 #include <linux/types.h>
 #include <asm/fpu/xcr.h>
 
+#include "cpuid/xstate.h"
 #include "vcpu/vcpu.h"
-
-/* 0: the host has no XSAVE. */
-extern u64 kvml_host_xcr0;
 
 /* When the module loads. */
 void kvml_fpu_init(void);
@@ -49,20 +47,13 @@ static inline void kvml_fpu_leave_xcr0(struct kvml_vcpu *vcpu)
 		xsetbv(XCR_XFEATURE_ENABLED_MASK, kvml_host_xcr0);
 }
 
-/* XCR0 bits we can offer; host's XCR0 & (FP|SSE|YMM|AVX-512). */
-u64 kvml_fpu_supported_xcr0(void);
-/* Bytes of the XSAVE area with these components (SDM volume 1, 13.4). */
-u32 kvml_fpu_area_size(u64 xcr0, bool compacted);
 /* XSETBV by guest or ioctl; 0, or 1: #GP. */
 int kvml_fpu_set_xcr0(struct kvml_vcpu *vcpu, u32 index, u64 xcr0);
 /* CR4 was set. */
 void kvml_fpu_set_osxsave(struct kvml_vcpu *vcpu, bool on);
-/* KVM_CAP_XSAVE2: bytes of KVM_GET_XSAVE2. */
-size_t kvml_fpu_xsave_size(void);
-
 void kvml_fpu_get(struct kvml_vcpu *vcpu, struct kvm_fpu *out);
 void kvml_fpu_set(struct kvml_vcpu *vcpu, const struct kvm_fpu *in);
-/* KVM_GET_XSAVE (4096 bytes), KVM_GET_XSAVE2 (kvml_fpu_xsave_size()). */
+/* KVM_GET_XSAVE (4096 bytes), KVM_GET_XSAVE2 (kvml_xsave_size()). */
 int kvml_fpu_get_xsave(struct kvml_vcpu *vcpu, void __user *arg, size_t size);
 int kvml_fpu_set_xsave(struct kvml_vcpu *vcpu, const void __user *arg);
 void kvml_fpu_get_xcrs(struct kvml_vcpu *vcpu, struct kvm_xcrs *out);

@@ -5,6 +5,9 @@
 #include <linux/smp.h>
 
 #include "base/hardware.h"
+#include "base/kick.h"
+#include "base/ops.h"
+#include "base/tsc.h"
 #include "vcpu/load.h"
 #include "vcpu/tsc.h"
 #include "vcpu/vcpu.h"

@@ -9,13 +9,15 @@
 #include <asm/mce.h>
 #include <asm/mtrr.h>
 
+#include "base/ops.h"
+#include "base/quirk.h"
 #include "cpuid/cpuid.h"
+#include "vcpu/apic_base.h"
 #include "vcpu/msr.h"
 #include "vcpu/pv.h"
 #include "vcpu/regs.h"
 #include "vcpu/tsc.h"
 #include "vcpu/vcpu.h"
-#include "vm/vm.h"
 
 #define VAR_MTRRS	8
 #define VIRT_BITS	48
@@ -196,25 +198,6 @@ static int set_pat(struct kvml_vcpu *vcpu, const struct msr_def *msr, u32 index,
 
 /* ---- IA32_APIC_BASE ---- */
 
-int kvml_msr_set_apic_base(struct kvml_vcpu *vcpu, u64 data, bool host)
-{
-	u64 reserved = 0x2ff | ~(BIT_ULL(kvml_cpuid_maxphyaddr(vcpu)) - 1);
-	u64 modes = MSR_IA32_APICBASE_ENABLE | X2APIC_ENABLE;
-	u64 old = vcpu->apic_base & modes, new = data & modes;
-
-	if (!kvml_cpuid_has(vcpu, X86_FEATURE_X2APIC))
-		reserved |= X2APIC_ENABLE;
-	if (data & reserved || new == X2APIC_ENABLE)
-		return 1;
-	/* SDM volume 3, figure 11-27: x2APIC is entered from and left to. */
-	if (!host && ((old == modes && new == MSR_IA32_APICBASE_ENABLE) ||
-		      (!old && new == modes)))
-		return 1;
-	vcpu->apic_base = data;
-	kvml_cpuid_update(vcpu);
-	return 0;
-}
-
 static int get_apic_base(struct kvml_vcpu *vcpu, const struct msr_def *msr,
 			 u32 index, u64 *data, bool host)
 {
@@ -225,7 +208,7 @@ static int get_apic_base(struct kvml_vcpu *vcpu, const struct msr_def *msr,
 static int set_apic_base(struct kvml_vcpu *vcpu, const struct msr_def *msr,
 			 u32 index, u64 data, bool host)
 {
-	return kvml_msr_set_apic_base(vcpu, data, host);
+	return kvml_apic_base_set(vcpu, data, host);
 }
 
 /* ---- the TSC ---- */
@@ -335,19 +318,15 @@ static int set_misc_enable(struct kvml_vcpu *vcpu, const struct msr_def *msr,
 		data |= old & MSR_IA32_MISC_ENABLE_EMON;
 	}
 	/* CPUID's MWAIT bit follows this one, if the VMM wants it so. */
-	mwait = !kvml_vm_has_quirk(vcpu->vm, KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT) &&
+	mwait = !kvml_has_quirk(vcpu, KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT) &&
 		(old ^ data) & MSR_IA32_MISC_ENABLE_MWAIT;
 	if (mwait && !kvml_cpuid_has(vcpu, X86_FEATURE_XMM3))
 		return 1;
 	vcpu->msrs->misc_enable = data;
+	vcpu->mwait = data & MSR_IA32_MISC_ENABLE_MWAIT;
 	if (mwait)
 		kvml_cpuid_update(vcpu);
 	return 0;
-}
-
-bool kvml_msr_mwait_enabled(struct kvml_vcpu *vcpu)
-{
-	return vcpu->msrs->misc_enable & MSR_IA32_MISC_ENABLE_MWAIT;
 }
 
 /* Branch tracing is not there, but guests try it. */

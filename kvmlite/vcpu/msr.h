@@ -20,12 +20,6 @@ struct kvml_vcpu;
  */
 int kvml_msr_get(struct kvml_vcpu *vcpu, u32 index, u64 *data, bool host);
 int kvml_msr_set(struct kvml_vcpu *vcpu, u32 index, u64 data, bool host);
-/* IA32_APIC_BASE, from an MSR or KVM_SET_SREGS. */
-int kvml_msr_set_apic_base(struct kvml_vcpu *vcpu, u64 data, bool host);
-
-/* IA32_MISC_ENABLE.MWAIT, for CPUID. */
-bool kvml_msr_mwait_enabled(struct kvml_vcpu *vcpu);
-
 /* KVM_X86_GET_MCE_CAP_SUPPORTED, KVM_X86_SETUP_MCE (-EINVAL). */
 u64 kvml_msr_mce_cap(void);
 int kvml_msr_setup_mce(struct kvml_vcpu *vcpu, u64 cap);

@@ -3,11 +3,16 @@
 #include <asm/debugreg.h>
 #include <asm/traps.h>
 
-#include "emul/emulate.h"
+#include "base/ops.h"
+#include "base/quirk.h"
+#include "base/trace.h"
+#include "vcpu/debug.h"
+#include "vcpu/event.h"
 #include "vcpu/fpu.h"
+#include "vcpu/msr.h"
 #include "vcpu/priv.h"
 #include "vcpu/regs.h"
-#include "vm/vm.h"
+#include "vcpu/vcpu.h"
 
 int kvml_priv_skip(struct kvml_vcpu *vcpu)
 {
@@ -46,7 +51,7 @@ int kvml_priv_hlt(struct kvml_vcpu *vcpu)
 
 int kvml_priv_mwait(struct kvml_vcpu *vcpu)
 {
-	if (!kvml_vm_has_quirk(vcpu->vm, KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS) &&
+	if (!kvml_has_quirk(vcpu, KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS) &&
 	    !kvml_cpuid_has(vcpu, X86_FEATURE_MWAIT))
 		return kvml_priv_ud(vcpu);
 	return kvml_priv_skip(vcpu);

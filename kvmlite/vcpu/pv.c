@@ -7,6 +7,10 @@
 #include <asm/pvclock.h>
 #include <asm/tsc.h>
 
+#include "base/kick.h"
+#include "base/ops.h"
+#include "base/tsc.h"
+#include "mmu/memslot.h"
 #include "vcpu/pv.h"
 #include "vcpu/vcpu.h"
 #include "vm/vm.h"
@@ -32,11 +36,6 @@ void kvml_hypercall(struct kvml_vcpu *vcpu)
 }
 
 /* ---- the VM's time ---- */
-
-bool kvml_pv_tsc_stable(void)
-{
-	return boot_cpu_has(X86_FEATURE_CONSTANT_TSC) && !check_tsc_unstable();
-}
 
 /* Not slewed by NTP: the TSC is not, either. */
 u64 kvml_pv_host_ns(void)
@@ -86,7 +85,7 @@ static void clock_restart(struct kvml_vm *vm)
 /* The pair tells what time it is, by the TSC; must hold vm->clock_lock. */
 static bool clock_current(const struct kvml_vm *vm)
 {
-	return kvml_pv_tsc_stable() && vm->clock_lost == kvml_tsc_lost;
+	return kvml_tsc_stable() && vm->clock_lost == kvml_tsc_lost;
 }
 
 /* The same: as far along the same line as it is now. */
@@ -136,7 +135,7 @@ static void fill_time(struct kvml_vcpu *vcpu,
 		      struct pvclock_vcpu_time_info *info)
 {
 	struct kvml_vm *vm = vcpu->vm;
-	bool stable = kvml_pv_tsc_stable();
+	bool stable = kvml_tsc_stable();
 
 	raw_spin_lock(&vm->clock_lock);
 	if (!clock_current(vm))
@@ -246,7 +245,7 @@ void kvml_pv_tsc_changed(struct kvml_vcpu *vcpu)
 
 void kvml_pv_cpu_changed(struct kvml_vcpu *vcpu)
 {
-	if (unlikely(!kvml_pv_tsc_stable()))
+	if (unlikely(!kvml_tsc_stable()))
 		kvml_vcpu_request(vcpu, KVML_REQ_CLOCK);
 }
 
@@ -262,7 +261,7 @@ int kvml_pv_get_clock(struct kvml_vm *vm, struct kvm_clock_data __user *arg)
 	data.clock = clock_now(vm, &data.host_tsc);
 	data.realtime = ktime_get_real_ns();
 	local_irq_restore(flags);
-	if (kvml_pv_tsc_stable()) {
+	if (kvml_tsc_stable()) {
 		data.flags = KVML_CLOCK_FLAGS;
 	} else {
 		data.realtime = 0;

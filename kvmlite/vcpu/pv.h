@@ -25,8 +25,6 @@ int kvml_pv_set_msr(struct kvml_vcpu *vcpu, u32 index, u64 data);
 
 /* The host's time that kvmclock counts in, since it booted. */
 u64 kvml_pv_host_ns(void);
-/* The TSC runs at one rate, on all CPUs alike. */
-bool kvml_pv_tsc_stable(void);
 void kvml_pv_vm_init(struct kvml_vm *vm);
 /* KVML_REQ_CLOCK: writes the guest's kvmclock page.  Must hold vm->srcu. */
 void kvml_pv_update_clock(struct kvml_vcpu *vcpu);

@@ -6,10 +6,16 @@
 #include <asm/debugreg.h>
 #include <asm/msr-index.h>
 
+#include "base/kick.h"
+#include "base/ops.h"
 #include "cpuid/cpuid.h"
+#include "mmu/memslot.h"
+#include "vcpu/apic_base.h"
+#include "vcpu/debug.h"
+#include "vcpu/event.h"
 #include "vcpu/fpu.h"
-#include "vcpu/msr.h"
 #include "vcpu/regs.h"
+#include "vcpu/vcpu.h"
 #include "vm/vm.h"
 
 #define CR0_DEFINED (X86_CR0_PE | X86_CR0_MP | X86_CR0_EM | X86_CR0_TS | \
@@ -409,7 +415,7 @@ static int sregs_set_common(struct kvml_vcpu *vcpu, const struct kvm_sregs *in)
 	unsigned int i;
 
 	if (!sregs_valid(vcpu, in) ||
-	    kvml_msr_set_apic_base(vcpu, in->apic_base, true))
+	    kvml_apic_base_set(vcpu, in->apic_base, true))
 		return -EINVAL;
 	kvml_ops->set_idt(vcpu, &in->idt);
 	kvml_ops->set_gdt(vcpu, &in->gdt);

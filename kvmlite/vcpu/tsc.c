@@ -4,6 +4,8 @@
 #include <linux/spinlock.h>
 #include <asm/tsc.h>
 
+#include "base/ops.h"
+#include "base/tsc.h"
 #include "vcpu/pv.h"
 #include "vcpu/tsc.h"
 #include "vcpu/vcpu.h"
@@ -100,25 +102,6 @@ void kvml_tsc_move(struct kvml_vcpu *vcpu, u64 cycles)
 }
 
 /* ---- sleep ---- */
-
-u64 kvml_tsc_lost;
-static u64 before_sleep;
-
-/* What is to be added so that a TSC that was @before does not go back. */
-static u64 gone_back(u64 before, u64 now)
-{
-	return before > now ? before - now : 0;
-}
-
-void kvml_tsc_suspend(void)
-{
-	before_sleep = rdtsc();
-}
-
-void kvml_tsc_resume(void)
-{
-	kvml_tsc_lost += gone_back(before_sleep, rdtsc());
-}
 
 void kvml_tsc_catch_up(struct kvml_vcpu *vcpu)
 {

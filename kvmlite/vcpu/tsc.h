@@ -6,14 +6,9 @@
  * to be the same.  As in KVM a write of 0, or of what the VM's last write would
  * be by now, give or take a second, is such an attempt: the vCPU gets the same
  * offset as those before.
- *
- * While the machine sleeps its TSC may begin anew, and a guest's must not go back:
- * kvml_tsc_lost counts what the host's lost.  Whoever has something that is as of
- * the host's TSC (an offset, kvmclock's pair) notes the count with it, and makes up
- * for the difference at the next use.
  */
-#ifndef _KVMLITE_TSC_H
-#define _KVMLITE_TSC_H
+#ifndef _KVMLITE_VCPU_TSC_H
+#define _KVMLITE_VCPU_TSC_H
 
 #include <linux/spinlock_types.h>
 #include <linux/types.h>
@@ -40,12 +35,6 @@ void kvml_tsc_write(struct kvml_vcpu *vcpu, u64 value);
 /* The guest moves it by @cycles. */
 void kvml_tsc_move(struct kvml_vcpu *vcpu, u64 cycles);
 
-/* Cycles, since the module was loaded; changes while no other CPU runs. */
-extern u64 kvml_tsc_lost;
-
-/* Around sleep: on the last CPU, interrupts off. */
-void kvml_tsc_suspend(void);
-void kvml_tsc_resume(void);
 /* The vCPU is loaded, and the host has slept since; preemption off. */
 void kvml_tsc_catch_up(struct kvml_vcpu *vcpu);
 
@@ -55,4 +44,4 @@ void kvml_tsc_catch_up(struct kvml_vcpu *vcpu);
  */
 int kvml_tsc_set_khz(u32 *khz, unsigned long wanted);
 
-#endif /* _KVMLITE_TSC_H */
+#endif /* _KVMLITE_VCPU_TSC_H */

@@ -40,20 +40,6 @@ enum kvml_regs {
 	KVML_REGS
 };
 
-/* Bits of vcpu->requests. */
-enum kvml_request {
-	KVML_REQ_FLUSH_TLB,	/* second-stage entries went away */
-	KVML_REQ_FLUSH_GUEST,	/* the guest changed CR0, CR3, CR4 or EFER */
-	KVML_REQ_EVENT,		/* something to inject */
-	KVML_REQ_CLOCK,		/* kvmclock page to be written */
-	KVML_REQ_FPU,		/* the guest needs its FPU state: fpu.h */
-	KVML_REQ_LOAD,		/* it is not loaded: load.h */
-	KVML_REQ_TRIPLE_FAULT,
-};
-
-/* vcpu->mode; see kvml_vm_request(). */
-enum kvml_mode { KVML_OUTSIDE, KVML_IN_GUEST };
-
 struct kvml_vcpu {
 	struct kvml_vm *vm;		/* (i) */
 	u32 id;				/* (i) the VMM's number, the APIC id */
@@ -90,6 +76,7 @@ struct kvml_vcpu {
 	u64 xcr0_entry;			/* to run on: the host's, or xcr0 */
 	u64 xcr0_allowed;		/* what CPUID offers */
 	bool osxsave;			/* CR4.OSXSAVE */
+	bool mwait;			/* IA32_MISC_ENABLE.MWAIT */
 	bool fpu_loaded;		/* the CPU has the guest's FPU state */
 	u8 fpu_eager;			/* KVM_RUNs that load it at once */
 
@@ -170,26 +157,6 @@ static inline bool kvml_protected_mode(struct kvml_vcpu *vcpu)
 {
 	return kvml_reg(vcpu, KVML_CR0) & X86_CR0_PE;
 }
-
-/*
- * Set a request; the vCPU sees it before it enters the guest again.  From any
- * context; kvml_vm_request() also makes vCPUs leave the guest.
- */
-void kvml_vcpu_request(struct kvml_vcpu *vcpu, enum kvml_request req);
-
-/* Between hot exits, interrupts off: is there anything but the guest to do? */
-bool kvml_vcpu_must_leave(struct kvml_vcpu *vcpu);
-
-int kvml_vcpu_run(struct kvml_vcpu *vcpu);
-int kvml_vcpu_create(struct kvml_vm *vm, u32 id);
-void kvml_vcpu_free(struct kvml_vcpu *vcpu);
-
-/*
- * Ends KVM_RUN with KVM_EXIT_INTERNAL_ERROR, suberror @suberror and @ndata
- * words of @data; returns 0.
- */
-int kvml_internal_error(struct kvml_vcpu *vcpu, u32 suberror,
-			unsigned int ndata, const u64 *data);
 
 /* mmap size of a vCPU: kvm_run, PIO data, coalesced MMIO. */
 #define KVML_VCPU_MMAP_PAGES 3

@@ -10,6 +10,7 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 
+#include "mmu/mmu.h"
 #include "vcpu/vcpu.h"
 #include "vm/stats.h"
 #include "vm/vm.h"

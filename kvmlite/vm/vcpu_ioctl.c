@@ -9,8 +9,12 @@
 #include <linux/uaccess.h>
 
 #include "base/hardware.h"
+#include "base/ops.h"
 #include "cpuid/cpuid.h"
+#include "cpuid/xstate.h"
 #include "emul/walk.h"
+#include "vcpu/debug.h"
+#include "vcpu/event.h"
 #include "vcpu/fpu.h"
 #include "vcpu/load.h"
 #include "vcpu/msr.h"
@@ -18,6 +22,7 @@
 #include "vcpu/regs.h"
 #include "vcpu/tsc.h"
 #include "vcpu/vcpu.h"
+#include "vm/run.h"
 #include "vm/stats.h"
 #include "vm/vcpu_ioctl.h"
 #include "vm/vm.h"
@@ -285,7 +290,7 @@ static long vcpu_ioctl_loaded(struct kvml_vcpu *vcpu, unsigned int cmd,
 	case KVM_GET_XSAVE:
 		return kvml_fpu_get_xsave(vcpu, arg, sizeof(struct kvm_xsave));
 	case KVM_GET_XSAVE2:
-		return kvml_fpu_get_xsave(vcpu, arg, kvml_fpu_xsave_size());
+		return kvml_fpu_get_xsave(vcpu, arg, kvml_xsave_size());
 	case KVM_SET_XSAVE:
 		return kvml_fpu_set_xsave(vcpu, arg);
 	case KVM_NMI:

@@ -33,7 +33,7 @@ struct kvml_vm {
 	struct kvml_mmu mmu;
 	struct xarray vcpus;		/* by number; only grows */
 	unsigned int nr_vcpus;
-	struct kvml_iobus __rcu *bus[2];	/* eventfd.c: PIO, MMIO */
+	struct kvml_iobus __rcu *bus[2];	/* ioeventfd.c: PIO, MMIO */
 	u64 manual_dirty;		/* KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2 */
 	u64 disabled_quirks;		/* KVM_CAP_DISABLE_QUIRKS2; only grows */
 	u32 tsc_khz;			/* of new vCPUs */
@@ -49,29 +49,8 @@ struct kvml_vm {
 	void *vendor;			/* (i) */
 };
 
-/*
- * Old behaviour of KVM that is not a CPU's and that a VMM may switch off
- * (api.rst 7.31).  LINT0_REENABLED and LAPIC_MMIO_HOLE are about a local APIC,
- * and there is none.
- */
-#define KVML_QUIRKS	(KVM_X86_QUIRK_LINT0_REENABLED |		\
-			 KVM_X86_QUIRK_CD_NW_CLEARED |			\
-			 KVM_X86_QUIRK_LAPIC_MMIO_HOLE |		\
-			 KVM_X86_QUIRK_OUT_7E_INC_RIP |			\
-			 KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT |		\
-			 KVM_X86_QUIRK_FIX_HYPERCALL_INSN |		\
-			 KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS)
-
-static inline bool kvml_vm_has_quirk(const struct kvml_vm *vm, u64 quirk)
-{
-	return !(READ_ONCE(vm->disabled_quirks) & quirk);
-}
-
 int kvml_vm_create(unsigned long type);
 void kvml_vm_get(struct kvml_vm *vm);
 void kvml_vm_put(struct kvml_vm *vm);
-
-/* Ask all vCPUs; with @wait every one has left the guest before it returns. */
-void kvml_vm_request(struct kvml_vm *vm, unsigned int req, bool wait);
 
 #endif /* _KVMLITE_VM_H */

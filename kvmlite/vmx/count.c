@@ -5,7 +5,8 @@
 
 #include "vm/stats.h"
 #include "vmx/count.h"
-#include "vmx/vmx.h"
+#include "vmx/exit.h"
+#include "vmx/vmcs.h"
 
 #define REASONS	80
 

@@ -8,13 +8,22 @@
 #include <asm/vmx.h>
 
 #include "base/hardware.h"
+#include "base/kick.h"
 #include "base/trace.h"
 #include "emul/emulate.h"
 #include "io/io.h"
+#include "mmu/mmu.h"
+#include "vcpu/debug.h"
+#include "vcpu/error.h"
+#include "vcpu/event.h"
 #include "vcpu/fpu.h"
 #include "vcpu/priv.h"
-#include "vcpu/regs.h"
-#include "vm/vm.h"
+#include "vcpu/vcpu.h"
+#include "vmx/exit.h"
+#include "vmx/failure.h"
+#include "vmx/inject.h"
+#include "vmx/state.h"
+#include "vmx/vmcs.h"
 #include "vmx/vmx.h"
 
 /* ---- exceptions ---- */

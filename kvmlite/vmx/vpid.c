@@ -3,10 +3,16 @@
 #include <linux/bitmap.h>
 #include <linux/spinlock.h>
 
+#include "vcpu/vcpu.h"
+#include "vmx/caps.h"
+#include "vmx/ept.h"
+#include "vmx/vmcs.h"
+#include "vmx/vmx.h"
 #include "vmx/vpid.h"
 
 #define VPIDS	BIT(16)
 
+/* 0 is the host's. */
 static DECLARE_BITMAP(vpids, VPIDS);
 static DEFINE_SPINLOCK(vpids_lock);
 
@@ -29,4 +35,20 @@ void kvml_vmx_vpid_free(u16 vpid)
 	spin_lock(&vpids_lock);
 	__clear_bit(vpid, vpids);
 	spin_unlock(&vpids_lock);
+}
+
+/*
+ * What the CPU remembers of other vCPUs stays, if it can name one.  Without a
+ * VPID the entry forgets.
+ */
+void kvml_vmx_vpid_flush(struct kvml_vcpu *vcpu)
+{
+	u16 vpid = to_vmx(vcpu)->vpid;
+
+	if (!vpid)
+		return;
+	if (kvml_vmx_caps.invvpid_context)
+		vmx_invvpid(INVVPID_CONTEXT, vpid);
+	else
+		kvml_vmx_ept_flush(vcpu);
 }

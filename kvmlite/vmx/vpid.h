@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Virtual-processor identifiers: tags of translations in the TLB (SDM volume 3,
- * 29.1).  A vCPU has one as long as it lives, the same on all CPUs; 0 is the
- * host's.
+ * Virtual-processor identifiers: tags of the TLB (SDM volume 3, 29.1).  A vCPU has
+ * one as long as it lives, the same on all CPUs.
  *
  * There are 65,535 for all VMs of all users.  A vCPU for which none is left runs
  * without: entries and exits forget its translations then (29.4.3.1).
@@ -12,8 +11,12 @@
 
 #include <linux/types.h>
 
-/* 0: none is left. */
+struct kvml_vcpu;
+
+/* 0: all are taken. */
 u16 kvml_vmx_vpid_alloc(void);
 void kvml_vmx_vpid_free(u16 vpid);
+/* Forget what this CPU has of the vCPU's own page tables; interrupts off. */
+void kvml_vmx_vpid_flush(struct kvml_vcpu *vcpu);
 
 #endif /* _KVMLITE_VMX_VPID_H */

@@ -5,6 +5,7 @@
  */
 #include <kunit/test.h>
 
+#include "base/tsc.c"
 #include "vcpu/tsc.c"
 
 /* ---- in place of the vendor and pv.c ---- */

@@ -7,6 +7,13 @@
 
 #include "vmx/vpid.c"
 
+struct kvml_vmx_caps kvml_vmx_caps;
+
+/* Nothing is flushed here. */
+void kvml_vmx_ept_flush(struct kvml_vcpu *vcpu)
+{
+}
+
 static void vmx_vpid_test_exit(struct kunit *test)
 {
 	bitmap_zero(vpids, VPIDS);
