@@ -9,6 +9,7 @@
 
 #include "base/hardware.h"
 #include "base/ops.h"
+#include "base/tsc.h"
 
 /* users, kvml_hardware_gone. Taken after cpus_read_lock(), as hotplug does. */
 static DEFINE_MUTEX(lock);
@@ -132,11 +133,13 @@ static int hardware_offline(unsigned int cpu)
 static int hardware_suspend(void *unused)
 {
 	disable_here(NULL);
+	kvml_tsc_suspend();
 	return 0;
 }
 
 static void hardware_resume(void *unused)
 {
+	kvml_tsc_resume();
 	if (!users || !enable_here())
 		return;
 	WRITE_ONCE(kvml_hardware_gone, true);

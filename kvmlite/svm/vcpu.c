@@ -72,11 +72,10 @@ struct kvml_vcpu *kvml_svm_vcpu_alloc(void)
 	return &svm->vcpu;
 }
 
-int kvml_svm_vcpu_init(struct kvml_vcpu *vcpu)
+void kvml_svm_vcpu_init(struct kvml_vcpu *vcpu)
 {
 	vmcb_init_control(to_svm(vcpu));
 	vmcb_init_guest(to_svm(vcpu));
-	return 0;
 }
 
 void kvml_svm_vcpu_free(struct kvml_vcpu *vcpu)

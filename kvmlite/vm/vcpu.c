@@ -51,11 +51,10 @@ static int vcpu_setup(struct kvml_vcpu *vcpu)
 	if (err)
 		return err;
 	kvml_vcpu_load(vcpu);
-	err = kvml_ops->vcpu_init(vcpu);
-	if (!err)
-		kvml_vcpu_reset(vcpu);
+	kvml_ops->vcpu_init(vcpu);
+	kvml_vcpu_reset(vcpu);
 	kvml_vcpu_put(vcpu);
-	return err;
+	return 0;
 }
 
 /*

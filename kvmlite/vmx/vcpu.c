@@ -25,7 +25,10 @@ static void vmcs_init_controls(struct vmx_vcpu *vmx)
 	vmx->cpu_controls = caps->cpu;
 	vmcs_write(PIN_BASED_VM_EXEC_CONTROL, caps->pin);
 	vmcs_write(CPU_BASED_VM_EXEC_CONTROL, caps->cpu);
-	vmcs_write(SECONDARY_VM_EXEC_CONTROL, caps->cpu2);
+	/* With this control a VPID of 0 is not entered (27.2.1.1). */
+	vmcs_write(SECONDARY_VM_EXEC_CONTROL,
+		   vmx->vpid ? caps->cpu2 :
+			       caps->cpu2 & ~SECONDARY_EXEC_ENABLE_VPID);
 	vmcs_write(VM_EXIT_CONTROLS, caps->exit);
 	vmcs_write(VM_ENTRY_CONTROLS, caps->entry);
 	vmcs_write(VM_EXIT_MSR_STORE_COUNT, 0);
@@ -75,18 +78,14 @@ struct kvml_vcpu *kvml_vmx_vcpu_alloc(void)
 	return &vmx->vcpu;
 }
 
-int kvml_vmx_vcpu_init(struct kvml_vcpu *vcpu)
+void kvml_vmx_vcpu_init(struct kvml_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
-	int vpid = kvml_vmx_vpid_alloc();
 
-	if (vpid < 0)
-		return vpid;
-	vmx->vpid = vpid;
+	vmx->vpid = kvml_vmx_vpid_alloc();
 	vmcs_init_controls(vmx);
 	kvml_vmx_host_init(vmx);
 	vmcs_init_guest();
-	return 0;
 }
 
 void kvml_vmx_vcpu_free(struct kvml_vcpu *vcpu)
@@ -96,8 +95,7 @@ void kvml_vmx_vcpu_free(struct kvml_vcpu *vcpu)
 	preempt_disable();
 	kvml_vmcs_clear(&vmx->vmcs);
 	preempt_enable();
-	if (vmx->vpid)
-		kvml_vmx_vpid_free(vmx->vpid);
+	kvml_vmx_vpid_free(vmx->vpid);
 	kvml_vmcs_free(&vmx->vmcs);
 	kfree(vmx);
 }

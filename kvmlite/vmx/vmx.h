@@ -46,7 +46,7 @@ enum vmx_user_msr { VMX_STAR, VMX_LSTAR, VMX_FMASK, VMX_TSC_AUX, VMX_USER_MSRS }
 struct vmx_vcpu {
 	struct kvml_vcpu vcpu;
 	struct kvml_vmcs vmcs;
-	u16 vpid;
+	u16 vpid;		/* (i) 0: none was left */
 
 	/* (v) of the last exit */
 	u32 exit_reason;
