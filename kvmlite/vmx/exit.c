@@ -30,7 +30,7 @@
 
 static int handle_db(struct kvml_vcpu *vcpu, u32 type)
 {
-	unsigned long bits = vmcs_read(EXIT_QUALIFICATION);
+	unsigned long bits = to_vmx(vcpu)->exit.qualification;
 
 	if (vcpu->guest_debug.control &
 	    (KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_HW_BP))
@@ -46,7 +46,8 @@ static int handle_db(struct kvml_vcpu *vcpu, u32 type)
 
 static int handle_exception(struct kvml_vcpu *vcpu)
 {
-	u32 info = vmcs_read(VM_EXIT_INTR_INFO);
+	const struct vmx_exit *exit = &to_vmx(vcpu)->exit;
+	u32 info = exit->intr_info;
 	u8 vector = info & INTR_INFO_VECTOR_MASK;
 
 	/* The host's: run.c has seen to them. */
@@ -56,7 +57,7 @@ static int handle_exception(struct kvml_vcpu *vcpu)
 	vcpu->stat.exceptions++;
 	/* An IRET that faulted has unblocked NMIs already (SDM 28.2.3). */
 	if (info & INTR_INFO_UNBLOCK_NMI && vector != DF_VECTOR &&
-	    !(to_vmx(vcpu)->idt_vectoring & VECTORING_INFO_VALID_MASK))
+	    !(exit->idt_vectoring & VECTORING_INFO_VALID_MASK))
 		kvml_vmx_set_nmi_masked(vcpu, true);
 	if (vector == DB_VECTOR)
 		return handle_db(vcpu, info & INTR_INFO_INTR_TYPE_MASK);
@@ -72,8 +73,7 @@ static int handle_exception(struct kvml_vcpu *vcpu)
 				       vmcs_read(GUEST_CS_BASE) + kvml_rip(vcpu),
 				       0);
 	if (info & INTR_INFO_DELIVER_CODE_MASK)
-		kvml_queue_exception_e(vcpu, vector,
-				       vmcs_read(VM_EXIT_INTR_ERROR_CODE));
+		kvml_queue_exception_e(vcpu, vector, exit->intr_error);
 	else
 		kvml_queue_exception(vcpu, vector);
 	return 1;
@@ -122,7 +122,7 @@ static int handle_triple_fault(struct kvml_vcpu *vcpu)
 /* SDM volume 3, table 28-5. */
 static int handle_io(struct kvml_vcpu *vcpu)
 {
-	unsigned long qual = vmcs_read(EXIT_QUALIFICATION);
+	unsigned long qual = to_vmx(vcpu)->exit.qualification;
 	unsigned int size = (qual & 7) + 1;
 	u16 port = qual >> 16;
 
@@ -139,7 +139,7 @@ static int handle_io(struct kvml_vcpu *vcpu)
 /* SDM volume 3, table 28-3. */
 static int handle_cr(struct kvml_vcpu *vcpu)
 {
-	unsigned long qual = vmcs_read(EXIT_QUALIFICATION);
+	unsigned long qual = to_vmx(vcpu)->exit.qualification;
 	int cr = qual & 0xf, reg = qual >> 8 & 0xf;
 
 	vcpu->stat.cr_exits++;
@@ -157,7 +157,7 @@ static int handle_cr(struct kvml_vcpu *vcpu)
 /* SDM volume 3, table 28-4. */
 static int handle_dr(struct kvml_vcpu *vcpu)
 {
-	unsigned long qual = vmcs_read(EXIT_QUALIFICATION);
+	unsigned long qual = to_vmx(vcpu)->exit.qualification;
 
 	return kvml_priv_mov_dr(vcpu, qual & 7, qual >> 8 & 0xf, qual & BIT(4));
 }
@@ -167,9 +167,9 @@ static int handle_dr(struct kvml_vcpu *vcpu)
 /* An event's delivery touched what is not memory: it cannot be emulated. */
 static int delivery_error(struct kvml_vcpu *vcpu, u64 gpa)
 {
-	struct vmx_vcpu *vmx = to_vmx(vcpu);
-	u64 data[] = { vmx->idt_vectoring, vmx->exit_reason,
-		       vmcs_read(EXIT_QUALIFICATION), gpa };
+	const struct vmx_exit *exit = &to_vmx(vcpu)->exit;
+	u64 data[] = { exit->idt_vectoring, exit->reason, exit->qualification,
+		       gpa };
 
 	return kvml_internal_error(vcpu, KVM_INTERNAL_ERROR_DELIVERY_EV,
 				   ARRAY_SIZE(data), data);
@@ -186,33 +186,30 @@ static int fault_result(struct kvml_vcpu *vcpu, int ret)
 
 static int mmio(struct kvml_vcpu *vcpu, u64 gpa, unsigned long gva, bool valid)
 {
-	if (to_vmx(vcpu)->idt_vectoring & VECTORING_INFO_VALID_MASK)
+	if (to_vmx(vcpu)->exit.idt_vectoring & VECTORING_INFO_VALID_MASK)
 		return delivery_error(vcpu, gpa);
 	return kvml_emulate_mmio(vcpu, gpa, gva, valid);
 }
 
 static int handle_ept_violation(struct kvml_vcpu *vcpu)
 {
-	unsigned long qual = vmcs_read(EXIT_QUALIFICATION);
-	u64 gpa = vmcs_read(GUEST_PHYSICAL_ADDRESS);
-	/* Linear address valid, and its translation, not a walk, faulted. */
-	bool valid = (qual & (BIT(7) | BIT(8))) == (BIT(7) | BIT(8));
+	const struct vmx_exit *exit = &to_vmx(vcpu)->exit;
+	unsigned long qual = exit->qualification;
 	int ret;
 
 	if (unlikely(qual & INTR_INFO_UNBLOCK_NMI) &&
-	    !(to_vmx(vcpu)->idt_vectoring & VECTORING_INFO_VALID_MASK))
+	    !(exit->idt_vectoring & VECTORING_INFO_VALID_MASK))
 		kvml_vmx_set_nmi_masked(vcpu, true);
-	trace_kvm_page_fault(vcpu, gpa, qual);
-	ret = kvml_mmu_fault(vcpu, gpa, qual & 7);
+	trace_kvm_page_fault(vcpu, exit->gpa, qual);
+	ret = kvml_mmu_fault(vcpu, exit->gpa, qual & 7);
 	if (ret != KVML_FAULT_MMIO)
 		return fault_result(vcpu, ret);
-	return mmio(vcpu, gpa, valid ? vmcs_read(GUEST_LINEAR_ADDRESS) : 0,
-		    valid);
+	return mmio(vcpu, exit->gpa, exit->gla, exit->gla_valid);
 }
 
 static int handle_ept_misconfig(struct kvml_vcpu *vcpu)
 {
-	u64 gpa = vmcs_read(GUEST_PHYSICAL_ADDRESS);
+	u64 gpa = to_vmx(vcpu)->exit.gpa;
 	int ret = KVML_FAULT_MMIO;
 
 	if (!kvml_mmu_is_mmio(vcpu, gpa))
@@ -281,7 +278,7 @@ const char *kvml_vmx_exit_name(unsigned int reason)
 /* A task switch, or what no control of ours asks for. */
 static int handle_unexpected(struct kvml_vcpu *vcpu)
 {
-	u64 data[] = { to_vmx(vcpu)->exit_reason, vcpu->cpu };
+	u64 data[] = { to_vmx(vcpu)->exit.reason, vcpu->cpu };
 
 	kvml_vmx_dump(vcpu);
 	return kvml_internal_error(vcpu,
@@ -292,7 +289,7 @@ static int handle_unexpected(struct kvml_vcpu *vcpu)
 int kvml_vmx_handle_exit(struct kvml_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
-	u32 reason = vmx->exit_reason;
+	u32 reason = vmx->exit.reason;
 
 	if (kvml_hardware_lost())
 		return -EIO;

@@ -281,10 +281,9 @@ int kvml_vmx_entry_failed(struct vmx_vcpu *vmx)
 {
 	static DEFINE_RATELIMIT_STATE(limit, 5 * HZ, 5);
 	struct kvm_run *run = vmx->vcpu.run;
-	u32 reason = vmx->exit_reason;
+	u32 reason = vmx->entry_failed ? vmx->exit.insn_error :
+					 vmx->exit.reason;
 
-	if (vmx->entry_failed)
-		reason = vmcs_read(VM_INSTRUCTION_ERROR);
 	run->exit_reason = KVM_EXIT_FAIL_ENTRY;
 	run->fail_entry.hardware_entry_failure_reason = reason;
 	run->fail_entry.cpu = vmx->vcpu.cpu;
@@ -297,7 +296,7 @@ int kvml_vmx_entry_failed(struct vmx_vcpu *vmx)
 		pr_info("kvmlite: VM entry failed, exit reason %#x\n", reason);
 	else if (!explain_guest_state())
 		pr_info("kvmlite: VM entry failed: invalid guest state (SDM volume 3, 27.3.1), qualification %lu\n",
-			vmcs_read(EXIT_QUALIFICATION));
+			vmx->exit.qualification);
 	kvml_vmx_dump(&vmx->vcpu);
 	return 0;
 }
