@@ -36,6 +36,8 @@ int kvml_vmx_hw_enable(void)
 
 void kvml_vmx_hw_disable(void)
 {
+	/* The CPU may lose them with its power: nothing is to be taken for loaded. */
+	kvml_vmx_usermsr_drop(NULL);
 	kvml_vmcs_clear_all();
 	vmx_off();
 	cr4_clear_bits_irqsoff(X86_CR4_VMXE);
