@@ -32,7 +32,7 @@ struct kvml_vm {
 	struct kvml_mmu mmu;
 	struct xarray vcpus;		/* by number; only grows */
 	unsigned int nr_vcpus;
-	struct kvml_iobus __rcu *bus[2];	/* eventfd.c: PIO, MMIO */
+	struct kvml_iobus __rcu *bus[2];	/* ioeventfd.c: PIO, MMIO */
 	u64 manual_dirty;		/* KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2 */
 	u32 tsc_khz;
 	spinlock_t clock_lock;		/* pv.c: the three below */
