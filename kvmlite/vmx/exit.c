@@ -4,8 +4,11 @@
  * return as ops->handle_exit does; interrupts are on.
  */
 #include <linux/nospec.h>
+#include <asm/cpufeature.h>
 #include <asm/debugreg.h>
 #include <asm/vmx.h>
+
+#include "../../include/compat/mitigation.h"
 
 #include "base/hardware.h"
 #include "base/kick.h"
@@ -44,13 +47,34 @@ static int handle_db(struct kvml_vcpu *vcpu, u32 type)
 	return 1;
 }
 
+/*
+ * Alignment is checked for the guest's programs if it says so; else it is the
+ * host, to which a locked access to two cache lines is an error (split lock).
+ * That either warns the host and lets the VMM go on, or the VMM has to end.
+ */
+static int handle_ac(struct kvml_vcpu *vcpu, u32 error)
+{
+	if (kvml_vmx_ac_is_guests(boot_cpu_has(X86_FEATURE_SPLIT_LOCK_DETECT),
+				  kvml_vmx_cpl(vcpu), kvml_reg(vcpu, KVML_CR0),
+				  kvml_reg(vcpu, KVML_RFLAGS))) {
+		kvml_queue_exception_e(vcpu, AC_VECTOR, error);
+		return 1;
+	}
+	if (compat_guest_split_lock(kvml_rip(vcpu)))
+		return 1;
+	vcpu->run->exit_reason = KVM_EXIT_EXCEPTION;
+	vcpu->run->ex.exception = AC_VECTOR;
+	vcpu->run->ex.error_code = error;
+	return 0;
+}
+
 static int handle_exception(struct kvml_vcpu *vcpu)
 {
 	const struct vmx_exit *exit = &to_vmx(vcpu)->exit;
 	u32 info = exit->intr_info;
 	u8 vector = info & INTR_INFO_VECTOR_MASK;
 
-	/* The host's: run.c has seen to them. */
+	/* The host's: run.c has handled them. */
 	if ((info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_NMI_INTR ||
 	    vector == MC_VECTOR)
 		return 1;
@@ -61,8 +85,10 @@ static int handle_exception(struct kvml_vcpu *vcpu)
 		kvml_vmx_set_nmi_masked(vcpu, true);
 	if (vector == DB_VECTOR)
 		return handle_db(vcpu, info & INTR_INFO_INTR_TYPE_MASK);
-	if (vector == UD_VECTOR)
+	if (vector == UD_VECTOR) {
+		to_vmx(vcpu)->flush_l1d = true;
 		return kvml_emulate_ud(vcpu);
+	}
 	/* If the guest has set TS itself, the instruction faults again. */
 	if (vector == NM_VECTOR && !vcpu->fpu_loaded) {
 		kvml_fpu_use(vcpu);
@@ -72,6 +98,8 @@ static int handle_exception(struct kvml_vcpu *vcpu)
 		return kvml_debug_exit(vcpu, BP_VECTOR,
 				       vmcs_read(GUEST_CS_BASE) + kvml_rip(vcpu),
 				       0);
+	if (vector == AC_VECTOR)
+		return handle_ac(vcpu, exit->intr_error);
 	if (info & INTR_INFO_DELIVER_CODE_MASK)
 		kvml_queue_exception_e(vcpu, vector, exit->intr_error);
 	else
@@ -128,8 +156,10 @@ static int handle_io(struct kvml_vcpu *vcpu)
 
 	vcpu->stat.io_exits++;
 	vmx_rip(vcpu);
-	if (qual & BIT(4))
+	if (qual & BIT(4)) {
+		to_vmx(vcpu)->flush_l1d = true;
 		return kvml_emulate_string_io(vcpu);
+	}
 	return qual & BIT(3) ? kvml_io_in(vcpu, port, size) :
 			       kvml_io_out(vcpu, port, size);
 }
@@ -188,6 +218,7 @@ static int mmio(struct kvml_vcpu *vcpu, u64 gpa, unsigned long gva, bool valid)
 {
 	if (to_vmx(vcpu)->exit.idt_vectoring & VECTORING_INFO_VALID_MASK)
 		return delivery_error(vcpu, gpa);
+	to_vmx(vcpu)->flush_l1d = true;
 	return kvml_emulate_mmio(vcpu, gpa, gva, valid);
 }
 
@@ -260,6 +291,8 @@ static const struct exit_handler exit_handlers[] = {
 	[EXIT_REASON_PAUSE_INSTRUCTION] = { "PAUSE", kvml_priv_skip },
 	[EXIT_REASON_EPT_VIOLATION] = { "EPT_VIOLATION", handle_ept_violation },
 	[EXIT_REASON_EPT_MISCONFIG] = { "EPT_MISCONFIG", handle_ept_misconfig },
+	/* A guest has no SGX; the CPU's may be there all the same. */
+	[EXIT_REASON_ENCLS] = { "ENCLS", kvml_priv_ud },
 	[EXIT_REASON_INVEPT] = { "INVEPT", kvml_priv_ud },
 	[EXIT_REASON_PREEMPTION_TIMER] = {
 		"PREEMPTION_TIMER", handle_preemption_timer },
@@ -267,6 +300,9 @@ static const struct exit_handler exit_handlers[] = {
 	[EXIT_REASON_WBINVD] = { "WBINVD", kvml_priv_skip },
 	[EXIT_REASON_XSETBV] = { "XSETBV", kvml_priv_xsetbv },
 	[EXIT_REASON_INVPCID] = { "INVPCID", kvml_priv_ud },
+	/* Of TDX: both exit whatever the controls say. */
+	[76] = { "SEAMCALL", kvml_priv_ud },
+	[77] = { "TDCALL", kvml_priv_ud },
 };
 
 const char *kvml_vmx_exit_name(unsigned int reason)

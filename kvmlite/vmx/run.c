@@ -11,6 +11,7 @@
 #include <asm/special_insns.h>
 #include <asm/tlbflush.h>
 
+#include "base/mce.h"
 #include "base/trace.h"
 #include "vcpu/debug.h"
 #include "vcpu/event.h"
@@ -21,6 +22,7 @@
 #include "vm/run.h"
 #include "vmx/count.h"
 #include "vmx/entry.h"
+#include "vmx/flush.h"
 #include "vmx/host.h"
 #include "vmx/inject.h"
 #include "vmx/run.h"
@@ -184,17 +186,6 @@ static void sync_host(struct vmx_vcpu *vmx)
 	}
 }
 
-/* L1TF: what the host left in the L1 cache (SDM: IA32_FLUSH_CMD). */
-static void flush_l1d(struct vmx_vcpu *vmx)
-{
-	if (!static_cpu_has_bug(X86_BUG_L1TF) || cpu_mitigations_off() ||
-	    !static_cpu_has(X86_FEATURE_FLUSH_L1D))
-		return;
-	if (vmx->flush_l1d)
-		native_wrmsrl(MSR_IA32_FLUSH_CMD, L1D_FLUSH);
-	vmx->flush_l1d = false;
-}
-
 /*
  * The exit has blocked NMIs, which the IRET of the host's handler ends: it runs
  * before anything that could be traced or make a page fault, whose IRET would
@@ -212,6 +203,8 @@ static __always_inline void enter_guest(struct vmx_vcpu *vmx)
 {
 	struct kvml_vcpu *vcpu = &vmx->vcpu;
 
+	if (static_branch_unlikely(&kvml_vmx_flushing))
+		kvml_vmx_flush(vmx);
 	if (vcpu->cr2 != native_read_cr2())
 		native_write_cr2(vcpu->cr2);
 	vmx->entry_failed = kvml_vmx_enter(vcpu->reg, vmx->vmcs.launched,
@@ -257,7 +250,7 @@ static void take_machine_check(const struct vmx_exit *exit)
 		   (exit->intr_info & INTR_INFO_VECTOR_MASK) == MC_VECTOR);
 
 	if (unlikely(mc))
-		asm volatile("int $18");
+		kvml_machine_check();
 }
 
 static void after_exit(struct vmx_vcpu *vmx)
@@ -268,7 +261,7 @@ static void after_exit(struct vmx_vcpu *vmx)
 	take_machine_check(&vmx->exit);
 	vcpu->reg_avail &= ~VMCS_REGS;
 	vcpu->stat.exits++;
-	/* A guest state that is not entered leaves the VMCS as it was. */
+	/* A guest state that is not entered does not make it launched. */
 	if (unlikely(reason & VMX_EXIT_REASONS_FAILED_VMENTRY)) {
 		read_failed_entry(vmx);
 	} else {
@@ -279,11 +272,14 @@ static void after_exit(struct vmx_vcpu *vmx)
 	trace_kvm_exit(vcpu, reason);
 }
 
-/* What was injected has arrived, but for what the exit cut short. */
+/* What was injected has arrived, except for what the exit cut short. */
 static void settle_events(struct vmx_vcpu *vmx)
 {
 	struct kvml_events *event = &vmx->vcpu.event;
 
+	/* The next entry tries again. */
+	if (unlikely(vmx->exit.reason & VMX_EXIT_REASONS_FAILED_VMENTRY))
+		return;
 	event->exception.injected = false;
 	event->intr.injected = false;
 	event->nmi.injected = false;
@@ -298,7 +294,6 @@ void kvml_vmx_run(struct kvml_vcpu *vcpu)
 
 	kvml_vmx_host_save(vmx);
 	sync_host(vmx);
-	flush_l1d(vmx);
 	if (unlikely(vmx->fpu_trap == vcpu->fpu_loaded))
 		kvml_vmx_set_fpu_trap(vmx, !vcpu->fpu_loaded);
 	if (vcpu->reg_dirty & VMCS_REGS)

@@ -12,7 +12,8 @@
  *   host.c        what an exit loads, and what it leaves to us
  *   vcpu.c        making, loading and unloading a vCPU
  *   state.c       the guest's registers in the VMCS
- *   run.c         entry and the way back; hot exits
+ *   run.c         entry and the way back; what an exit reports; hot exits
+ *   flush.c       caches and buffers that are flushed before an entry
  *   entry.S       VMLAUNCH, VMRESUME
  *   exit.c        the other exits, a table by exit reason
  *   inject.c      events into the guest
@@ -87,7 +88,7 @@ struct vmx_vcpu {
 	bool host_saved;
 	u16 host_fs, host_gs, host_ds, host_es, host_ldt;
 	u64 host_debugctl;
-	bool flush_l1d;		/* before the next entry */
+	bool flush_l1d;		/* before the next entry: see flush.c */
 };
 
 static inline struct vmx_vcpu *to_vmx(struct kvml_vcpu *vcpu)
