@@ -21,9 +21,13 @@ static bool vmx_hw_in_use(void)
 int kvml_vmx_hw_enable(void)
 {
 	void *region = this_cpu_read(vmxon_region);
+	int err;
 
 	if (vmx_hw_in_use())
 		return -EBUSY;
+	err = kvml_vmx_caps_check();
+	if (err)
+		return err;
 	kvml_vmx_usermsr_read_host();
 	cr4_set_bits_irqsoff(X86_CR4_VMXE);
 	if (vmx_on(virt_to_phys(region))) {
