@@ -12,6 +12,7 @@
 #include "vmx/ept.h"
 #include "vmx/exit.h"
 #include "vmx/flush.h"
+#include "vmx/host.h"
 #include "vmx/hw.h"
 #include "vmx/inject.h"
 #include "vmx/permission.h"
@@ -60,6 +61,7 @@ const struct kvml_ops kvml_vmx_ops = {
 	.unload = vmx_unload,
 	.hw_enable = kvml_vmx_hw_enable,
 	.hw_disable = kvml_vmx_hw_disable,
+	.hw_emergency = kvml_vmx_hw_emergency,
 	.vm_init = vmx_vm_init,
 	.vm_free = vmx_vm_free,
 	.vcpu_alloc = kvml_vmx_vcpu_alloc,
@@ -112,6 +114,7 @@ int __init kvml_vmx_probe(void)
 	if (err)
 		return err;
 	kvml_vmx_ept_init();
+	kvml_vmx_host_perf_init();
 	err = kvml_vmx_permission_init();
 	if (err)
 		return err;

@@ -293,6 +293,7 @@ void kvml_vmx_run(struct kvml_vcpu *vcpu)
 	bool debug, done, again = false;
 
 	kvml_vmx_host_save(vmx);
+	kvml_vmx_host_perf_save(vmx);
 	sync_host(vmx);
 	if (unlikely(vmx->fpu_trap == vcpu->fpu_loaded))
 		kvml_vmx_set_fpu_trap(vmx, !vcpu->fpu_loaded);
@@ -319,8 +320,7 @@ void kvml_vmx_run(struct kvml_vcpu *vcpu)
 		this_cpu_write(x86_ibpb_exit_to_user, true);
 	kvml_fpu_leave_xcr0(vcpu);
 	kvml_debug_unload(debug);
-	if (unlikely(vmx->host_debugctl))
-		update_debugctlmsr(vmx->host_debugctl);
+	kvml_vmx_host_perf_restore(vmx);
 	settle_events(vmx);
 	/* Dealt with: nothing is left for kvml_vmx_handle_exit(). */
 	if (done)
