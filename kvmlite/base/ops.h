@@ -39,6 +39,8 @@ struct kvml_ops {
 	/* ---- the CPU; interrupts off ---- */
 	int (*hw_enable)(void);
 	void (*hw_disable)(void);
+	/* The same, in an NMI, and whatever was done to the CPU by then; or NULL. */
+	void (*hw_emergency)(void);
 
 	/* ---- the VM ---- */
 	int (*vm_init)(struct kvml_vm *vm);

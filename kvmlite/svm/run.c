@@ -9,6 +9,7 @@
 #include <asm/nospec-branch.h>
 #include <asm/processor.h>
 
+#include "base/mce.h"
 #include "base/trace.h"
 #include "svm/asid.h"
 #include "svm/caps.h"
@@ -179,7 +180,7 @@ static void after_exit(struct svm_vcpu *svm)
 static void handle_machine_check(struct svm_vcpu *svm)
 {
 	if (unlikely(svm->exit_code == SVM_EXIT_EXCP_BASE + MC_VECTOR))
-		asm volatile("int $18");
+		kvml_machine_check();
 }
 
 void kvml_svm_run(struct kvml_vcpu *vcpu)
@@ -209,9 +210,9 @@ void kvml_svm_run(struct kvml_vcpu *vcpu)
 		this_cpu_write(x86_ibpb_exit_to_user, true);
 	kvml_fpu_leave_xcr0(vcpu);
 	kvml_debug_unload(debug);
+	handle_machine_check(svm);
 	if (likely(svm->exit_code != SVM_EXIT_ERR))
 		kvml_svm_settle_events(svm);
-	handle_machine_check(svm);
 	/* Dealt with: nothing is left for kvml_svm_handle_exit(). */
 	if (done)
 		svm->exit_code = KVML_SVM_EXIT_DONE;

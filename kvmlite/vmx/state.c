@@ -173,7 +173,12 @@ void kvml_vmx_set_fpu_trap(struct vmx_vcpu *vmx, bool on)
 
 void kvml_vmx_set_cr4(struct kvml_vcpu *vcpu, unsigned long cr4)
 {
-	vmcs_write(GUEST_CR4, cr4 | kvml_vmx_caps.cr4_fixed0);
+	/* A machine check is the host's, whatever the guest has in MCE. */
+	unsigned long real = (cr4 & ~X86_CR4_MCE) |
+			     (__read_cr4() & X86_CR4_MCE) |
+			     kvml_vmx_caps.cr4_fixed0;
+
+	vmcs_write(GUEST_CR4, real);
 	vmcs_write(CR4_READ_SHADOW, cr4);
 	vcpu->reg[KVML_CR4] = cr4;
 	vcpu->reg_avail |= BIT(KVML_CR4);
@@ -418,7 +423,7 @@ void kvml_vmx_dump(struct kvml_vcpu *vcpu)
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 
 	pr_info_ratelimited("kvmlite: vCPU %u: exit %#x RIP %04lx:%016lx RSP %016lx RFLAGS %08lx CR0 %08lx CR3 %lx CR4 %lx EFER %llx CS base %lx AR %lx\n",
-			    vcpu->id, vmx->exit_reason,
+			    vcpu->id, vmx->exit.reason,
 			    vmcs_read(GUEST_CS_SELECTOR), kvml_rip(vcpu),
 			    kvml_reg(vcpu, KVML_RSP),
 			    kvml_reg(vcpu, KVML_RFLAGS),

@@ -44,6 +44,8 @@ static void vmcs_init_controls(struct vmx_vcpu *vmx)
 	vmcs_write(TSC_OFFSET, vmx->vcpu.tsc_offset);
 	if (caps->pin & PIN_BASED_VMX_PREEMPTION_TIMER)
 		vmcs_write(VMX_PREEMPTION_TIMER_VALUE, caps->preemption_timer);
+	if (caps->cpu2 & SECONDARY_EXEC_ENCLS_EXITING)
+		vmcs_write(ENCLS_EXITING_BITMAP, ~0ull);
 	vmcs_write(CR0_GUEST_HOST_MASK, ~VMX_CR0_GUEST_OWNED);
 	vmcs_write(CR4_GUEST_HOST_MASK, ~VMX_CR4_GUEST_OWNED);
 	vmcs_write(EPT_POINTER, kvml_vmx_eptp(vmx->vcpu.vm));
