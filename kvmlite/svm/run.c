@@ -9,16 +9,24 @@
 #include <asm/nospec-branch.h>
 #include <asm/processor.h>
 
-#include "fpu.h"
-#include "priv.h"
-#include "regs.h"
+#include "base/mce.h"
+#include "base/trace.h"
 #include "svm/asid.h"
 #include "svm/caps.h"
 #include "svm/entry.h"
+#include "svm/host.h"
+#include "svm/inject.h"
 #include "svm/insn.h"
+#include "svm/run.h"
+#include "svm/state.h"
 #include "svm/svm.h"
-#include "trace.h"
-#include "vm.h"
+#include "svm/vmcb.h"
+#include "vcpu/debug.h"
+#include "vcpu/fpu.h"
+#include "vcpu/priv.h"
+#include "vcpu/pv.h"
+#include "vcpu/vcpu.h"
+#include "vm/run.h"
 
 /* Registers in reg[] that an exit leaves stale. */
 #define VMCB_REGS (BIT(KVML_RSP) | BIT(KVML_RIP) | BIT(KVML_RFLAGS) |	\
@@ -172,14 +180,14 @@ static void after_exit(struct svm_vcpu *svm)
 static void handle_machine_check(struct svm_vcpu *svm)
 {
 	if (unlikely(svm->exit_code == SVM_EXIT_EXCP_BASE + MC_VECTOR))
-		asm volatile("int $18");
+		kvml_machine_check();
 }
 
 void kvml_svm_run(struct kvml_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
 	bool debug, done, again = false;
-	u64 host = kvml_svm_save_host(svm);
+	u64 host = kvml_svm_host_save(svm);
 
 	kvml_svm_asid_prepare(svm);
 	if (unlikely(svm->fpu_trap == vcpu->fpu_loaded))
@@ -202,9 +210,9 @@ void kvml_svm_run(struct kvml_vcpu *vcpu)
 		this_cpu_write(x86_ibpb_exit_to_user, true);
 	kvml_fpu_leave_xcr0(vcpu);
 	kvml_debug_unload(debug);
+	handle_machine_check(svm);
 	if (likely(svm->exit_code != SVM_EXIT_ERR))
 		kvml_svm_settle_events(svm);
-	handle_machine_check(svm);
 	/* Dealt with: nothing is left for kvml_svm_handle_exit(). */
 	if (done)
 		svm->exit_code = KVML_SVM_EXIT_DONE;

@@ -4,10 +4,25 @@
 #include <asm/debugreg.h>
 #include <asm/msr.h>
 
-#include "regs.h"
-#include "vm.h"
+#include "base/ops.h"
+#include "mmu/memslot.h"
+#include "vcpu/debug.h"
+#include "vcpu/vcpu.h"
+#include "vm/vm.h"
 #include "vmx/caps.h"
+#include "vmx/state.h"
+#include "vmx/vmcs.h"
 #include "vmx/vmx.h"
+
+void kvml_vmx_set_cpu_control(struct vmx_vcpu *vmx, u32 bit, bool on)
+{
+	u32 controls = on ? vmx->cpu_controls | bit : vmx->cpu_controls & ~bit;
+
+	if (controls == vmx->cpu_controls)
+		return;
+	vmx->cpu_controls = controls;
+	vmcs_write(CPU_BASED_VM_EXEC_CONTROL, controls);
+}
 
 /* ---- general and control registers ---- */
 
@@ -158,7 +173,12 @@ void kvml_vmx_set_fpu_trap(struct vmx_vcpu *vmx, bool on)
 
 void kvml_vmx_set_cr4(struct kvml_vcpu *vcpu, unsigned long cr4)
 {
-	vmcs_write(GUEST_CR4, cr4 | kvml_vmx_caps.cr4_fixed0);
+	/* A machine check is the host's, whatever the guest has in MCE. */
+	unsigned long real = (cr4 & ~X86_CR4_MCE) |
+			     (__read_cr4() & X86_CR4_MCE) |
+			     kvml_vmx_caps.cr4_fixed0;
+
+	vmcs_write(GUEST_CR4, real);
 	vmcs_write(CR4_READ_SHADOW, cr4);
 	vcpu->reg[KVML_CR4] = cr4;
 	vcpu->reg_avail |= BIT(KVML_CR4);
@@ -355,27 +375,12 @@ int kvml_vmx_get_msr(struct kvml_vcpu *vcpu, u32 index, u64 *data)
 	return 0;
 }
 
-/* The PAT's eight fields hold memory types 0, 1, 4 to 7 (SDM 12.12.2). */
-static bool pat_valid(u64 data)
-{
-	unsigned int i, type;
-
-	for (i = 0; i < 64; i += 8) {
-		type = data >> i & 0xff;
-		if (type > 7 || type == 2 || type == 3)
-			return false;
-	}
-	return true;
-}
-
 int kvml_vmx_set_msr(struct kvml_vcpu *vcpu, u32 index, u64 data)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 	unsigned long field = msr_field(index);
 	int user = user_msr_number(index);
 
-	if (index == MSR_IA32_CR_PAT && !pat_valid(data))
-		return 1;
 	if (field) {
 		vmcs_write(field, data);
 	} else if (user >= 0) {
@@ -418,7 +423,7 @@ void kvml_vmx_dump(struct kvml_vcpu *vcpu)
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 
 	pr_info_ratelimited("kvmlite: vCPU %u: exit %#x RIP %04lx:%016lx RSP %016lx RFLAGS %08lx CR0 %08lx CR3 %lx CR4 %lx EFER %llx CS base %lx AR %lx\n",
-			    vcpu->id, vmx->exit_reason,
+			    vcpu->id, vmx->exit.reason,
 			    vmcs_read(GUEST_CS_SELECTOR), kvml_rip(vcpu),
 			    kvml_reg(vcpu, KVML_RSP),
 			    kvml_reg(vcpu, KVML_RFLAGS),

@@ -6,7 +6,7 @@
 #include <linux/smp.h>
 #include <asm/nospec-branch.h>
 
-#include "hardware.h"
+#include "base/hardware.h"
 #include "vmx/vmcs.h"
 
 DEFINE_STATIC_KEY_FALSE(kvml_vmcs_counting);
@@ -131,6 +131,14 @@ void kvml_vmcs_clear_all(void)
 
 	list_for_each_entry_safe(vmcs, next, this_cpu_ptr(&cached_vmcs), link)
 		clear_here(vmcs);
+}
+
+void kvml_vmcs_clear_in_crash(void)
+{
+	struct kvml_vmcs *vmcs;
+
+	list_for_each_entry(vmcs, this_cpu_ptr(&cached_vmcs), link)
+		vmclear_page(vmcs->phys);
 }
 
 void kvml_vmcs_init(void)

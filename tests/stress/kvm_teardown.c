@@ -14,15 +14,22 @@
 
 #include "kvm_guest.h"
 
-#define VCPUS	240
+#define VCPUS	100
 #define BASE	(16 * MIB)
 #define SIZE	(24 * MIB)
 #define PAGES	(SIZE / PAGE)
-#define ROUNDS	5
+#define ROUNDS	4
 
 /* A byte in each of rsi pages at rdi. */
-GUEST(touch, "1: movb $1, (%rdi)\n\tadd $4096, %rdi\n\tdec %rsi\n\tjnz 1b\n\t"
-      GUEST_OUT);
+GUEST_FUNCTION
+static void guest_touch(void)
+{
+	__asm__ volatile("1: movb $1, (%rdi)\n\t"
+			 "add $4096, %rdi\n\t"
+			 "dec %rsi\n\t"
+			 "jnz 1b\n\t"
+			 GUEST_OUT);
+}
 
 /* Takes page @i at @page away from the guest. */
 typedef void (*take_fn)(char *page, unsigned long i);
