@@ -91,17 +91,13 @@ static struct kvml_vm *vm_alloc(void)
 	err = kvml_ops->vm_init(vm);
 	if (err)
 		goto err_notifier;
-	err = kvml_slots_init(vm);
-	if (err)
-		goto err_vendor;
 	err = kvml_mmu_init(vm);
 	if (err)
-		goto err_slots;
+		goto err_vendor;
+	kvml_slots_init(vm);
 	kvml_pv_vm_init(vm);
 	return vm;
 
-err_slots:
-	kvml_slots_free(vm);
 err_vendor:
 	kvml_ops->vm_free(vm);
 err_notifier:

@@ -31,7 +31,7 @@ struct kvml_vm {
 	refcount_t users;
 	struct mutex lock;		/* writers of all below */
 	struct srcu_struct srcu;	/* readers of slots and buses */
-	struct kvml_slots __rcu *slots;
+	struct kvml_slots slots;
 	struct kvml_mmu mmu;
 	struct xarray vcpus;		/* by number; only grows */
 	unsigned int nr_vcpus;
