@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Which addresses of a process are memory of guests. See backing.h. */
-#include <linux/percpu.h>
 #include <linux/slab.h>
 
 #include "mmu/backing.h"
 
 /* ---- invalidations in progress ---- */
 
-void kvml_backings_count(struct kvml_backings *set, int n)
+void kvml_backings_count_exact(struct kvml_backings *set, int n)
 {
-	if (likely(!READ_ONCE(set->exact))) {
-		this_cpu_add(*set->counts, n);
-		return;
-	}
 	spin_lock(&set->lock);
 	set->in_progress += n;
 	if (!set->in_progress)

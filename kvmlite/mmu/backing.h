@@ -21,6 +21,7 @@
 #include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
+#include <linux/percpu.h>
 #include <linux/spinlock.h>
 #include <linux/srcu.h>
 #include <linux/wait.h>
@@ -77,7 +78,15 @@ void kvml_backings_settle(struct kvml_backings *set);
  * Callbacks hold set->srcu.  @n invalidations more are in progress: before a
  * start looks at the tree, and after an end did.
  */
-void kvml_backings_count(struct kvml_backings *set, int n);
+void kvml_backings_count_exact(struct kvml_backings *set, int n);
+
+static inline void kvml_backings_count(struct kvml_backings *set, int n)
+{
+	if (likely(!READ_ONCE(set->exact)))
+		this_cpu_add(*set->counts, n);
+	else
+		kvml_backings_count_exact(set, n);
+}
 
 /* To be looked at under set->srcu. */
 static inline unsigned int kvml_backings_active(struct kvml_backings *set)
