@@ -229,7 +229,7 @@ int kvml_operand_read(struct kvml_vcpu *vcpu, const struct kvml_operand *o,
 		unsigned int len = o->piece[i].len;
 
 		if (no_memory ||
-		    kvml_guest_read(vcpu->vm, gpa, &data, len)) {
+		    kvml_guest_read(vcpu, gpa, &data, len)) {
 			r = mmio_access(vcpu, gpa, len, false, &data);
 			if (r != KVML_EMUL_GO)
 				return r;
@@ -242,7 +242,7 @@ int kvml_operand_read(struct kvml_vcpu *vcpu, const struct kvml_operand *o,
 
 static bool writable(struct kvml_vcpu *vcpu, u64 gpa)
 {
-	struct kvml_slot *slot = kvml_slot_find(vcpu->vm, gpa >> PAGE_SHIFT);
+	struct kvml_slot *slot = kvml_slot_find(vcpu, gpa >> PAGE_SHIFT);
 
 	return slot && !(slot->flags & (KVM_MEM_READONLY | KVML_SLOT_INVALID));
 }
@@ -290,7 +290,7 @@ int kvml_operand_write(struct kvml_vcpu *vcpu, const struct kvml_operand *o,
 	}
 	for (i = 0; memory && i < o->pieces; i++) {
 		if (memory & BIT(i) &&
-		    kvml_guest_write(vcpu->vm, o->piece[i].gpa, &value,
+		    kvml_guest_write(vcpu, o->piece[i].gpa, &value,
 				     o->piece[i].len))
 			return -EFAULT;
 		value = o->pieces > 1 ? value >> (8 * o->piece[i].len) : value;

@@ -13,6 +13,7 @@
 #include "mmu/memslot.h"
 #include "mmu/mmu.h"
 #include "mmu/notifier.h"
+#include "vcpu/vcpu.h"
 #include "vm/vm.h"
 
 /* As KVM: the dirty bitmap of a slot has an int's range. */
@@ -83,10 +84,10 @@ static void slots_publish(struct kvml_vm *vm, struct kvml_slot *old,
 			  struct kvml_slot *new)
 {
 	struct kvml_slots *slots = &vm->slots;
-	u32 generation = slots->generation + 1;
+	u64 generation = slots->generation + 1;
 
 	tree_replace(slots, generation & 1, old, new);
-	/* Pairs with kvml_slots_generation(). */
+	/* Pairs with current_generation(). */
 	smp_store_release(&slots->generation, generation);
 	synchronize_srcu_expedited(&vm->srcu);
 	tree_replace(slots, !(generation & 1), old, new);
@@ -369,26 +370,50 @@ void kvml_slots_free(struct kvml_vm *vm)
 
 /* ---- readers ---- */
 
-u32 kvml_slots_generation(struct kvml_vm *vm)
+/* Its set is there, too; pairs with slots_publish(). */
+static u64 current_generation(struct kvml_vm *vm)
 {
-	/* The set is there; pairs with slots_publish(). */
 	return smp_load_acquire(&vm->slots.generation);
 }
 
-struct kvml_slot *kvml_slot_lookup(struct kvml_vm *vm, kvml_gfn gfn)
+u32 kvml_slots_generation(struct kvml_vm *vm)
 {
-	unsigned int tree = kvml_slots_generation(vm) & 1;
-	struct kvml_slot *slot = node_slot(vm->slots.tree[tree].rb_node, tree);
+	return current_generation(vm);
+}
 
-	RCU_LOCKDEP_WARN(!srcu_read_lock_held(&vm->srcu), "slots without vm->srcu");
+static struct kvml_slot *slot_of(struct kvml_slots *slots, u64 generation,
+				 kvml_gfn gfn)
+{
+	unsigned int tree = generation & 1;
+	struct kvml_slot *slot = node_slot(slots->tree[tree].rb_node, tree);
+
 	while (slot && !slot_has(slot, gfn))
 		slot = gfn < slot->base ? left_of(slot, tree) : right_of(slot, tree);
 	return slot;
 }
 
-struct kvml_slot *kvml_slot_find(struct kvml_vm *vm, kvml_gfn gfn)
+struct kvml_slot *kvml_slot_lookup(struct kvml_vcpu *vcpu, kvml_gfn gfn)
 {
-	struct kvml_slot *slot = kvml_slot_lookup(vm, gfn);
+	struct kvml_slot_hint *hint = &vcpu->slot_hint;
+	struct kvml_vm *vm = vcpu->vm;
+	u64 generation = current_generation(vm);
+	struct kvml_slot *slot = hint->slot;
+
+	RCU_LOCKDEP_WARN(!srcu_read_lock_held(&vm->srcu), "slots without vm->srcu");
+	if (hint->generation == generation && slot && slot_has(slot, gfn))
+		return slot;
+
+	slot = slot_of(&vm->slots, generation, gfn);
+	if (slot) {
+		hint->slot = slot;
+		hint->generation = generation;
+	}
+	return slot;
+}
+
+struct kvml_slot *kvml_slot_find(struct kvml_vcpu *vcpu, kvml_gfn gfn)
+{
+	struct kvml_slot *slot = kvml_slot_lookup(vcpu, gfn);
 
 	return slot && !(slot->flags & KVML_SLOT_INVALID) ? slot : NULL;
 }

@@ -49,8 +49,14 @@ struct kvml_slot {
 
 struct kvml_slots {
 	struct rb_root tree[2];		/* by ->base; no two overlap */
-	u32 generation;			/* of the set; bit 0: its tree */
+	u64 generation;			/* of the set; bit 0: its tree */
 	struct xarray by_id;		/* vm->lock */
+};
+
+/* Where a vCPU's last look-up ended; not to be used in another generation. */
+struct kvml_slot_hint {
+	struct kvml_slot *slot;
+	u64 generation;
 };
 
 /* KVM_SET_USER_MEMORY_REGION; dirty.c: KVM_GET_DIRTY_LOG, KVM_CLEAR_DIRTY_LOG. */
@@ -65,11 +71,14 @@ void kvml_slots_free(struct kvml_vm *vm);
 
 /* Must hold vm->lock. */
 struct kvml_slot *kvml_slot_by_id(struct kvml_vm *vm, u32 id);
-/* Must hold vm->srcu.  NULL: no slot; @slot->flags may have KVML_SLOT_INVALID. */
-struct kvml_slot *kvml_slot_lookup(struct kvml_vm *vm, kvml_gfn gfn);
+/*
+ * Must hold vm->srcu.  NULL: no slot; @slot->flags may have KVML_SLOT_INVALID.
+ * The vCPU remembers the slot for the next time.
+ */
+struct kvml_slot *kvml_slot_lookup(struct kvml_vcpu *vcpu, kvml_gfn gfn);
 /* The same; NULL for an invalid slot, too. */
-struct kvml_slot *kvml_slot_find(struct kvml_vm *vm, kvml_gfn gfn);
-/* Must hold vm->srcu, or have interrupts off. */
+struct kvml_slot *kvml_slot_find(struct kvml_vcpu *vcpu, kvml_gfn gfn);
+/* Its lower half, for what may be wrong once in 2^32 changes. */
 u32 kvml_slots_generation(struct kvml_vm *vm);
 /* After the write that it tells of.  Must hold vm->srcu. */
 void kvml_slot_mark_dirty(struct kvml_slot *slot, kvml_gfn gfn);
@@ -92,14 +101,14 @@ static inline unsigned long kvml_slot_hva(const struct kvml_slot *slot,
  * the VMM's mm.  May cross pages and slots.  0, or -EFAULT: no slot (or a
  * read-only one, when writing), or the VMM's memory is not there.
  */
-int kvml_guest_read(struct kvml_vm *vm, kvml_gpa gpa, void *data, size_t len);
-int kvml_guest_write(struct kvml_vm *vm, kvml_gpa gpa, const void *data,
+int kvml_guest_read(struct kvml_vcpu *vcpu, kvml_gpa gpa, void *data, size_t len);
+int kvml_guest_write(struct kvml_vcpu *vcpu, kvml_gpa gpa, const void *data,
 		     size_t len);
 /*
  * Compare and exchange @size (1, 2, 4, 8; aligned) bytes at @gpa.  0 done, 1
  * it held something else, which is in @old now, -EFAULT.
  */
-int kvml_guest_cmpxchg(struct kvml_vm *vm, kvml_gpa gpa, u64 *old, u64 new,
+int kvml_guest_cmpxchg(struct kvml_vcpu *vcpu, kvml_gpa gpa, u64 *old, u64 new,
 		       unsigned int size);
 
 #endif /* _KVMLITE_MEMSLOT_H */

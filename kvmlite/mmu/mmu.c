@@ -636,7 +636,7 @@ int kvml_mmu_fault(struct kvml_vcpu *vcpu, u64 gpa, u32 access)
 	int r;
 
 	vcpu->stat.pf_taken++;
-	f.slot = kvml_slot_lookup(vm, f.gfn);
+	f.slot = kvml_slot_lookup(vcpu, f.gfn);
 	if (!f.slot) {
 		map_mmio(vcpu, f.gfn, generation);
 		return KVML_FAULT_MMIO;

@@ -106,6 +106,7 @@ struct kvml_vcpu {
 	/* The same, for what needs vm->srcu. */
 	int (*complete_memory)(struct kvml_vcpu *vcpu);
 	struct kvml_spares spares;	/* (v) mmu.c */
+	struct kvml_slot_hint slot_hint;	/* (v) memslot.c */
 	/* (v) The last MMIO page, while the slots are of this generation */
 	u64 mmio_gfn;
 	u32 mmio_generation;

@@ -10,6 +10,7 @@
 /* ---- in place of mmu.c ---- */
 
 static struct kvml_vm *vm;
+static struct kvml_vcpu *vcpu;
 static unsigned int zapped, protected;
 static bool unhooked;
 
@@ -23,13 +24,13 @@ void kvml_mmu_zap_slot(struct kvml_vm *of, struct kvml_slot *slot)
 	zapped++;
 	/* As a fault does it: the lock of who changes slots is not its own. */
 	idx = srcu_read_lock(&of->srcu);
-	there = kvml_slot_lookup(of, slot->base);
+	there = kvml_slot_lookup(vcpu, slot->base);
 	KUNIT_EXPECT_NOT_NULL(test, there);
 	/* Dirty logging that ends leaves the slot in place. */
 	if (there && !(there->flags & KVML_SLOT_INVALID))
 		KUNIT_EXPECT_NULL(test, there->dirty);
 	else
-		KUNIT_EXPECT_NULL(test, kvml_slot_find(of, slot->base));
+		KUNIT_EXPECT_NULL(test, kvml_slot_find(vcpu, slot->base));
 	srcu_read_unlock(&of->srcu, idx);
 }
 
@@ -61,7 +62,7 @@ void kvml_backing_free(struct kvml_backing *b)
 static bool mappable(const struct kvml_backing *b)
 {
 	int idx = srcu_read_lock(&vm->srcu);
-	bool found = kvml_slot_find(vm, b->base);
+	bool found = kvml_slot_find(vcpu, b->base);
 
 	srcu_read_unlock(&vm->srcu, idx);
 	return found;
@@ -95,6 +96,9 @@ static int memslot_init(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, vm);
 	mutex_init(&vm->lock);
 	KUNIT_ASSERT_EQ(test, init_srcu_struct(&vm->srcu), 0);
+	vcpu = kunit_kzalloc(test, sizeof(*vcpu), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, vcpu);
+	vcpu->vm = vm;
 	vm->notifier = kunit_kzalloc(test, sizeof(*vm->notifier), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, vm->notifier);
 	kvml_slots_init(vm);
@@ -136,7 +140,7 @@ static int set(u32 id, u32 flags, u64 gfn, u64 pages, unsigned long hva)
 static int owner(kvml_gfn gfn)
 {
 	int idx = srcu_read_lock(&vm->srcu), id = -1;
-	struct kvml_slot *slot = kvml_slot_find(vm, gfn);
+	struct kvml_slot *slot = kvml_slot_find(vcpu, gfn);
 
 	if (slot)
 		id = slot->id;
@@ -318,6 +322,38 @@ static void memslot_lookup_test(struct kunit *test)
 		}
 }
 
+/* Each vCPU remembers a slot of its own, until slots change. */
+static void memslot_hint_test(struct kunit *test)
+{
+	struct kvml_vcpu *other = kunit_kzalloc(test, sizeof(*other), GFP_KERNEL);
+	struct kvml_slot *first, *second;
+	int idx;
+
+	KUNIT_ASSERT_NOT_NULL(test, other);
+	other->vm = vm;
+	KUNIT_ASSERT_EQ(test, set(0, 0, 10, 4, HVA), 0);
+	KUNIT_ASSERT_EQ(test, set(1, 0, 20, 4, HVA), 0);
+	first = slot_by_id(0);
+	second = slot_by_id(1);
+	idx = srcu_read_lock(&vm->srcu);
+	KUNIT_EXPECT_PTR_EQ(test, kvml_slot_lookup(vcpu, 11), first);
+	KUNIT_EXPECT_PTR_EQ(test, kvml_slot_lookup(other, 21), second);
+	KUNIT_EXPECT_PTR_EQ(test, vcpu->slot_hint.slot, first);
+	KUNIT_EXPECT_PTR_EQ(test, other->slot_hint.slot, second);
+	KUNIT_EXPECT_NULL(test, kvml_slot_lookup(vcpu, 14));
+	KUNIT_EXPECT_PTR_EQ(test, vcpu->slot_hint.slot, first);
+	/* A guess that is right is not looked up. */
+	vcpu->slot_hint.slot = second;
+	KUNIT_EXPECT_PTR_EQ(test, kvml_slot_lookup(vcpu, 23), second);
+	srcu_read_unlock(&vm->srcu, idx);
+	/* It is gone, and another one in its place. */
+	KUNIT_ASSERT_EQ(test, set(1, 0, 20, 0, HVA), 0);
+	KUNIT_EXPECT_EQ(test, owner(23), -1);
+	KUNIT_ASSERT_EQ(test, set(2, 0, 22, 4, HVA), 0);
+	KUNIT_EXPECT_EQ(test, owner(23), 2);
+	KUNIT_EXPECT_EQ(test, owner(21), -1);
+}
+
 /* A slot keeps its backing until it moves or goes. */
 static void memslot_backing_test(struct kunit *test)
 {
@@ -462,6 +498,7 @@ static struct kunit_case memslot_cases[] = {
 	KUNIT_CASE(memslot_change_test),
 	KUNIT_CASE(memslot_last_gfn_test),
 	KUNIT_CASE(memslot_lookup_test),
+	KUNIT_CASE(memslot_hint_test),
 	KUNIT_CASE(memslot_backing_test),
 	KUNIT_CASE(memslot_guess_test),
 	KUNIT_CASE(memslot_generation_test),

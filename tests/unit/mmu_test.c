@@ -62,7 +62,7 @@ void kvml_vm_request(struct kvml_vm *v, unsigned int req, bool wait)
 	requests++;
 }
 
-struct kvml_slot *kvml_slot_lookup(struct kvml_vm *v, kvml_gfn gfn)
+struct kvml_slot *kvml_slot_lookup(struct kvml_vcpu *v, kvml_gfn gfn)
 {
 	return gfn - slot.base < slot.npages ? &slot : NULL;
 }
