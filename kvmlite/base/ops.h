@@ -27,6 +27,8 @@ struct kvml_ops {
 	const char *name;
 	/* IA32_BIOS_SIGN_ID of a new vCPU. */
 	u64 ucode_rev;
+	/* Guests have SPEC_CTRL, and get_msr() and set_msr() know it. */
+	bool spec_ctrl;
 	/* When the module loads: what guests cannot have, kvml_cpuid_forbid(). */
 	void (*forbid_cpuid)(void);
 	/* Files in debugfs, kvmlite/. */
