@@ -51,6 +51,7 @@ static void svm_nothing(void)
 const struct kvml_ops kvml_svm_ops = {
 	.name = "AMD-V",
 	.ucode_rev = 0x01000065,
+	.spec_ctrl = true,
 	.forbid_cpuid = svm_nothing,
 	.debugfs = svm_nothing,
 	.unload = svm_unload,
