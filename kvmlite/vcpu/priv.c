@@ -6,6 +6,7 @@
 #include "base/ops.h"
 #include "base/quirk.h"
 #include "base/trace.h"
+#include "cpuid/cpuid.h"
 #include "vcpu/debug.h"
 #include "vcpu/event.h"
 #include "vcpu/fpu.h"
