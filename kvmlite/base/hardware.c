@@ -12,6 +12,7 @@
 
 #include "base/hardware.h"
 #include "base/ops.h"
+#include "base/tsc.h"
 
 static bool kdump;
 module_param(kdump, bool, 0444);
@@ -167,11 +168,13 @@ static int hardware_offline(unsigned int cpu)
 static int hardware_suspend(void *unused)
 {
 	disable_here(NULL);
+	kvml_tsc_suspend();
 	return 0;
 }
 
 static void hardware_resume(void *unused)
 {
+	kvml_tsc_resume();
 	if (!users || !enable_here())
 		return;
 	WRITE_ONCE(kvml_hardware_gone, true);

@@ -57,6 +57,7 @@ struct svm_vcpu {
 	/* (v) the host's, to be put back by kvml_svm_host_restore() */
 	bool host_saved;
 	u64 tsc_aux;		/* the guest's */
+	u64 de_cfg;		/* (v) the guest's, of no effect */
 };
 
 static inline struct svm_vcpu *to_svm(struct kvml_vcpu *vcpu)

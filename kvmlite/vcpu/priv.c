@@ -4,6 +4,7 @@
 #include <asm/traps.h>
 
 #include "base/ops.h"
+#include "base/quirk.h"
 #include "base/trace.h"
 #include "vcpu/debug.h"
 #include "vcpu/event.h"
@@ -46,6 +47,14 @@ int kvml_priv_hlt(struct kvml_vcpu *vcpu)
 	/* Userspace has the APIC and knows what wakes it. */
 	vcpu->run->exit_reason = KVM_EXIT_HLT;
 	return 0;
+}
+
+int kvml_priv_mwait(struct kvml_vcpu *vcpu)
+{
+	if (!kvml_has_quirk(vcpu, KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS) &&
+	    !kvml_cpuid_has(vcpu, X86_FEATURE_MWAIT))
+		return kvml_priv_ud(vcpu);
+	return kvml_priv_skip(vcpu);
 }
 
 int kvml_priv_wrmsr(struct kvml_vcpu *vcpu)

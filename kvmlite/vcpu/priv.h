@@ -19,6 +19,8 @@ int kvml_priv_ud(struct kvml_vcpu *vcpu);
 int kvml_priv_gp(struct kvml_vcpu *vcpu);
 
 int kvml_priv_hlt(struct kvml_vcpu *vcpu);
+/* MONITOR, too: for guests that use them unasked. */
+int kvml_priv_mwait(struct kvml_vcpu *vcpu);
 int kvml_priv_wrmsr(struct kvml_vcpu *vcpu);
 int kvml_priv_xsetbv(struct kvml_vcpu *vcpu);
 

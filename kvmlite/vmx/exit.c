@@ -285,9 +285,8 @@ static const struct exit_handler exit_handlers[] = {
 	[EXIT_REASON_IO_INSTRUCTION] = { "IO_INSTRUCTION", handle_io },
 	[EXIT_REASON_MSR_READ] = { "MSR_READ", NULL },
 	[EXIT_REASON_MSR_WRITE] = { "MSR_WRITE", kvml_priv_wrmsr },
-	/* As KVM has them, for guests that use them unasked. */
-	[EXIT_REASON_MWAIT_INSTRUCTION] = { "MWAIT", kvml_priv_skip },
-	[EXIT_REASON_MONITOR_INSTRUCTION] = { "MONITOR", kvml_priv_skip },
+	[EXIT_REASON_MWAIT_INSTRUCTION] = { "MWAIT", kvml_priv_mwait },
+	[EXIT_REASON_MONITOR_INSTRUCTION] = { "MONITOR", kvml_priv_mwait },
 	[EXIT_REASON_PAUSE_INSTRUCTION] = { "PAUSE", kvml_priv_skip },
 	[EXIT_REASON_EPT_VIOLATION] = { "EPT_VIOLATION", handle_ept_violation },
 	[EXIT_REASON_EPT_MISCONFIG] = { "EPT_MISCONFIG", handle_ept_misconfig },

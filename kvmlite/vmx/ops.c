@@ -53,6 +53,11 @@ static void vmx_unload(void)
 	kvml_vmx_permission_exit();
 }
 
+static int vmx_get_feature_msr(u32 index, u64 *data)
+{
+	return 1;
+}
+
 const struct kvml_ops kvml_vmx_ops = {
 	.name = "VT-x",
 	.ucode_rev = 0x100000000ull,
@@ -90,6 +95,7 @@ const struct kvml_ops kvml_vmx_ops = {
 	.update_tsc = kvml_vmx_update_tsc,
 	.get_msr = kvml_vmx_get_msr,
 	.set_msr = kvml_vmx_set_msr,
+	.get_feature_msr = vmx_get_feature_msr,
 	.inject_exception = kvml_vmx_inject_exception,
 	.inject_intr = kvml_vmx_inject_intr,
 	.inject_nmi = kvml_vmx_inject_nmi,

@@ -379,19 +379,6 @@ int kvml_vmx_get_msr(struct kvml_vcpu *vcpu, u32 index, u64 *data)
 	return 0;
 }
 
-/* The PAT's eight fields hold memory types 0, 1, 4 to 7 (SDM 12.12.2). */
-static bool pat_valid(u64 data)
-{
-	unsigned int i, type;
-
-	for (i = 0; i < 64; i += 8) {
-		type = data >> i & 0xff;
-		if (type > 7 || type == 2 || type == 3)
-			return false;
-	}
-	return true;
-}
-
 /* The caller has checked that the CPU takes these bits. */
 static void set_spec_ctrl(struct vmx_vcpu *vmx, u64 data)
 {
@@ -408,8 +395,6 @@ int kvml_vmx_set_msr(struct kvml_vcpu *vcpu, u32 index, u64 data)
 	unsigned long field = msr_field(index);
 	int user = user_msr_number(index);
 
-	if (index == MSR_IA32_CR_PAT && !pat_valid(data))
-		return 1;
 	if (field) {
 		vmcs_write(field, data);
 	} else if (user >= 0) {

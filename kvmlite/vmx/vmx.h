@@ -66,7 +66,7 @@ struct vmx_exit {
 struct vmx_vcpu {
 	struct kvml_vcpu vcpu;
 	struct kvml_vmcs vmcs;
-	u16 vpid;
+	u16 vpid;		/* (i) 0: none was left */
 
 	struct vmx_exit exit;	/* (v) the last one */
 	bool entry_failed;	/* (v) VMLAUNCH or VMRESUME did nothing */
