@@ -96,6 +96,7 @@ static void read_gla(struct vmx_exit *exit)
 /* The event will be delivered again, with all that belongs to it. */
 static void read_vectoring(struct vmx_exit *exit)
 {
+	exit->idt_error = 0;
 	if (exit->idt_vectoring & VECTORING_INFO_DELIVER_CODE_MASK)
 		exit->idt_error = vmcs_read(IDT_VECTORING_ERROR_CODE);
 	exit->insn_len = vmcs_read(VM_EXIT_INSTRUCTION_LEN);
