@@ -96,6 +96,7 @@ static void read_gla(struct vmx_exit *exit)
 /* The event will be delivered again, with all that belongs to it. */
 static void read_vectoring(struct vmx_exit *exit)
 {
+	exit->idt_error = 0;
 	if (exit->idt_vectoring & VECTORING_INFO_DELIVER_CODE_MASK)
 		exit->idt_error = vmcs_read(IDT_VECTORING_ERROR_CODE);
 	exit->insn_len = vmcs_read(VM_EXIT_INSTRUCTION_LEN);
@@ -199,6 +200,18 @@ static __always_inline void take_nmi(struct vmx_exit *exit)
 		asm volatile("int $2");
 }
 
+/*
+ * Legacy IBRS is on in the host's kernel only, and would slow the guest down.  What
+ * else the host has there does no harm to a guest that does not use it, and writing
+ * the MSR twice an exit would.
+ */
+static __always_inline u32 *guest_spec_ctrl(struct vmx_vcpu *vmx)
+{
+	return vmx->spec_ctrl_used ||
+	       cpu_feature_enabled(X86_FEATURE_KERNEL_IBRS) ? &vmx->spec_ctrl :
+							      NULL;
+}
+
 static __always_inline void enter_guest(struct vmx_vcpu *vmx)
 {
 	struct kvml_vcpu *vcpu = &vmx->vcpu;
@@ -208,7 +221,8 @@ static __always_inline void enter_guest(struct vmx_vcpu *vmx)
 	if (vcpu->cr2 != native_read_cr2())
 		native_write_cr2(vcpu->cr2);
 	vmx->entry_failed = kvml_vmx_enter(vcpu->reg, vmx->vmcs.launched,
-					   &vmx->vmcs.host_rsp);
+					   &vmx->vmcs.host_rsp,
+					   guest_spec_ctrl(vmx));
 	vcpu->cr2 = native_read_cr2();
 	if (unlikely(vmx->entry_failed)) {
 		vmx->exit.reason = VMX_EXIT_REASONS_FAILED_VMENTRY;

@@ -82,6 +82,9 @@ struct vmx_vcpu {
 	u64 user_msr[VMX_USER_MSRS];
 	int user_msrs_cpu;	/* that has them, if any has; -1: none */
 	u64 cstar;
+	/* (v) as of the last exit; loaded once the guest has used it */
+	u32 spec_ctrl;
+	bool spec_ctrl_used;
 	u64 sysenter_cs;
 
 	/* (v) the host's, to be put back by vmx_restore_host() */
