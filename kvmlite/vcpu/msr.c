@@ -12,13 +12,14 @@
 #include "base/ops.h"
 #include "base/quirk.h"
 #include "cpuid/cpuid.h"
+#include "cpuid/spec_ctrl.h"
 #include "vcpu/apic_base.h"
 #include "vcpu/msr.h"
 #include "vcpu/pv.h"
 #include "vcpu/regs.h"
 #include "vcpu/tsc.h"
-#include "cpuid/spec_ctrl.h"
 #include "vcpu/vcpu.h"
+#include "vm/vm.h"
 
 #define VAR_MTRRS	8
 #define VIRT_BITS	48
@@ -666,6 +667,19 @@ int kvml_msr_set(struct kvml_vcpu *vcpu, u32 index, u64 data, bool host)
 	if (!msr)
 		return kvml_ops->set_msr(vcpu, index, data);
 	return !msr->set || msr->set(vcpu, msr, index, data, host);
+}
+
+bool kvml_msr_write_is_hot(struct kvml_vcpu *vcpu, u32 index)
+{
+	switch (index) {
+	case MSR_IA32_TSC:
+	case MSR_IA32_TSC_ADJUST:
+		/* Clocks of all vCPUs follow, which takes IPIs. */
+		return !READ_ONCE(vcpu->vm->clock_used);
+	case MSR_IA32_MISC_ENABLE:
+		return true;
+	}
+	return false;
 }
 
 /* ---- life ---- */
