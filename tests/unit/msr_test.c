@@ -358,12 +358,12 @@ static void msr_x2apic_test(struct kunit *test)
 			vcpu->apic_base = states[from];
 			KUNIT_EXPECT_EQ_MSG(test,
 					    kvml_apic_base_set(vcpu, states[to],
-								   false),
+							       false),
 					    bad, "from %u to %u", from, to);
 			vcpu->apic_base = states[from];
 			KUNIT_EXPECT_EQ(test,
 					kvml_apic_base_set(vcpu, states[to],
-							       true), 0);
+							   true), 0);
 			KUNIT_EXPECT_EQ(test, vcpu->apic_base, states[to]);
 		}
 	KUNIT_EXPECT_EQ(test, kvml_apic_base_set(vcpu, X2APIC_ENABLE, true), 1);
