@@ -80,10 +80,11 @@ static const struct feature_word {
 	  F(MISALIGNSSE) | F(3DNOWPREFETCH) | F(OSVW) | F(XOP) | F(FMA4) |
 	  F(TBM) | F(TOPOEXT) },
 	{ 0x80000008, 0, CPUID_EBX, CPUID_8000_0008_EBX,
-	  F(CLZERO) | F(XSAVEERPTR) | F(WBNOINVD) },
+	  F(CLZERO) | F(XSAVEERPTR) | F(WBNOINVD) | F(AMD_SSB_NO) },
 	/* No nested breakpoints, LFENCE serializes, null clears bases. */
 	{ 0x80000021, 0, CPUID_EAX, CPUID_8000_0021_EAX,
-	  BIT(0) | BIT(2) | BIT(6) | F(VERW_CLEAR) | F(AUTOIBRS) },
+	  BIT(0) | BIT(2) | BIT(6) | F(VERW_CLEAR) | F(AUTOIBRS) |
+	  F(SRSO_NO) },
 };
 
 /* What we can offer; set when the module loads. */
@@ -405,7 +406,7 @@ int kvml_cpuid_supported(struct kvm_cpuid2 __user *arg)
 	return err;
 }
 
-static const unsigned int immunities[] __initconst = {
+static const unsigned int immunities[] = {
 	X86_FEATURE_SRSO_NO, X86_FEATURE_VERW_CLEAR,
 };
 
