@@ -17,6 +17,7 @@
  *	function	e49452240d1f	set_leaf
  *	function	63acff3601a6	kvml_slot_mark_dirty
  *	function	ecc811cb772d	kvml_guest_write
+ *	function	ab5d0edc4a3c	kvml_guest_cmpxchg
  *	function	998a2e567df2	mark_range_dirty
  *	function	b94d0c55eedf	fetch_dirty
  *	function	84368fa40135	get_dirty_locked

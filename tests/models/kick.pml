@@ -16,6 +16,7 @@
  * The functions, as of their hash, and the searches; tests/models/README says more.
  *
  *	function	63e61d626ac7	kvml_vm_request
+ *	function	76e2a9aac1dd	handle_requests
  *	function	e675b0b07d2a	kvml_vcpu_request
  *	function	7d5660371530	leave_guest
  *	function	8b1be588eebf	load_on

@@ -34,7 +34,7 @@
  *	holds	HOSTS=2 OTHER_HOST: one of them takes the other address
  *	holds	HOSTS=2 CREATE
  *	holds	HOSTS=2 REMOVE
- *	holds	VCPUS=2 REMOVE
+ *	holds	VCPUS=2
  *	caught	freed	NO_SEQ: the sequence count is not looked at
  *	caught	freed	NO_COUNT: a range that is being taken away is not looked at
  *	caught	freed	SEQ_AT_START: the sequence is counted when an invalidation begins
@@ -51,6 +51,7 @@
  *	caught	slot_gone	SLOT_NO_FLUSH REMOVE: the ioctl does not have vCPUs flush
  *	caught	slot_freed	NO_LAST_GRACE REMOVE: the slot is freed while readers have it
  *	deep	HOSTS=3
+ *	deep	VCPUS=2 REMOVE
  *	deep	HOSTS=2 VCPUS=2
  *	deep	HOSTS=3 REMOVE
  */
@@ -171,7 +172,7 @@ inline fault_in()
 	old_seq = page_seq;
 	if
 	:: host_fault(got); page_seq = seq; page = host_entry
-	:: true
+	:: page = NONE
 	fi;
 	if
 	:: page != NONE
@@ -182,7 +183,7 @@ inline fault_in()
 		page = host_entry;
 		if
 		:: page == got
-		:: else ->
+		:: true ->
 			page = got;
 #ifndef NEW_SEQ_OLD_PAGE
 			page_seq = old_seq
@@ -201,7 +202,7 @@ inline find_page()
 	page = host_entry;
 	if
 	:: page != NONE
-	:: else -> fault_in()
+	:: true -> fault_in()	/* it is not there, or not as it is wanted */
 	fi;
 #ifdef SEQ_AFTER_WALK
 	page_seq = seq;

@@ -100,8 +100,14 @@ function_check() {
 # search COMPILER-OPTION MODEL [OPTION...]: what spin says of all orders, or up to the
 # first error. An order that is longer than it can follow is an error, too.
 search() {
-	local optimize=$1 model=$2
+	local optimize=$1 model=$2 option
 	shift 2
+	for option in "$@"; do
+		sed '1,/\*\//d' "$here/$model.pml" | grep -qw "${option%%=*}" || {
+			echo "the model has no option $option"
+			return
+		}
+	done
 	(
 		cd "$work" || exit
 		rm -f pan ./*.trail
@@ -118,7 +124,7 @@ holds() {
 	said=$(search -O1 "$@")
 	states=$(awk '/ states, stored/ { print $1 }' <<<"$said")
 	[[ $said == *"errors: 0"* && $said != *"not completed"* ]]
-	result $? "$text holds, ${states:-no} states" "$(head -n 20 <<<"$said")"
+	result $? "$text holds, ${states:-no} states" "$(head -n 8 <<<"$said")"
 }
 
 # caught TEXT WORD MODEL [OPTION...]: an assertion with this word is violated.
@@ -128,7 +134,7 @@ caught() {
 	said=$(search -O0 "$@") # most of the time is the compiler's
 	grep 'assertion violated' <<<"$said" | grep -qF "$word"
 	result $? "$text is caught" "expected: violated is an assertion with $word
-$(head -n 20 <<<"$said")"
+$(head -n 8 <<<"$said")"
 }
 
 # ---- the rows in a model's head ----
@@ -171,7 +177,7 @@ model_trail() {
 	local model=$1
 	search -O0 "$@"
 	shift
-	cd "$work" && spin "${@/#/-D}" -t -p -g "$here/$model.pml"
+	cd "$work" && spin "${@/#/-D}" -t -k "$model.pml.trail" -p -g "$here/$model.pml"
 }
 
 DEEP=
