@@ -4,6 +4,7 @@
 
 #include "svm/asid.h"
 #include "svm/caps.h"
+#include "svm/svm.h"
 
 /* Interrupts off, on that CPU. */
 struct asids {

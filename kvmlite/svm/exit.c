@@ -8,17 +8,27 @@
 #include <asm/irq_vectors.h>
 #include <asm/traps.h>
 
-#include "emulate.h"
-#include "fpu.h"
-#include "hardware.h"
-#include "io.h"
-#include "priv.h"
-#include "regs.h"
+#include "base/hardware.h"
+#include "base/kick.h"
+#include "base/trace.h"
+#include "emul/emulate.h"
+#include "io/io.h"
+#include "mmu/mmu.h"
 #include "svm/caps.h"
+#include "svm/exit.h"
+#include "svm/failure.h"
+#include "svm/inject.h"
 #include "svm/insn.h"
+#include "svm/state.h"
 #include "svm/svm.h"
-#include "trace.h"
-#include "vm.h"
+#include "svm/vmcb.h"
+#include "vcpu/debug.h"
+#include "vcpu/error.h"
+#include "vcpu/event.h"
+#include "vcpu/fpu.h"
+#include "vcpu/priv.h"
+#include "vcpu/pv.h"
+#include "vcpu/vcpu.h"
 
 static struct vmcb *vmcb_of(struct kvml_vcpu *vcpu)
 {

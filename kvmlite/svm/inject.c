@@ -4,9 +4,13 @@
 #include <asm/irq_vectors.h>
 #include <asm/trapnr.h>
 
+#include "base/kick.h"
+#include "svm/inject.h"
 #include "svm/insn.h"
 #include "svm/svm.h"
-#include "vm.h"
+#include "svm/vmcb.h"
+#include "vcpu/event.h"
+#include "vcpu/vcpu.h"
 
 static void inject(struct svm_vcpu *svm, u32 info)
 {

@@ -14,7 +14,7 @@
 #ifndef _KVMLITE_SVM_NPT_H
 #define _KVMLITE_SVM_NPT_H
 
-#include "mmu.h"
+#include "mmu/mmu.h"
 
 #define NPT_PRESENT	BIT_ULL(0)
 #define NPT_WRITE	BIT_ULL(1)
@@ -35,6 +35,12 @@ extern struct kvml_pt_format kvml_svm_npt;
  * these is reserved, and there are no MMIO entries.
  */
 u64 kvml_svm_npt_mmio(unsigned int phys_bits, unsigned int c_bit);
+
+/*
+ * The nested CR3 of the VM: the host's depth is the guest's (15.25.3), so there is a
+ * fifth level above the four of common code where the host has five.
+ */
+u64 kvml_svm_npt_root(struct kvml_vm *vm);
 
 /* When the module loads. */
 void kvml_svm_npt_init(void);

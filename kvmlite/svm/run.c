@@ -9,16 +9,23 @@
 #include <asm/nospec-branch.h>
 #include <asm/processor.h>
 
-#include "fpu.h"
-#include "priv.h"
-#include "regs.h"
+#include "base/trace.h"
 #include "svm/asid.h"
 #include "svm/caps.h"
 #include "svm/entry.h"
+#include "svm/host.h"
+#include "svm/inject.h"
 #include "svm/insn.h"
+#include "svm/run.h"
+#include "svm/state.h"
 #include "svm/svm.h"
-#include "trace.h"
-#include "vm.h"
+#include "svm/vmcb.h"
+#include "vcpu/debug.h"
+#include "vcpu/fpu.h"
+#include "vcpu/priv.h"
+#include "vcpu/pv.h"
+#include "vcpu/vcpu.h"
+#include "vm/run.h"
 
 /* Registers in reg[] that an exit leaves stale. */
 #define VMCB_REGS (BIT(KVML_RSP) | BIT(KVML_RIP) | BIT(KVML_RFLAGS) |	\
@@ -179,7 +186,7 @@ void kvml_svm_run(struct kvml_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
 	bool debug, done, again = false;
-	u64 host = kvml_svm_save_host(svm);
+	u64 host = kvml_svm_host_save(svm);
 
 	kvml_svm_asid_prepare(svm);
 	if (unlikely(svm->fpu_trap == vcpu->fpu_loaded))

@@ -5,9 +5,13 @@
 #include <asm/msr.h>
 #include <asm/tlbflush.h>
 
-#include "regs.h"
+#include "base/ops.h"
+#include "svm/host.h"
+#include "svm/state.h"
 #include "svm/svm.h"
-#include "vm.h"
+#include "svm/vmcb.h"
+#include "vcpu/debug.h"
+#include "vcpu/vcpu.h"
 
 /* ---- general and control registers ---- */
 
@@ -342,7 +346,7 @@ static void set_tsc_aux(struct svm_vcpu *svm, u64 data)
 {
 	preempt_disable();
 	/* Loaded with the next entry. */
-	kvml_svm_restore_host(svm);
+	kvml_svm_host_restore(svm);
 	svm->tsc_aux = data;
 	preempt_enable();
 }

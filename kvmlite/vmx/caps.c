@@ -6,7 +6,6 @@
 #include <asm/tsc.h>
 #include <asm/vmx.h>
 
-#include "ops.h"
 #include "vmx/caps.h"
 
 struct kvml_vmx_caps kvml_vmx_caps __ro_after_init;

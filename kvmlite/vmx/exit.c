@@ -7,14 +7,23 @@
 #include <asm/debugreg.h>
 #include <asm/vmx.h>
 
-#include "emulate.h"
-#include "fpu.h"
-#include "hardware.h"
-#include "io.h"
-#include "priv.h"
-#include "regs.h"
-#include "trace.h"
-#include "vm.h"
+#include "base/hardware.h"
+#include "base/kick.h"
+#include "base/trace.h"
+#include "emul/emulate.h"
+#include "io/io.h"
+#include "mmu/mmu.h"
+#include "vcpu/debug.h"
+#include "vcpu/error.h"
+#include "vcpu/event.h"
+#include "vcpu/fpu.h"
+#include "vcpu/priv.h"
+#include "vcpu/vcpu.h"
+#include "vmx/exit.h"
+#include "vmx/failure.h"
+#include "vmx/inject.h"
+#include "vmx/state.h"
+#include "vmx/vmcs.h"
 #include "vmx/vmx.h"
 
 /* ---- exceptions ---- */

@@ -8,8 +8,10 @@
 #include <asm/msr.h>
 #include <asm/vmx.h>
 
-#include "trace.h"
 #include "vmx/caps.h"
+#include "vmx/failure.h"
+#include "vmx/state.h"
+#include "vmx/vmcs.h"
 #include "vmx/vmx.h"
 
 /* SDM volume 3, table 31-1, those that an entry can give. */

@@ -4,7 +4,11 @@
 #include <asm/irq_vectors.h>
 #include <asm/vmx.h>
 
-#include "vm.h"
+#include "vcpu/event.h"
+#include "vcpu/vcpu.h"
+#include "vmx/inject.h"
+#include "vmx/state.h"
+#include "vmx/vmcs.h"
 #include "vmx/vmx.h"
 
 #define SHADOW_BITS (GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS)

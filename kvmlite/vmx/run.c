@@ -11,13 +11,21 @@
 #include <asm/special_insns.h>
 #include <asm/tlbflush.h>
 
-#include "fpu.h"
-#include "priv.h"
-#include "regs.h"
-#include "trace.h"
-#include "vm.h"
+#include "base/trace.h"
+#include "vcpu/debug.h"
+#include "vcpu/event.h"
+#include "vcpu/fpu.h"
+#include "vcpu/priv.h"
+#include "vcpu/pv.h"
+#include "vcpu/vcpu.h"
+#include "vm/run.h"
 #include "vmx/count.h"
 #include "vmx/entry.h"
+#include "vmx/host.h"
+#include "vmx/inject.h"
+#include "vmx/run.h"
+#include "vmx/state.h"
+#include "vmx/vmcs.h"
 #include "vmx/vmx.h"
 
 /* Registers in reg[] that an exit leaves stale. */
@@ -174,7 +182,7 @@ void kvml_vmx_run(struct kvml_vcpu *vcpu)
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 	bool debug, done, again = false;
 
-	kvml_vmx_save_host(vmx);
+	kvml_vmx_host_save(vmx);
 	sync_host(vmx);
 	flush_l1d(vmx);
 	if (unlikely(vmx->fpu_trap == vcpu->fpu_loaded))

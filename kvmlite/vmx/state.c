@@ -4,10 +4,25 @@
 #include <asm/debugreg.h>
 #include <asm/msr.h>
 
-#include "regs.h"
-#include "vm.h"
+#include "base/ops.h"
+#include "mmu/memslot.h"
+#include "vcpu/debug.h"
+#include "vcpu/vcpu.h"
+#include "vm/vm.h"
 #include "vmx/caps.h"
+#include "vmx/state.h"
+#include "vmx/vmcs.h"
 #include "vmx/vmx.h"
+
+void kvml_vmx_set_cpu_control(struct vmx_vcpu *vmx, u32 bit, bool on)
+{
+	u32 controls = on ? vmx->cpu_controls | bit : vmx->cpu_controls & ~bit;
+
+	if (controls == vmx->cpu_controls)
+		return;
+	vmx->cpu_controls = controls;
+	vmcs_write(CPU_BASED_VM_EXEC_CONTROL, controls);
+}
 
 /* ---- general and control registers ---- */
 

@@ -6,7 +6,7 @@
 #include <linux/smp.h>
 #include <asm/nospec-branch.h>
 
-#include "hardware.h"
+#include "base/hardware.h"
 #include "vmx/vmcs.h"
 
 DEFINE_STATIC_KEY_FALSE(kvml_vmcs_counting);

@@ -473,6 +473,45 @@ static void run_on(const struct machine *m, unsigned int cpu)
 	vcpu_run_until(m, KVM_EXIT_IO);
 }
 
+/*
+ * vCPUs wander between both CPUs, and their VM goes while one is away, or just
+ * back.  What a CPU had of a vCPU must be gone with the CPU: lists that are
+ * broken are found by CONFIG_DEBUG_LIST.
+ */
+static void test_hotplug_vms(void)
+{
+	struct runner r[6];
+	struct machine m;
+	unsigned int n, i, cycle;
+
+	need_hotplug();
+	for (n = 0; n < 6; n++) {
+		m = machine_make();
+		for (i = 0; i < 6; i++) {
+			struct machine v = i ? machine_sibling(&m, i) : m;
+
+			guest_start(&v, guest_out, TOOL_DATA + 8 * i, 0, 0);
+			runner_start(&r[i], &v);
+		}
+		for (cycle = 0; cycle < 4; cycle++) {
+			sleep_ms(10);
+			write_file(CPU1, "0");
+			sleep_ms(10);
+			if (n % 2 == 0 || cycle < 3)
+				write_file(CPU1, "1");
+		}
+		for (i = 0; i < 6; i++) {
+			runner_stop(&r[i]);
+			runner_check(&r[i]);
+			MUST(munmap(r[i].m.run, 3 * PAGE));
+			close(r[i].m.vcpu);
+		}
+		close(m.vm);
+		close(m.kvm);
+		write_file(CPU1, "1");
+	}
+}
+
 /* A vCPU that rests; what it left on the CPU is not lost with it. */
 static void test_hotplug_idle(void)
 {
@@ -715,6 +754,7 @@ static const struct tap_test tests[] = {
 	{ "no memory for VMs and vCPUs", test_no_memory_for_vms },
 	{ "no memory for the guest", test_no_memory_for_guest },
 	{ "a CPU goes under running vCPUs", test_hotplug_running },
+	{ "VMs come and go while a CPU does", test_hotplug_vms },
 	{ "a CPU goes and comes under a resting vCPU", test_hotplug_idle },
 	{ "a CPU is away for the first VM, or the last", test_hotplug_first_last },
 	{ "rmmod while anything is open", test_unload_busy },

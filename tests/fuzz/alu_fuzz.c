@@ -6,7 +6,7 @@
  */
 #include "kernel.h"
 
-#include "alu.c"
+#include "emul/alu.c"
 #include "cpu_alu.h"
 
 const struct kvml_ops *kvml_ops;

@@ -10,7 +10,7 @@
 
 #include <Zydis/Zydis.h>
 
-#include "decode.c"
+#include "emul/decode.c"
 
 const struct kvml_ops *kvml_ops;
 

@@ -2,7 +2,7 @@
 /* Arithmetic of the emulator: against known results, and against the CPU. */
 #include <kunit/test.h>
 
-#include "alu.c"
+#include "emul/alu.c"
 #include "cpu_alu.h"
 
 #define CF	X86_EFLAGS_CF

@@ -11,25 +11,20 @@
 #undef __ro_after_init
 #define __ro_after_init
 
-#include "cpuid.c"
+#include "cpuid/cpuid.c"
 
 const struct kvml_ops *kvml_ops;
 
 static u64 host_xcr0;
 
-u64 kvml_fpu_supported_xcr0(void)
+u64 kvml_xcr0_supported(void)
 {
 	return host_xcr0;
 }
 
-u32 kvml_fpu_area_size(u64 xcr0, bool compacted)
+u32 kvml_xstate_size(u64 xcr0, bool compacted)
 {
 	return 512 + 64 + (xcr0 & ~3ull) + compacted;
-}
-
-bool kvml_pv_tsc_stable(void)
-{
-	return true;
 }
 
 static struct kvml_vcpu *vcpu;

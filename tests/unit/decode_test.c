@@ -5,7 +5,7 @@
  */
 #include <kunit/test.h>
 
-#include "decode.c"
+#include "emul/decode.c"
 
 #define NONE	(-1)
 

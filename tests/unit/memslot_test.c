@@ -4,7 +4,7 @@
 #include <kunit/test.h>
 #include <linux/prandom.h>
 
-#include "memslot.c"
+#include "mmu/memslot.c"
 #include "slot_model.h"
 
 /* ---- in place of mmu.c ---- */

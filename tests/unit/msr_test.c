@@ -5,7 +5,8 @@
  */
 #include <kunit/test.h>
 
-#include "msr.c"
+#include "vcpu/apic_base.c"
+#include "vcpu/msr.c"
 
 /* ---- in place of the vendor, cpuid.c, regs.c and pv.c ---- */
 
@@ -317,16 +318,16 @@ static void msr_x2apic_test(struct kunit *test)
 
 			vcpu->apic_base = states[from];
 			KUNIT_EXPECT_EQ_MSG(test,
-					    kvml_msr_set_apic_base(vcpu, states[to],
+					    kvml_apic_base_set(vcpu, states[to],
 								   false),
 					    bad, "from %u to %u", from, to);
 			vcpu->apic_base = states[from];
 			KUNIT_EXPECT_EQ(test,
-					kvml_msr_set_apic_base(vcpu, states[to],
+					kvml_apic_base_set(vcpu, states[to],
 							       true), 0);
 			KUNIT_EXPECT_EQ(test, vcpu->apic_base, states[to]);
 		}
-	KUNIT_EXPECT_EQ(test, kvml_msr_set_apic_base(vcpu, X2APIC_ENABLE, true), 1);
+	KUNIT_EXPECT_EQ(test, kvml_apic_base_set(vcpu, X2APIC_ENABLE, true), 1);
 }
 
 static void msr_mce_test(struct kunit *test)

@@ -31,7 +31,12 @@ static const struct npt_case npt_cases[] = {
 	{ "40 bits: QEMU's TCG", 40, NPT_NO_C_BIT, GENMASK_ULL(51, 44) },
 };
 
-KUNIT_ARRAY_PARAM_DESC(npt, npt_cases, name);
+static void npt_desc(const struct npt_case *c, char *desc)
+{
+	strscpy(desc, c->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(npt, npt_cases, npt_desc);
 
 static void svm_npt_mmio_test(struct kunit *test)
 {

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Virtual-processor identifiers: tags of the TLB (SDM volume 3, 29.1). */
+#ifndef _KVMLITE_VMX_VPID_H
+#define _KVMLITE_VMX_VPID_H
+
+#include <linux/types.h>
+
+struct kvml_vcpu;
+
+/* -ENOSPC: all are taken. */
+int kvml_vmx_vpid_alloc(void);
+void kvml_vmx_vpid_free(u16 vpid);
+/* Forget what this CPU has of the vCPU's own page tables; interrupts off. */
+void kvml_vmx_vpid_flush(struct kvml_vcpu *vcpu);
+
+#endif /* _KVMLITE_VMX_VPID_H */
