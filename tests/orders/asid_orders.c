@@ -249,7 +249,7 @@ static void nothing(void)
 
 #define UNIVERSE(name, ...)						\
 	{ name, &(const struct kvml_svm_caps){ __VA_ARGS__ },		\
-	  orders_count(kinds, ARRAY_SIZE(kinds)), 5, 7, .begin = begin,	\
+	  orders_count(kinds, ARRAY_SIZE(kinds)), 5, 6, .begin = begin,	\
 	  .call = call, .check = nothing, .end = nothing, .say = say }
 
 int main(int argc, char **argv)
