@@ -235,7 +235,7 @@ static unsigned int check_list(int cpu)
 			   "CPU %d: the list is corrupt", cpu);
 		FUZZ_CHECK(vmcs->cpu == cpu, "CPU %d has a VMCS of CPU %d", cpu,
 			   vmcs->cpu);
-		FUZZ_CHECK(cpu_state[cpu] == CPU_ON || kvml_hardware_gone,
+		FUZZ_CHECK(per_cpu(kvml_hardware_on, cpu),
 			   "CPU %d is off and has a VMCS", cpu);
 		FUZZ_CHECK(++n <= VCPUS, "CPU %d: the list has no end", cpu);
 	}
@@ -372,8 +372,7 @@ static void enable_here(void *unused)
 /* One CPU at a time. */
 static enum order switch_off(int unused, int cpu)
 {
-	if (cpu_state[cpu] != CPU_ON || cpu_state[!cpu] != CPU_ON || busy(cpu) ||
-	    kvml_hardware_gone)
+	if (cpu_state[cpu] != CPU_ON || cpu_state[!cpu] != CPU_ON || busy(cpu))
 		return ORDER_NONE;
 	orders_on_cpu(cpu, disable_here, NULL);
 	cpu_state[cpu] = CPU_LEAVING;
@@ -391,22 +390,22 @@ static enum order die(int unused, int cpu)
 
 static enum order come_back(int unused, int cpu)
 {
-	if (cpu_state[cpu] != CPU_DEAD || kvml_hardware_gone)
+	if (cpu_state[cpu] != CPU_DEAD)
 		return ORDER_NONE;
 	cpu_online[cpu] = true;
 	cpu_state[cpu] = CPU_ON;
-	orders_on_cpu(cpu, enable_here, NULL);
+	if (!kvml_hardware_gone)
+		orders_on_cpu(cpu, enable_here, NULL);
 	return ORDER_ON;
 }
 
-/* The machine goes down, whoever is loaded; not while a CPU leaves. */
+/* The machine goes down, whoever is loaded. */
 static enum order shut_down(int unused, int unused_cpu)
 {
 	int cpu;
 
-	for (cpu = 0; cpu < ORDERS_CPUS; cpu++)
-		if (cpu_state[cpu] == CPU_LEAVING || kvml_hardware_gone)
-			return ORDER_NONE;
+	if (kvml_hardware_gone)
+		return ORDER_NONE;
 	kvml_hardware_gone = true;
 	for (cpu = 0; cpu < ORDERS_CPUS; cpu++)
 		if (cpu_online[cpu])
