@@ -22,6 +22,7 @@
 
 #include <sanitizer/asan_interface.h>
 #include <sys/mman.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -67,7 +68,7 @@ struct orders_kind {
 /* ---- sequences ---- */
 
 #define ORDERS_LONGEST	256
-#define ORDERS_CALLS	128
+#define ORDERS_CALLS	256
 
 static struct orders_shared {
 	u32 call[ORDERS_LONGEST];
@@ -152,10 +153,21 @@ static inline void orders_say_kind(const struct orders_kind *kinds, u32 nr, char
 		snprintf(text, size, kind->text, other);
 }
 
+/* A sequence that does not end is ended: CPU seconds for the next ones. */
+static void orders_limit(void)
+{
+	static const struct itimerval limit = { .it_value.tv_sec = 20 };
+	static unsigned int runs;
+
+	if (runs++ % 1024 == 0)
+		setitimer(ITIMER_PROF, &limit, NULL);
+}
+
 static void orders_run(void)
 {
 	long live = live_allocations;
 
+	orders_limit();
 	shared->at = 0;
 	dead_end = 0;
 	fuzz_fail_alloc = 0;
@@ -191,10 +203,8 @@ static void orders_complete(void)
 	unsigned int i;
 
 	for (i = 0; i < shared->length; i++)
-		shared->made[shared->call[i] % ORDERS_CALLS] = true;
-	/* One that does not end is ended. */
-	if (shared->complete++ % 65536 == 0)
-		alarm(60);
+		shared->made[shared->call[i]] = true;
+	shared->complete++;
 }
 
 static void orders_run_all(unsigned int longest)
@@ -230,7 +240,6 @@ static void orders_run_random(unsigned int sequences, u64 seed)
 	while (sequences--) {
 		for (i = 0; i < shared->length; i++)
 			shared->call[i] = orders_random(&seed);
-		alarm(60);
 		orders_run();
 		shared->complete++;
 	}
@@ -274,7 +283,6 @@ static void orders_child(const struct orders_options *o)
 	__sanitizer_install_malloc_and_free_hooks(count_malloc, count_free);
 	dup2(fileno(said), STDERR_FILENO);
 	if (!o) {
-		alarm(10);
 		orders_run();
 		_exit(0);
 	}
@@ -335,7 +343,7 @@ static void orders_report(int status)
 	rewind(said);
 	while (lines++ < 25 && fgets(text, sizeof(text), said))
 		printf("#   %s%s", text, strchr(text, '\n') ? "" : "\n");
-	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGPROF)
 		printf("#   it does not end\n");
 	for (i = 0; i < shared->at; i++) {
 		universe->say(shared->call[i], text, sizeof(text));
@@ -365,6 +373,8 @@ static bool orders_try(const struct universe *u, const struct orders_options *o,
 	int status;
 	bool ok;
 
+	if (u->calls > ORDERS_CALLS || u->length > ORDERS_LONGEST)
+		abort();
 	universe = u;
 	memset(shared, 0, sizeof(*shared));
 	status = orders_fork(o);
