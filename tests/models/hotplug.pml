@@ -13,6 +13,8 @@
  * CPU 1 goes and comes as often as it likes, CPU 0 stays.  A task that runs on a CPU that
  * is off goes on here for as long as it likes; the kernel would move it at once.
  *
+ * README says what the rows are.
+ *
  *	function	8b1be588eebf	load_on
  *	function	ca9249051bf1	sched_in
  *	function	0a6911699611	kvml_vcpu_load
@@ -37,7 +39,6 @@
  *	caught	list	RELEASE_FIRST: vmcs->cpu is reset before the VMCS leaves the list
  *	caught	list	CLEAR_UNSEEN: the IPI does not look whether that was done
  *	caught	list	NO_WAIT: the IPI is sent and not waited for
- *	deep	VCPUS=3
  */
 #ifndef VCPUS
 #define VCPUS 2

@@ -13,7 +13,7 @@
  * it moves, though the scheduler empties it: that is more than can happen.  An exit that
  * is dealt with while interrupts are off is not there: nothing but the guest changes.
  *
- * The functions, as of their hash, and the searches; tests/models/README says more.
+ * README says what the rows are.
  *
  *	function	63e61d626ac7	kvml_vm_request
  *	function	76e2a9aac1dd	handle_requests
@@ -43,10 +43,10 @@
  *	caught	freed	NO_WAIT: IPIs are sent and not waited for
  *	caught	freed	FLUSH_OWN SAME_PAGE: who took nothing does not flush
  *	caught	freed	COUNT_LATE: zapped is read when the IPIs are done
- *	deep	REQUESTERS=2 WITH_CLOCK
+ *	deep	REQUESTERS=2 SAME_PAGE WITH_CLOCK
  *	deep	REQUESTERS=2 REQUESTER_ON_CPU
  *	deep	REQUESTERS=3
- *	deep	REQUESTERS=2 VCPUS=2
+ *	deep	REQUESTERS=2 SAME_PAGE VCPUS=2
  */
 #ifndef VCPUS
 #define VCPUS 1

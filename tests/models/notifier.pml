@@ -15,6 +15,8 @@
  * kick.pml looks into it.  SRCU: a grace period waits for the readers that were there
  * when it began.
  *
+ * README says what the rows are.
+ *
  *	function	2da21731000f	kvml_mmu_fault
  *	function	3a9de14a6a7c	kvml_hostpage_find
  *	function	caec61b8947c	notifier_seq
