@@ -7,6 +7,9 @@
 #include <linux/printk.h>
 #include <linux/ratelimit.h>
 
+#include "svm/failure.h"
+#include "svm/inject.h"
+#include "svm/state.h"
 #include "svm/svm.h"
 #include "vcpu/vcpu.h"
 

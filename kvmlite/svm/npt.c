@@ -2,12 +2,14 @@
 /* See npt.h. */
 #include <linux/bits.h>
 #include <linux/init.h>
+#include <linux/io.h>
 #include <linux/minmax.h>
 #include <asm/msr.h>
 #include <asm/processor.h>
 
 #include "mmu/mmu.h"
 #include "svm/npt.h"
+#include "vm/vm.h"
 
 /* Above the generation of the slots (mmu.c), and the last bit of an address. */
 #define FIRST_MMIO_BIT	44
@@ -38,6 +40,16 @@ u64 kvml_svm_npt_mmio(unsigned int phys_bits, unsigned int c_bit)
 	if (c_bit != NPT_NO_C_BIT)
 		reserved &= ~BIT_ULL(c_bit);
 	return reserved ? reserved | NPT_TABLE : 0;
+}
+
+u64 kvml_svm_npt_root(struct kvml_vm *vm)
+{
+	u64 root = virt_to_phys(vm->mmu.root), *top = vm->vendor;
+
+	if (!top)
+		return root;
+	*top = root | NPT_TABLE;
+	return virt_to_phys(top);
 }
 
 /* The C-bit, if the firmware has switched memory encryption on (15.34.1). */

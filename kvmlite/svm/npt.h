@@ -36,6 +36,12 @@ extern struct kvml_pt_format kvml_svm_npt;
  */
 u64 kvml_svm_npt_mmio(unsigned int phys_bits, unsigned int c_bit);
 
+/*
+ * The nested CR3 of the VM: the host's depth is the guest's (15.25.3), so there is a
+ * fifth level above the four of common code where the host has five.
+ */
+u64 kvml_svm_npt_root(struct kvml_vm *vm);
+
 /* When the module loads. */
 void kvml_svm_npt_init(void);
 

@@ -5,8 +5,8 @@
 
 #include "vm/stats.h"
 #include "vmx/count.h"
+#include "vmx/exit.h"
 #include "vmx/vmcs.h"
-#include "vmx/vmx.h"
 
 #define REASONS	80
 
