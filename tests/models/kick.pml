@@ -19,13 +19,13 @@
  *	function	76e2a9aac1dd	handle_requests
  *	function	e675b0b07d2a	kvml_vcpu_request
  *	function	7d5660371530	leave_guest
- *	function	8b1be588eebf	load_on
+ *	function	02c7bb54af89	load_on
  *	function	263c913ebda3	flush_if_asked
  *	function	404efbd08c77	enter_guest(struct kvml_vcpu *vcpu)
  *	function	e0cede3e0d34	kvml_mmu_flush
  *	function	0653d139ddc5	kvml_mmu_flush_due
- *	function	627db7fcbba1	vmx_vcpu_load
- *	function	661138ebc8cb	svm_vcpu_load
+ *	function	722c609486d2	kvml_vmx_vcpu_load
+ *	function	5d96cd663eea	kvml_svm_vcpu_load
  *
  *	holds	REQUESTERS=2
  *	holds	REQUESTERS=2 SAME_PAGE REQUESTER_ON_CPU: both take the same page

@@ -17,7 +17,7 @@
  *
  *	function	85334c76ddc9	kvml_mmu_is_mmio
  *	function	cdfc1e0f1ae5	map_mmio
- *	function	2da21731000f	kvml_mmu_fault
+ *	function	a1973cf4831c	kvml_mmu_fault
  *	function	fcfc664efe3c	kvml_slots_generation
  *	function	aa1f82a12195	kvml_slot_lookup
  *	function	6fcc97892fbd	slots_publish
