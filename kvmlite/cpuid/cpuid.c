@@ -8,11 +8,12 @@
 #include <asm/msr.h>
 #include <asm/processor.h>
 
+#include "base/quirk.h"
 #include "base/ops.h"
 #include "base/tsc.h"
 #include "cpuid/cpuid.h"
 #include "cpuid/xstate.h"
-#include "vcpu/spec_ctrl.h"
+#include "cpuid/spec_ctrl.h"
 #include "vcpu/vcpu.h"
 
 #define MAX_BASIC	0x1f
@@ -76,8 +77,8 @@ static const struct feature_word {
 	  F(3DNOWEXT) | F(3DNOW) },
 	{ 0x80000001, 0, CPUID_ECX, CPUID_8000_0001_ECX,
 	  F(LAHF_LM) | F(CMP_LEGACY) | F(CR8_LEGACY) | F(ABM) | F(SSE4A) |
-	  F(MISALIGNSSE) | F(3DNOWPREFETCH) | F(XOP) | F(FMA4) | F(TBM) |
-	  F(TOPOEXT) },
+	  F(MISALIGNSSE) | F(3DNOWPREFETCH) | F(OSVW) | F(XOP) | F(FMA4) |
+	  F(TBM) | F(TOPOEXT) },
 	{ 0x80000008, 0, CPUID_EBX, CPUID_8000_0008_EBX,
 	  F(CLZERO) | F(XSAVEERPTR) | F(WBNOINVD) | F(AMD_SSB_NO) },
 	/* No nested breakpoints, LFENCE serializes, null clears bases. */
@@ -526,6 +527,10 @@ static void update(struct kvml_vcpu *vcpu, struct kvml_cpuid *c)
 		set_or_clear(&e->ecx, F(OSXSAVE), vcpu->osxsave);
 		set_or_clear(&e->edx, F(APIC),
 			     vcpu->apic_base & MSR_IA32_APICBASE_ENABLE);
+	}
+	if (e && !kvml_has_quirk(vcpu, KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT)) {
+		set_or_clear(&e->ecx, F(MWAIT), vcpu->mwait);
+		c->feature[CPUID_1_ECX] = e->ecx;
 	}
 	e = find(c, 0xd, 0);
 	if (e)

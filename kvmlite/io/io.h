@@ -28,7 +28,7 @@ void kvml_io_exit(struct kvml_vcpu *vcpu, u8 direction, u16 port,
 		  unsigned int size, unsigned int count);
 
 /*
- * eventfd.c.  0: somebody took the write, -EOPNOTSUPP: nobody.  Must hold
+ * ioeventfd.c.  0: somebody took the write, -EOPNOTSUPP: nobody.  Must hold
  * vm->srcu.
  */
 int kvml_bus_write(struct kvml_vm *vm, int bus, u64 addr, unsigned int len,

@@ -12,6 +12,27 @@
 
 struct kvml_svm_caps kvml_svm_caps __ro_after_init;
 
+/*
+ * OS-visible workarounds: the host's, as far as it says which errata its CPU has.
+ * Errata 400 and 415 (bits 1 and 2) are none of a guest, whose HLT, IN and OUT are
+ * intercepted; of 298 (bit 0) a family 10h CPU that says nothing may have it.
+ */
+static void __init osvw_init(u64 *osvw)
+{
+	u64 length = 0, status = 0;
+
+	if (boot_cpu_has(X86_FEATURE_OSVW) &&
+	    (rdmsrl_safe(MSR_AMD64_OSVW_ID_LENGTH, &length) ||
+	     rdmsrl_safe(MSR_AMD64_OSVW_STATUS, &status)))
+		length = 0;
+	if (length < 64)
+		status &= BIT_ULL(length) - 1;
+	if (!length && boot_cpu_data.x86 == 0x10)
+		status |= BIT(0);
+	osvw[0] = max(length, 3ull);
+	osvw[1] = status & ~6ull;
+}
+
 /* Of CPUID 8000_000A EDX. */
 #define EDX_NPT		BIT(0)
 #define EDX_NRIPS	BIT(3)
@@ -63,6 +84,7 @@ int __init kvml_svm_caps_init(void)
 	caps->nrips = boot_cpu_has(X86_FEATURE_NRIPS);
 	caps->decode_assists = boot_cpu_has(X86_FEATURE_DECODEASSISTS);
 	caps->flush_by_asid = boot_cpu_has(X86_FEATURE_FLUSHBYASID);
+	osvw_init(caps->osvw);
 	caps->emulated = boot_cpu_has(X86_FEATURE_HYPERVISOR);
 	caps->la57 = cr4_read_shadow() & X86_CR4_LA57;
 	return 0;

@@ -10,6 +10,7 @@ struct kvml_svm_caps {
 	bool nrips;		/* the VMCB tells where the next instruction is */
 	bool decode_assists;	/* and the operands of MOV CR and MOV DR */
 	bool flush_by_asid;
+	u64 osvw[2];		/* for guests: OSVW_ID_LENGTH, OSVW_STATUS */
 	bool emulated;		/* CPUID tells of a hypervisor below */
 	bool la57;		/* the host's tables, and so nested ones, have 5 levels */
 };

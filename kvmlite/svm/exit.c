@@ -348,9 +348,8 @@ static int (*const exit_handlers[])(struct kvml_vcpu *vcpu) = {
 	[SVM_EXIT_CLGI] = kvml_priv_ud,
 	[SVM_EXIT_SKINIT] = kvml_priv_ud,
 	[SVM_EXIT_WBINVD] = kvml_priv_skip,
-	/* As KVM has them, for guests that use them unasked. */
-	[SVM_EXIT_MONITOR] = kvml_priv_skip,
-	[SVM_EXIT_MWAIT] = kvml_priv_skip,
+	[SVM_EXIT_MONITOR] = kvml_priv_mwait,
+	[SVM_EXIT_MWAIT] = kvml_priv_mwait,
 	[SVM_EXIT_XSETBV] = kvml_priv_xsetbv,
 	[SVM_EXIT_RDPRU] = kvml_priv_ud,
 };

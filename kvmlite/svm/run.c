@@ -25,6 +25,7 @@
 #include "svm/vmcb.h"
 #include "vcpu/debug.h"
 #include "vcpu/fpu.h"
+#include "vcpu/msr.h"
 #include "vcpu/priv.h"
 #include "vcpu/pv.h"
 #include "vcpu/vcpu.h"
@@ -56,14 +57,17 @@ static bool knows_next_rip(struct svm_vcpu *svm)
 	return true;
 }
 
-static bool is_hot(const struct svm_vcpu *svm)
+static bool is_hot(struct svm_vcpu *svm)
 {
+	struct kvml_vcpu *vcpu = &svm->vcpu;
+
 	switch (svm->exit.code) {
 	case SVM_EXIT_CPUID:
 	case SVM_EXIT_VMMCALL:
 		return true;
 	case SVM_EXIT_MSR:
-		return !svm->exit.info_1;	/* RDMSR */
+		return !svm->exit.info_1 ||	/* RDMSR */
+		       kvml_msr_write_is_hot(vcpu, vcpu->reg[KVML_RCX]);
 	}
 	return false;
 }
@@ -76,7 +80,9 @@ static bool handle_hot(struct svm_vcpu *svm, bool *again)
 	if (!is_hot(svm) || !knows_next_rip(svm))
 		return false;
 	if (svm->exit.code == SVM_EXIT_MSR) {
-		*again = kvml_priv_rdmsr(vcpu) && hot_skip(vcpu);
+		*again = (svm->exit.info_1 ? kvml_priv_set_msr(vcpu) :
+					     kvml_priv_rdmsr(vcpu)) &&
+			 hot_skip(vcpu);
 		return true;
 	}
 	if (svm->exit.code == SVM_EXIT_CPUID) {

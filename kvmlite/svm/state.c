@@ -6,6 +6,7 @@
 #include <asm/tlbflush.h>
 
 #include "base/ops.h"
+#include "base/quirk.h"
 #include "svm/host.h"
 #include "svm/state.h"
 #include "svm/svm.h"
@@ -102,14 +103,16 @@ void kvml_svm_regs_flush(struct svm_vcpu *svm)
 }
 
 /*
- * Caching stays on, whatever the guest says.  If its CR0 is the real one, it
+ * Caching stays on, whatever the guest says (a quirk).  If its CR0 is the real one, it
  * may read it and change TS and MP (15.9, selective intercept).
  */
 void kvml_svm_set_cr0(struct kvml_vcpu *vcpu, unsigned long cr0)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
-	unsigned long real = cr0 & ~(X86_CR0_NW | X86_CR0_CD);
+	unsigned long real = cr0;
 
+	if (kvml_has_quirk(vcpu, KVM_X86_QUIRK_CD_NW_CLEARED))
+		real &= ~(X86_CR0_NW | X86_CR0_CD);
 	/* With MP, or WAIT would look at the VMM's x87 state. */
 	if (svm->fpu_trap)
 		real |= X86_CR0_TS | X86_CR0_MP;
@@ -352,10 +355,33 @@ int kvml_svm_get_msr(struct kvml_vcpu *vcpu, u32 index, u64 *data)
 		*data = *field;
 	else if (index == MSR_TSC_AUX)
 		*data = to_svm(vcpu)->tsc_aux;
+	else if (index == MSR_AMD64_DE_CFG)
+		*data = to_svm(vcpu)->de_cfg;
 	else if (index == MSR_IA32_SPEC_CTRL)
 		*data = get_spec_ctrl(to_svm(vcpu));
 	else
 		return 1;
+	return 0;
+}
+
+/* Where LFENCE serializes, a guest may say so; it changes nothing. */
+int kvml_svm_get_feature_msr(u32 index, u64 *data)
+{
+	if (index != MSR_AMD64_DE_CFG)
+		return 1;
+	*data = boot_cpu_has(X86_FEATURE_LFENCE_RDTSC) ?
+		MSR_AMD64_DE_CFG_LFENCE_SERIALIZE : 0;
+	return 0;
+}
+
+static int set_de_cfg(struct svm_vcpu *svm, u64 data)
+{
+	u64 allowed;
+
+	if (kvml_svm_get_feature_msr(MSR_AMD64_DE_CFG, &allowed) ||
+	    data & ~allowed)
+		return 1;
+	svm->de_cfg = data;
 	return 0;
 }
 
@@ -378,6 +404,8 @@ int kvml_svm_set_msr(struct kvml_vcpu *vcpu, u32 index, u64 data)
 			vmcb_dirty(to_svm(vcpu)->vmcb, VMCB_NPT);
 	} else if (index == MSR_TSC_AUX) {
 		set_tsc_aux(to_svm(vcpu), data);
+	} else if (index == MSR_AMD64_DE_CFG) {
+		return set_de_cfg(to_svm(vcpu), data);
 	} else if (index == MSR_IA32_SPEC_CTRL) {
 		set_spec_ctrl(to_svm(vcpu), data);
 	} else {

@@ -78,6 +78,7 @@ struct svm_vcpu {
 	/* (v) the host's, to be put back by kvml_svm_host_restore() */
 	bool host_saved;
 	u64 tsc_aux;		/* the guest's */
+	u64 de_cfg;		/* (v) the guest's, of no effect */
 	u64 debugctl;		/* what was taken away for the guest */
 };
 

@@ -167,6 +167,36 @@ static void test_interrupt_masked(void)
 	CHECK_EQ(m.run->fail_entry.hardware_entry_failure_reason, 0x80000021);
 }
 
+/* The entry has failed with it: it is the VMM's to give up, or to try again. */
+static void test_interrupt_failed(void)
+{
+	struct machine m = vm_make();
+	struct kvm_vcpu_events e;
+	struct kvm_regs regs;
+
+	if (is_amd())
+		tap_skip("AMD-V injects regardless of RFLAGS.IF");
+	start_masked(&m, guest_out64, 0);
+	interrupt(&m, IRQ);
+	vm_run_until(&m, KVM_EXIT_FAIL_ENTRY);
+	e = events(&m);
+	CHECK_EQ(e.interrupt.injected, 1);
+	CHECK_EQ(e.interrupt.nr, IRQ);
+	regs = vcpu_regs(&m);
+	regs.rflags |= FLAG_IF;
+	MUST(ioctl(m.vcpu, KVM_SET_REGS, &regs));
+	vm_run_to_trap(&m, IRQ);
+	start_masked(&m, guest_out64, 0);
+	interrupt(&m, IRQ);
+	vm_run_until(&m, KVM_EXIT_FAIL_ENTRY);
+	e.interrupt.injected = 0;
+	MUST(ioctl(m.vcpu, KVM_SET_VCPU_EVENTS, &e));
+	regs = vcpu_regs(&m);
+	regs.rflags |= FLAG_IF;
+	MUST(ioctl(m.vcpu, KVM_SET_REGS, &regs));
+	vm_run_to_out(&m);
+}
+
 static void test_interrupt_sregs(void)
 {
 	struct machine m = vm_make();
@@ -627,6 +657,7 @@ static const struct tap_test tests[] = {
 	{ "KVM_INTERRUPT", test_interrupt },
 	{ "KVM_INTERRUPT: errors", test_interrupt_errors },
 	{ "KVM_INTERRUPT with interrupts off", test_interrupt_masked },
+	{ "an interrupt whose entry failed", test_interrupt_failed },
 	{ "an interrupt by KVM_SET_SREGS", test_interrupt_sregs },
 	{ "the interrupt window opens", test_window },
 	{ "the interrupt window is open", test_window_open },

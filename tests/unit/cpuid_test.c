@@ -39,11 +39,15 @@ u32 kvml_xstate_size(u64 xcr0, bool compacted)
 }
 
 static struct kvml_vcpu *vcpu;
+static struct kvml_vm *vm;
 
 static int cpuid_test_init(struct kunit *test)
 {
 	vcpu = kunit_kzalloc(test, sizeof(*vcpu), GFP_KERNEL);
+	vm = kunit_kzalloc(test, sizeof(*vm), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, vcpu);
+	KUNIT_ASSERT_NOT_NULL(test, vm);
+	vcpu->vm = vm;
 	host_xcr0 = 7;
 	kvml_cpuid_init();
 	return 0;

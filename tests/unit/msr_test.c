@@ -12,7 +12,9 @@ static u64 written;
 #define wrmsrl(msr, value)	(written_msr = (msr), written = (value))
 
 #include "vcpu/apic_base.c"
+#include "base/tsc.c"
 #include "vcpu/msr.c"
+#include "vcpu/tsc.c"
 
 /* ---- in place of the vendor, cpuid.c, regs.c and pv.c ---- */
 
@@ -37,11 +39,21 @@ static void update_tsc_fn(struct kvml_vcpu *v)
 {
 }
 
+static const u64 osvw[] = { 5, 0x11 };
+
+/* No feature of this vendor. */
+static int get_feature_msr_fn(u32 index, u64 *data)
+{
+	return 1;
+}
+
 static const struct kvml_ops vendor_ops = {
 	.ucode_rev = 0x100000000ull,
 	.get_msr = get_msr_fn,
 	.set_msr = set_msr_fn,
 	.update_tsc = update_tsc_fn,
+	.get_feature_msr = get_feature_msr_fn,
+	.osvw = osvw,
 };
 
 const struct kvml_ops *kvml_ops = &vendor_ops;
@@ -108,6 +120,11 @@ void kvml_pv_tsc_changed(struct kvml_vcpu *v)
 {
 }
 
+u64 kvml_pv_host_ns(void)
+{
+	return 0;
+}
+
 static struct kvml_vcpu *vcpu;
 static struct kvml_vm *vm;
 
@@ -118,6 +135,7 @@ static int msr_test_init(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, vm);
 	KUNIT_ASSERT_NOT_NULL(test, vcpu);
 	xa_init(&vm->vcpus);
+	kvml_tsc_vm_init(vm);
 	vcpu->vm = vm;
 	feature_on = ~0;
 	maxphyaddr = 40;
@@ -239,6 +257,11 @@ static const struct value_case {
 	{ "TSC_AUX: 33 bits", MSR_TSC_AUX, 1ull << 32, 1, 1 },
 	{ "microcode: as the guest likes", MSR_IA32_UCODE_REV, 5, 0, 0 },
 	{ "ARCH_CAPABILITIES", MSR_IA32_ARCH_CAPABILITIES, 1, 1, 0 },
+	{ "SMI_COUNT", MSR_SMI_COUNT, 5, 1, 0 },
+	{ "XSS without XSAVES", MSR_IA32_XSS, 0, 1, 0 },
+	{ "XSS: a component", MSR_IA32_XSS, 1, 1, 1 },
+	{ "OSVW that CPUID does not offer", MSR_AMD64_OSVW_STATUS, 1, 1, 1 },
+	{ "CLK_CTL of the K7", MSR_K7_CLK_CTL, 1, 0, 0 },
 	{ "PLATFORM_INFO", MSR_PLATFORM_INFO, 0, 1, 0 },
 	{ "PLATFORM_INFO: a value", MSR_PLATFORM_INFO, 1, 1, 1 },
 	{ "FEAT_CTL: lock", MSR_IA32_FEAT_CTL, FEAT_CTL_LOCKED, 0, 0 },
@@ -331,6 +354,22 @@ static void msr_feat_ctl_lock_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kvml_msr_set(vcpu, index, 0, true), 0);
 }
 
+/* As the vendor begins them. */
+static void msr_osvw_test(struct kunit *test)
+{
+	u64 data;
+
+	feature_on = X86_FEATURE_OSVW;
+	KUNIT_EXPECT_EQ(test, kvml_msr_get(vcpu, MSR_AMD64_OSVW_ID_LENGTH, &data,
+					   false), 0);
+	KUNIT_EXPECT_EQ(test, data, osvw[0]);
+	KUNIT_EXPECT_EQ(test, kvml_msr_set(vcpu, MSR_AMD64_OSVW_ID_LENGTH, 9, true),
+			0);
+	KUNIT_EXPECT_EQ(test, kvml_msr_get(vcpu, MSR_AMD64_OSVW_STATUS, &data,
+					   false), 0);
+	KUNIT_EXPECT_EQ(test, data, osvw[1]);
+}
+
 /* SDM volume 3, figure 11-27. */
 static void msr_x2apic_test(struct kunit *test)
 {
@@ -348,12 +387,12 @@ static void msr_x2apic_test(struct kunit *test)
 			vcpu->apic_base = states[from];
 			KUNIT_EXPECT_EQ_MSG(test,
 					    kvml_apic_base_set(vcpu, states[to],
-								   false),
+							       false),
 					    bad, "from %u to %u", from, to);
 			vcpu->apic_base = states[from];
 			KUNIT_EXPECT_EQ(test,
 					kvml_apic_base_set(vcpu, states[to],
-							       true), 0);
+							   true), 0);
 			KUNIT_EXPECT_EQ(test, vcpu->apic_base, states[to]);
 		}
 	KUNIT_EXPECT_EQ(test, kvml_apic_base_set(vcpu, X2APIC_ENABLE, true), 1);
@@ -396,6 +435,13 @@ static void msr_tsc_adjust_test(struct kunit *test)
 {
 	u64 offset = vcpu->tsc_offset, data;
 
+	/* CPUID does not offer it: ignored. */
+	KUNIT_EXPECT_EQ(test, kvml_msr_set(vcpu, MSR_IA32_TSC_ADJUST, 7, false), 0);
+	KUNIT_EXPECT_EQ(test, kvml_msr_get(vcpu, MSR_IA32_TSC_ADJUST, &data, false),
+			0);
+	KUNIT_EXPECT_EQ(test, data, 0);
+	KUNIT_EXPECT_EQ(test, vcpu->tsc_offset, offset);
+	feature_on = X86_FEATURE_TSC_ADJUST;
 	KUNIT_EXPECT_EQ(test, kvml_msr_set(vcpu, MSR_IA32_TSC_ADJUST, 1000, false),
 			0);
 	KUNIT_EXPECT_EQ(test, vcpu->tsc_offset, offset + 1000);
@@ -503,6 +549,7 @@ static struct kunit_case msr_cases[] = {
 	KUNIT_CASE_PARAM(msr_value_test, value_gen_params),
 	KUNIT_CASE(msr_memory_test),
 	KUNIT_CASE(msr_feat_ctl_lock_test),
+	KUNIT_CASE(msr_osvw_test),
 	KUNIT_CASE(msr_x2apic_test),
 	KUNIT_CASE(msr_mce_test),
 	KUNIT_CASE(msr_tsc_adjust_test),

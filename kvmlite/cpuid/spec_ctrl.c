@@ -5,7 +5,7 @@
 #include <asm/cpufeatures.h>
 #include <asm/msr-index.h>
 
-#include "vcpu/spec_ctrl.h"
+#include "cpuid/spec_ctrl.h"
 
 static bool has(const u32 *words, unsigned int feature)
 {
