@@ -16,6 +16,7 @@
 #include "vcpu/debug.h"
 #include "vcpu/event.h"
 #include "vcpu/fpu.h"
+#include "vcpu/msr.h"
 #include "vcpu/priv.h"
 #include "vcpu/pv.h"
 #include "vcpu/vcpu.h"
@@ -172,6 +173,11 @@ static bool handle_hot(struct vmx_vcpu *vmx, bool *again)
 		return true;
 	case EXIT_REASON_MSR_READ:
 		*again = kvml_priv_rdmsr(vcpu) && hot_skip(vmx);
+		return true;
+	case EXIT_REASON_MSR_WRITE:
+		if (!kvml_msr_write_is_hot(vcpu, vcpu->reg[KVML_RCX]))
+			return false;
+		*again = kvml_priv_set_msr(vcpu) && hot_skip(vcpu);
 		return true;
 	}
 	read_exit(vmx);
