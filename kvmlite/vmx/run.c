@@ -176,8 +176,8 @@ static bool handle_hot(struct vmx_vcpu *vmx, bool *again)
 		return true;
 	case EXIT_REASON_MSR_WRITE:
 		if (!kvml_msr_write_is_hot(vcpu, vcpu->reg[KVML_RCX]))
-			return false;
-		*again = kvml_priv_set_msr(vcpu) && hot_skip(vcpu);
+			break;
+		*again = kvml_priv_set_msr(vcpu) && hot_skip(vmx);
 		return true;
 	}
 	read_exit(vmx);
