@@ -37,7 +37,7 @@ static unsigned int entry_index(kvml_gfn gfn, int level)
 
 static bool is_mmio(const struct kvml_pt_format *fmt, u64 entry)
 {
-	return fmt->mmio && (entry & ~GENERATION_MASK) == fmt->mmio;
+	return fmt->mmio && (entry | GENERATION_MASK) == (fmt->mmio | GENERATION_MASK);
 }
 
 /* A leaf, at level 1; at level 2, if it is no table. */
@@ -525,6 +525,8 @@ static void set_leaf(struct kvml_mmu *mmu, const struct fault *f, u64 *entry, in
 
 	if (f->page.writable)
 		new |= fmt->write | fmt->dirty;
+	if (f->page.device)
+		WRITE_ONCE(mmu->device, true);
 	if (is_leaf(fmt, old) && !((old ^ new) & ADDRESS_MASK)) {
 		/* Another vCPU was faster, or it becomes writable. */
 		if (f->page.writable && !(old & fmt->write))

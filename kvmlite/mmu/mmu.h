@@ -81,6 +81,7 @@ struct kvml_mmu {
 	unsigned long flushed;		/* of these, no vCPU has left */
 	unsigned int nr_spare;
 	void *spare[KVML_SPARE_TABLES];	/* zeroed, for a fault to use */
+	bool device;			/* memory of one was mapped, ever */
 	unsigned long mmio_tables;	/* made for MMIO entries, ever */
 	atomic_long_t tables;		/* pages of tables */
 	atomic_long_t pages_4k, pages_2m;	/* leaves, by size */

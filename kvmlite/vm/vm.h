@@ -40,6 +40,7 @@ struct kvml_vm {
 	struct kvml_tsc_sync tsc;
 	raw_spinlock_t clock_lock;	/* pv.c: the four below */
 	u64 boot_ns;			/* host's time when kvmclock was 0 */
+	bool clock_used;		/* a guest has kvmclock, or had it */
 	u64 clock_tsc, clock_ns;	/* host's TSC when kvmclock was that */
 	u64 clock_lost;			/* kvml_tsc_lost with that */
 	struct kvml_vm_stat stat;
