@@ -175,11 +175,11 @@ static int fault_result(struct kvml_vcpu *vcpu, int ret)
 	return ret;
 }
 
-static int mmio(struct kvml_vcpu *vcpu, u64 gpa, unsigned long gva, bool valid)
+static int mmio(struct kvml_vcpu *vcpu, u64 gpa, unsigned long gva, u32 flags)
 {
 	if (to_vmx(vcpu)->idt_vectoring & VECTORING_INFO_VALID_MASK)
 		return delivery_error(vcpu, gpa);
-	return kvml_emulate_mmio(vcpu, gpa, gva, valid);
+	return kvml_emulate_mmio(vcpu, gpa, gva, flags);
 }
 
 static int handle_ept_violation(struct kvml_vcpu *vcpu)
@@ -197,8 +197,10 @@ static int handle_ept_violation(struct kvml_vcpu *vcpu)
 	ret = kvml_mmu_fault(vcpu, gpa, qual & 7);
 	if (ret != KVML_FAULT_MMIO)
 		return fault_result(vcpu, ret);
-	return mmio(vcpu, gpa, valid ? vmcs_read(GUEST_LINEAR_ADDRESS) : 0,
-		    valid);
+	if (!valid)
+		return mmio(vcpu, gpa, 0, KVML_MMIO_WALK);
+	return mmio(vcpu, gpa, vmcs_read(GUEST_LINEAR_ADDRESS), KVML_MMIO_GVA |
+		    (qual & KVML_ACCESS_WRITE ? KVML_MMIO_WRITE : 0));
 }
 
 static int handle_ept_misconfig(struct kvml_vcpu *vcpu)
@@ -210,7 +212,7 @@ static int handle_ept_misconfig(struct kvml_vcpu *vcpu)
 		ret = kvml_mmu_fault(vcpu, gpa, KVML_ACCESS_READ);
 	if (ret != KVML_FAULT_MMIO)
 		return fault_result(vcpu, ret);
-	return mmio(vcpu, gpa, 0, false);
+	return mmio(vcpu, gpa, 0, KVML_MMIO_EITHER);
 }
 
 /* ---- the table ---- */
