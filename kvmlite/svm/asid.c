@@ -4,11 +4,13 @@
 
 #include "svm/asid.h"
 #include "svm/caps.h"
+#include "svm/svm.h"
 
 /* Interrupts off, on that CPU. */
 struct asids {
 	u64 generation;		/* 0 is no CPU's */
 	u32 next;
+	bool flush_owed;	/* of all ASIDs, by the next VMRUN that enters */
 };
 
 static DEFINE_PER_CPU(struct asids, asids);
@@ -29,7 +31,7 @@ static void asid_new(struct svm_vcpu *svm, struct asids *a)
 	if (a->next >= kvml_svm_caps.asids) {
 		a->generation++;
 		a->next = 1;
-		control->tlb_ctl = TLB_CONTROL_FLUSH_ALL_ASID;
+		a->flush_owed = true;
 	}
 	svm->asid_generation = a->generation;
 	control->asid = a->next++;
@@ -43,6 +45,17 @@ void kvml_svm_asid_prepare(struct svm_vcpu *svm)
 
 	if (unlikely(svm->asid_generation != a->generation))
 		asid_new(svm, a);
+	if (unlikely(a->flush_owed))
+		svm->vmcb->control.tlb_ctl = TLB_CONTROL_FLUSH_ALL_ASID;
+}
+
+void kvml_svm_asid_entered(struct svm_vcpu *svm)
+{
+	struct vmcb_control_area *control = &svm->vmcb->control;
+
+	if (control->tlb_ctl == TLB_CONTROL_FLUSH_ALL_ASID)
+		this_cpu_write(asids.flush_owed, false);
+	control->tlb_ctl = TLB_CONTROL_DO_NOTHING;
 }
 
 void kvml_svm_asid_flush(struct svm_vcpu *svm)

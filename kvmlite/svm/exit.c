@@ -8,22 +8,27 @@
 #include <asm/irq_vectors.h>
 #include <asm/traps.h>
 
-#include "emulate.h"
-#include "fpu.h"
-#include "hardware.h"
-#include "io.h"
-#include "priv.h"
-#include "regs.h"
+#include "base/hardware.h"
+#include "base/kick.h"
+#include "base/trace.h"
+#include "emul/emulate.h"
+#include "io/io.h"
+#include "mmu/mmu.h"
 #include "svm/caps.h"
+#include "svm/exit.h"
+#include "svm/failure.h"
+#include "svm/inject.h"
 #include "svm/insn.h"
+#include "svm/state.h"
 #include "svm/svm.h"
-#include "trace.h"
-#include "vm.h"
-
-static struct vmcb *vmcb_of(struct kvml_vcpu *vcpu)
-{
-	return to_svm(vcpu)->vmcb;
-}
+#include "svm/vmcb.h"
+#include "vcpu/debug.h"
+#include "vcpu/error.h"
+#include "vcpu/event.h"
+#include "vcpu/fpu.h"
+#include "vcpu/priv.h"
+#include "vcpu/pv.h"
+#include "vcpu/vcpu.h"
 
 /* ---- exceptions ---- */
 
@@ -40,7 +45,7 @@ static unsigned long take_dr6(struct svm_vcpu *svm)
 
 static unsigned long debug_pc(struct kvml_vcpu *vcpu)
 {
-	return vmcb_of(vcpu)->save.cs.base + kvml_rip(vcpu);
+	return to_svm(vcpu)->vmcb->save.cs.base + kvml_rip(vcpu);
 }
 
 static int handle_db(struct kvml_vcpu *vcpu)
@@ -156,7 +161,7 @@ static int handle_vmmcall(struct kvml_vcpu *vcpu)
 
 static int handle_msr(struct kvml_vcpu *vcpu)
 {
-	if (vmcb_of(vcpu)->control.exit_info_1)
+	if (to_svm(vcpu)->exit.info_1)
 		return kvml_priv_wrmsr(vcpu);
 	return kvml_priv_rdmsr(vcpu) ? kvml_priv_skip(vcpu) : 1;
 }
@@ -164,7 +169,7 @@ static int handle_msr(struct kvml_vcpu *vcpu)
 /* 15.10.2. */
 static int handle_io(struct kvml_vcpu *vcpu)
 {
-	u32 info = vmcb_of(vcpu)->control.exit_info_1;
+	u32 info = to_svm(vcpu)->exit.info_1;
 	unsigned int size = (info & SVM_IOIO_SIZE_MASK) >> SVM_IOIO_SIZE_SHIFT;
 	u16 port = info >> 16;
 
@@ -176,9 +181,6 @@ static int handle_io(struct kvml_vcpu *vcpu)
 }
 
 /* ---- control and debug registers ---- */
-
-/* 15.9: MOV CR has bit 63 of EXITINFO1, others of CR0 have not. */
-#define INFO_MOV_CR	BIT_ULL(63)
 
 /* With the FPU's registers the CPU does SMSW; the rest hardly anybody uses. */
 static int msw_of_memory(struct kvml_vcpu *vcpu)
@@ -219,20 +221,18 @@ static int handle_msw(struct kvml_vcpu *vcpu, const struct svm_insn *insn)
 
 static int handle_cr(struct kvml_vcpu *vcpu)
 {
-	u64 info = vmcb_of(vcpu)->control.exit_info_1;
-	u32 code = to_svm(vcpu)->exit_code;
-	bool write = code & 0x10;
+	const struct svm_exit *exit = &to_svm(vcpu)->exit;
+	bool write = exit->code & 0x10;
 	struct svm_insn insn;
-	int cr = code & 0xf, reg, r;
+	int cr = exit->code & 0xf, reg, r;
 
 	vcpu->stat.cr_exits++;
-	if (code == SVM_EXIT_CR0_SEL_WRITE) {
+	if (exit->code == SVM_EXIT_CR0_SEL_WRITE) {
 		cr = 0;
 		write = true;
 	}
-	if (kvml_svm_caps.decode_assists && info & INFO_MOV_CR) {
-		reg = info & 0xf;
-	} else {
+	reg = svm_mov_cr_reg(&kvml_svm_caps, exit->info_1);
+	if (reg < 0) {
 		r = kvml_svm_insn_read(vcpu, &insn);
 		if (r)
 			return r;
@@ -246,19 +246,19 @@ static int handle_cr(struct kvml_vcpu *vcpu)
 
 static int handle_dr(struct kvml_vcpu *vcpu)
 {
-	u32 code = to_svm(vcpu)->exit_code;
+	const struct svm_exit *exit = &to_svm(vcpu)->exit;
 	struct svm_insn insn;
 	int reg, r;
 
-	if (kvml_svm_caps.decode_assists) {
-		reg = vmcb_of(vcpu)->control.exit_info_1 & 0xf;
-	} else {
+	reg = svm_mov_dr_reg(&kvml_svm_caps, exit->info_1);
+	if (reg < 0) {
 		r = kvml_svm_insn_read(vcpu, &insn);
 		if (r)
 			return r;
 		reg = svm_insn_rm(&insn);
 	}
-	return kvml_priv_mov_dr(vcpu, code & 7, reg, !(code & 0x10));
+	return kvml_priv_mov_dr(vcpu, exit->code & 7, reg,
+				!(exit->code & 0x10));
 }
 
 /* ---- memory ---- */
@@ -273,8 +273,8 @@ static int handle_dr(struct kvml_vcpu *vcpu)
 static int delivery_error(struct kvml_vcpu *vcpu, u64 gpa)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
-	u64 data[] = { svm->exit_int_info, svm->exit_code,
-		       svm->vmcb->control.exit_info_1, gpa };
+	u64 data[] = { svm->exit.int_info, svm->exit.code,
+		       svm->exit.info_1, gpa };
 
 	return kvml_internal_error(vcpu, KVM_INTERNAL_ERROR_DELIVERY_EV,
 				   ARRAY_SIZE(data), data);
@@ -295,16 +295,16 @@ static u32 npf_mmio_flags(u64 error)
 
 static int handle_npf(struct kvml_vcpu *vcpu)
 {
-	const struct vmcb_control_area *control = &vmcb_of(vcpu)->control;
-	u64 gpa = control->exit_info_2;
-	u64 error = control->exit_info_1;
+	const struct svm_exit *exit = &to_svm(vcpu)->exit;
+	u64 gpa = exit->info_2;
+	u64 error = exit->info_1;
 	int ret = KVML_FAULT_MMIO;
 
 	trace_kvm_page_fault(vcpu, gpa, error);
 	if (!(error & NPF_RESERVED) || !kvml_mmu_is_mmio(vcpu, gpa))
 		ret = kvml_mmu_fault(vcpu, gpa, npf_access(error));
 	if (ret == KVML_FAULT_MMIO) {
-		if (to_svm(vcpu)->exit_int_info)
+		if (exit->int_info)
 			return delivery_error(vcpu, gpa);
 		return kvml_emulate_mmio(vcpu, gpa, 0, npf_mmio_flags(error));
 	}
@@ -355,9 +355,8 @@ static int (*const exit_handlers[])(struct kvml_vcpu *vcpu) = {
 	[SVM_EXIT_CLGI] = kvml_priv_ud,
 	[SVM_EXIT_SKINIT] = kvml_priv_ud,
 	[SVM_EXIT_WBINVD] = kvml_priv_skip,
-	/* As KVM has them, for guests that use them unasked. */
-	[SVM_EXIT_MONITOR] = kvml_priv_skip,
-	[SVM_EXIT_MWAIT] = kvml_priv_skip,
+	[SVM_EXIT_MONITOR] = kvml_priv_mwait,
+	[SVM_EXIT_MWAIT] = kvml_priv_mwait,
 	[SVM_EXIT_XSETBV] = kvml_priv_xsetbv,
 	[SVM_EXIT_RDPRU] = kvml_priv_ud,
 };
@@ -365,7 +364,7 @@ static int (*const exit_handlers[])(struct kvml_vcpu *vcpu) = {
 /* What no intercept of ours asks for. */
 static int handle_unexpected(struct kvml_vcpu *vcpu)
 {
-	u64 data[] = { to_svm(vcpu)->exit_code, vcpu->cpu };
+	u64 data[] = { to_svm(vcpu)->exit.code, vcpu->cpu };
 
 	kvml_svm_dump(vcpu);
 	return kvml_internal_error(vcpu,
@@ -376,7 +375,7 @@ static int handle_unexpected(struct kvml_vcpu *vcpu)
 int kvml_svm_handle_exit(struct kvml_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
-	u32 code = svm->exit_code;
+	u32 code = svm->exit.code;
 
 	if (kvml_hardware_lost())
 		return -EIO;

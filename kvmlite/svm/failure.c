@@ -7,8 +7,11 @@
 #include <linux/printk.h>
 #include <linux/ratelimit.h>
 
+#include "svm/failure.h"
+#include "svm/inject.h"
+#include "svm/state.h"
 #include "svm/svm.h"
-#include "trace.h"
+#include "vcpu/vcpu.h"
 
 struct check {
 	bool (*broken)(const struct vmcb *vmcb);

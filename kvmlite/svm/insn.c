@@ -2,9 +2,11 @@
 /* See insn.h. Opcodes are those of APM volume 3, appendix A. */
 #include <asm/traps.h>
 
-#include "emul.h"
+#include "emul/decode.h"
+#include "emul/emul.h"
 #include "svm/insn.h"
-#include "vcpu.h"
+#include "vcpu/event.h"
+#include "vcpu/vcpu.h"
 
 static bool is_prefix(u8 byte)
 {

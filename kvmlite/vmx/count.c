@@ -3,9 +3,10 @@
 #include <linux/debugfs.h>
 #include <linux/seq_file.h>
 
-#include "stats.h"
+#include "vm/stats.h"
 #include "vmx/count.h"
-#include "vmx/vmx.h"
+#include "vmx/exit.h"
+#include "vmx/vmcs.h"
 
 #define REASONS	80
 

@@ -6,6 +6,7 @@
 #include <linux/smp.h>
 #include <asm/nospec-branch.h>
 
+#include "base/hardware.h"
 #include "vmx/vmcs.h"
 
 DEFINE_STATIC_KEY_FALSE(kvml_vmcs_counting);
@@ -93,8 +94,11 @@ void kvml_vmcs_clear(struct kvml_vmcs *vmcs)
 	/* Pairs with the release in clear_here(). */
 	int cpu = smp_load_acquire(&vmcs->cpu);
 
-	if (cpu >= 0)
-		smp_call_function_single(cpu, clear_here, vmcs, true);
+	if (cpu < 0)
+		return;
+	smp_call_function_single(cpu, clear_here, vmcs, true);
+	/* A CPU that is offline by now has cleared all that it had. */
+	WARN_ON_ONCE(smp_load_acquire(&vmcs->cpu) >= 0);
 }
 
 bool kvml_vmcs_load(struct kvml_vmcs *vmcs)
@@ -108,6 +112,7 @@ bool kvml_vmcs_load(struct kvml_vmcs *vmcs)
 	if (moved) {
 		kvml_vmcs_clear(vmcs);
 		local_irq_save(flags);
+		WARN_ON_ONCE(!kvml_hardware_here() && !kvml_hardware_lost());
 		vmclear_page(vmcs->phys);
 		list_add(&vmcs->link, this_cpu_ptr(&cached_vmcs));
 		vmcs->cpu = cpu;
@@ -126,6 +131,14 @@ void kvml_vmcs_clear_all(void)
 
 	list_for_each_entry_safe(vmcs, next, this_cpu_ptr(&cached_vmcs), link)
 		clear_here(vmcs);
+}
+
+void kvml_vmcs_clear_in_crash(void)
+{
+	struct kvml_vmcs *vmcs;
+
+	list_for_each_entry(vmcs, this_cpu_ptr(&cached_vmcs), link)
+		vmclear_page(vmcs->phys);
 }
 
 void kvml_vmcs_init(void)

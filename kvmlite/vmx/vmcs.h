@@ -156,12 +156,20 @@ static inline void vmx_invvpid(unsigned long type, u16 vpid)
 /* GFP_KERNEL memory for a VMCS, with the revision that VMXON and VMPTRLD ask. */
 int kvml_vmcs_alloc(struct kvml_vmcs *vmcs, u32 revision);
 void kvml_vmcs_free(struct kvml_vmcs *vmcs);
-/* Preemption off: makes it current on this CPU; true if it was not cached. */
+/*
+ * Preemption off, on a CPU that is on: makes it current there; true if it was
+ * not cached.
+ */
 bool kvml_vmcs_load(struct kvml_vmcs *vmcs);
 /* Wherever it is cached; preemption off, interrupts on. */
 void kvml_vmcs_clear(struct kvml_vmcs *vmcs);
 /* All that this CPU caches; interrupts off. */
 void kvml_vmcs_clear_all(void);
+/*
+ * The same in an NMI.  A VMCS is in the list before VMPTRLD and until after VMCLEAR;
+ * list_add() links it last, and list_del() leaves its way to the next one.
+ */
+void kvml_vmcs_clear_in_crash(void);
 void kvml_vmcs_init(void);
 
 #endif /* _KVMLITE_VMX_VMCS_H */

@@ -2,23 +2,31 @@
 /*
  * A vCPU on VT-x.
  *
- *   caps.c    what the CPU can do, which controls we use
- *   vmcs.c    where each VMCS is cached
- *   vmx.c     VMXON; making, loading and unloading a vCPU
- *   state.c   the guest's registers in the VMCS
- *   run.c     entry and the way back; hot exits
- *   entry.S   VMLAUNCH, VMRESUME
- *   exit.c    the other exits, a table by exit reason
- *   inject.c  events into the guest
- *   failure.c why an entry failed
+ *   caps.c        what the CPU can do, which controls we use
+ *   hw.c          VMXON and VMXOFF
+ *   vmcs.c        where each VMCS is cached
+ *   permission.c  MSRs that do not exit
+ *   usermsr.c     MSRs that only userspace uses
+ *   vpid.c        tags of the TLB, and flushing
+ *   ept.c         the format of extended page tables
+ *   host.c        what an exit loads, and what it leaves to us
+ *   vcpu.c        making, loading and unloading a vCPU
+ *   state.c       the guest's registers in the VMCS
+ *   run.c         entry and the way back; what an exit reports; hot exits
+ *   flush.c       caches and buffers that are flushed before an entry
+ *   entry.S       VMLAUNCH, VMRESUME
+ *   exit.c        the other exits, a table by exit reason
+ *   inject.c      events into the guest
+ *   failure.c     why an entry failed
+ *   ops.c         the table by which common code calls all this
  */
 #ifndef _KVMLITE_VMX_VMX_H
 #define _KVMLITE_VMX_VMX_H
 
 #include <linux/user-return-notifier.h>
 
-#include "regs.h"
-#include "vcpu.h"
+#include "vcpu/debug.h"
+#include "vcpu/vcpu.h"
 #include "vmx/vmcs.h"
 
 /* CR0 bits that say when FPU instructions give #NM. */
@@ -30,21 +38,38 @@
 			     X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT |	\
 			     X86_CR4_PGE | X86_CR4_TSD)
 
-/* vmx->exit_reason: run.c has handled it (not a reason of the SDM). */
+/* exit.reason: run.c has handled it (not a reason of the SDM). */
 #define KVML_VMX_EXIT_DONE 0xffff
 
 /* MSRs of SYSCALL and RDTSCP: the host's come back before userspace runs. */
 enum vmx_user_msr { VMX_STAR, VMX_LSTAR, VMX_FMASK, VMX_TSC_AUX, VMX_USER_MSRS };
 
+/*
+ * What the CPU reports of an exit in read-only fields (SDM volume 3, 25.9).
+ * run.c fills in what the handler of this reason needs, right after the exit;
+ * other members are those of an earlier exit.
+ */
+struct vmx_exit {
+	u32 reason;
+	u32 idt_vectoring;	/* 0, or what was being delivered */
+	u32 idt_error;
+	u32 intr_info;
+	u32 intr_error;
+	u32 insn_len;
+	unsigned long qualification;
+	u64 gpa;
+	unsigned long gla;
+	bool gla_valid;		/* it is what faulted at gpa */
+	u32 insn_error;		/* if entry_failed */
+};
+
 struct vmx_vcpu {
 	struct kvml_vcpu vcpu;
 	struct kvml_vmcs vmcs;
-	u16 vpid;
+	u16 vpid;		/* (i) 0: none was left */
 
-	/* (v) of the last exit */
-	u32 exit_reason;
-	u32 idt_vectoring;	/* 0, or what was being delivered */
-	bool entry_failed;	/* VMLAUNCH or VMRESUME did nothing */
+	struct vmx_exit exit;	/* (v) the last one */
+	bool entry_failed;	/* (v) VMLAUNCH or VMRESUME did nothing */
 
 	/* (v) as written to the VMCS */
 	u32 cpu_controls;
@@ -57,13 +82,17 @@ struct vmx_vcpu {
 	u64 user_msr[VMX_USER_MSRS];
 	int user_msrs_cpu;	/* that has them, if any has; -1: none */
 	u64 cstar;
+	/* (v) as of the last exit; loaded once the guest has used it */
+	u32 spec_ctrl;
+	bool spec_ctrl_used;
 	u64 sysenter_cs;
 
 	/* (v) the host's, to be put back by vmx_restore_host() */
 	bool host_saved;
 	u16 host_fs, host_gs, host_ds, host_es, host_ldt;
-	u64 host_debugctl;
-	bool flush_l1d;		/* before the next entry */
+	u64 host_debugctl;	/* before this entry */
+	u64 host_pebs, host_counters;	/* before this entry, if PEBS was on */
+	bool flush_l1d;		/* before the next entry: see flush.c */
 };
 
 static inline struct vmx_vcpu *to_vmx(struct kvml_vcpu *vcpu)
@@ -96,65 +125,5 @@ static __always_inline unsigned long vmx_rflags(struct kvml_vcpu *vcpu)
 	}
 	return vcpu->reg[KVML_RFLAGS];
 }
-
-/* vmx.c */
-void kvml_vmx_save_host(struct vmx_vcpu *vmx);
-void kvml_vmx_restore_host(struct vmx_vcpu *vmx);
-void kvml_vmx_set_cpu_control(struct vmx_vcpu *vmx, u32 bit, bool on);
-u64 kvml_vmx_eptp(struct kvml_vm *vm);
-
-/* state.c */
-void kvml_vmx_reg_fetch(struct kvml_vcpu *vcpu, unsigned int reg);
-void kvml_vmx_regs_fetch(struct kvml_vcpu *vcpu);
-void kvml_vmx_regs_flush(struct vmx_vcpu *vmx);
-void kvml_vmx_set_cr0(struct kvml_vcpu *vcpu, unsigned long cr0);
-void kvml_vmx_set_fpu_trap(struct vmx_vcpu *vmx, bool on);
-void kvml_vmx_set_cr4(struct kvml_vcpu *vcpu, unsigned long cr4);
-void kvml_vmx_set_efer(struct kvml_vcpu *vcpu, u64 efer);
-void kvml_vmx_get_segment(struct kvml_vcpu *vcpu, enum kvml_seg seg,
-			  struct kvm_segment *out);
-void kvml_vmx_set_segment(struct kvml_vcpu *vcpu, enum kvml_seg seg,
-			  const struct kvm_segment *in);
-unsigned long kvml_vmx_segment_base(struct kvml_vcpu *vcpu, enum kvml_seg seg);
-int kvml_vmx_cpl(struct kvml_vcpu *vcpu);
-int kvml_vmx_code_bits(struct kvml_vcpu *vcpu);
-void kvml_vmx_code_mode(struct kvml_vcpu *vcpu, int *bits, int *cpl);
-void kvml_vmx_get_gdt(struct kvml_vcpu *vcpu, struct kvm_dtable *out);
-void kvml_vmx_set_gdt(struct kvml_vcpu *vcpu, const struct kvm_dtable *in);
-void kvml_vmx_get_idt(struct kvml_vcpu *vcpu, struct kvm_dtable *out);
-void kvml_vmx_set_idt(struct kvml_vcpu *vcpu, const struct kvm_dtable *in);
-int kvml_vmx_get_msr(struct kvml_vcpu *vcpu, u32 index, u64 *data);
-int kvml_vmx_set_msr(struct kvml_vcpu *vcpu, u32 index, u64 data);
-void kvml_vmx_update_debug(struct kvml_vcpu *vcpu);
-void kvml_vmx_update_tsc(struct kvml_vcpu *vcpu);
-void kvml_vmx_dump(struct kvml_vcpu *vcpu);
-
-/* inject.c */
-void kvml_vmx_inject_exception(struct kvml_vcpu *vcpu,
-			       const struct kvml_exception *e);
-void kvml_vmx_inject_intr(struct kvml_vcpu *vcpu, u8 vector, bool soft);
-void kvml_vmx_inject_nmi(struct kvml_vcpu *vcpu);
-bool kvml_vmx_intr_allowed(struct kvml_vcpu *vcpu);
-bool kvml_vmx_nmi_allowed(struct kvml_vcpu *vcpu);
-void kvml_vmx_open_intr_window(struct kvml_vcpu *vcpu);
-void kvml_vmx_open_nmi_window(struct kvml_vcpu *vcpu);
-u32 kvml_vmx_get_shadow(struct kvml_vcpu *vcpu);
-void kvml_vmx_set_shadow(struct kvml_vcpu *vcpu, u32 shadow);
-bool kvml_vmx_get_nmi_masked(struct kvml_vcpu *vcpu);
-void kvml_vmx_set_nmi_masked(struct kvml_vcpu *vcpu, bool masked);
-void kvml_vmx_skip_insn(struct kvml_vcpu *vcpu);
-/* What the exit interrupted: queued again. */
-void kvml_vmx_requeue(struct vmx_vcpu *vmx);
-
-/* run.c */
-void kvml_vmx_run(struct kvml_vcpu *vcpu);
-/* Names of exit reasons, for the log and the counters; NULL if unknown. */
-const char *kvml_vmx_exit_name(unsigned int reason);
-
-/* exit.c */
-int kvml_vmx_handle_exit(struct kvml_vcpu *vcpu);
-
-/* failure.c: lines in the log; fills KVM_EXIT_FAIL_ENTRY; returns 0. */
-int kvml_vmx_entry_failed(struct vmx_vcpu *vmx);
 
 #endif /* _KVMLITE_VMX_VMX_H */

@@ -43,6 +43,9 @@ static void guest_out(void)
 			 "jmp 1b");
 }
 
+/* Counts at rdi, and is its own handler of SYSCALL. */
+GUEST(count_syscalls, "incq (%rdi)\n\tsyscall");
+
 /* ---- what is there ---- */
 
 static bool is_ours(void)
@@ -473,6 +476,45 @@ static void run_on(const struct machine *m, unsigned int cpu)
 	vcpu_run_until(m, KVM_EXIT_IO);
 }
 
+/*
+ * vCPUs wander between both CPUs, and their VM goes while one is away, or just
+ * back.  What a CPU had of a vCPU must be gone with the CPU: lists that are
+ * broken are found by CONFIG_DEBUG_LIST.
+ */
+static void test_hotplug_vms(void)
+{
+	struct runner r[6];
+	struct machine m;
+	unsigned int n, i, cycle;
+
+	need_hotplug();
+	for (n = 0; n < 6; n++) {
+		m = machine_make();
+		for (i = 0; i < 6; i++) {
+			struct machine v = i ? machine_sibling(&m, i) : m;
+
+			guest_start(&v, guest_out, TOOL_DATA + 8 * i, 0, 0);
+			runner_start(&r[i], &v);
+		}
+		for (cycle = 0; cycle < 4; cycle++) {
+			sleep_ms(10);
+			write_file(CPU1, "0");
+			sleep_ms(10);
+			if (n % 2 == 0 || cycle < 3)
+				write_file(CPU1, "1");
+		}
+		for (i = 0; i < 6; i++) {
+			runner_stop(&r[i]);
+			runner_check(&r[i]);
+			MUST(munmap(r[i].m.run, 3 * PAGE));
+			close(r[i].m.vcpu);
+		}
+		close(m.vm);
+		close(m.kvm);
+		write_file(CPU1, "1");
+	}
+}
+
 /* A vCPU that rests; what it left on the CPU is not lost with it. */
 static void test_hotplug_idle(void)
 {
@@ -496,6 +538,48 @@ static void test_hotplug_idle(void)
 		runs += 2;
 		CHECK_EQ(*counter_of(&m), runs);
 	}
+}
+
+#define MSR_STAR	0xc0000081
+#define MSR_LSTAR	0xc0000082
+#define MSR_FMASK	0xc0000084
+#define EFER_SCE	1
+
+/*
+ * A CPU that comes back has the host's MSRs of SYSCALL, whatever the guest had
+ * there before: a guest that ran with them would enter the host's handler.
+ */
+static void test_hotplug_syscall(void)
+{
+	struct machine m;
+	struct kvm_sregs sregs;
+	struct runner r;
+	unsigned int n;
+
+	need_hotplug();
+	m = machine_make();
+	MUST(ioctl(m.vcpu, KVM_GET_SREGS, &sregs));
+	sregs.efer |= EFER_SCE;
+	MUST(ioctl(m.vcpu, KVM_SET_SREGS, &sregs));
+	vcpu_set_msr(&m, MSR_STAR, 8ull << 32);
+	vcpu_set_msr(&m, MSR_LSTAR, guest_address(guest_count_syscalls));
+	vcpu_set_msr(&m, MSR_FMASK, 0);
+	guest_start(&m, guest_count_syscalls, TOOL_DATA, 0, 0);
+	pin_thread(pthread_self(), 0);
+	runner_start(&r, &m);
+	for (n = 0; n < 3; n++) {
+		pin_thread(r.thread, 1);
+		check_progress(&r, 1);
+		/* It never goes back to userspace on CPU 1. */
+		pin_thread(r.thread, 0);
+		check_progress(&r, 1);
+		write_file(CPU1, "0");
+		write_file(CPU1, "1");
+	}
+	pin_thread(r.thread, 1);
+	check_progress(&r, 1);
+	runner_stop(&r);
+	runner_check(&r);
 }
 
 /* The first VM comes, or the last one goes, while the CPU is away. */
@@ -715,7 +799,9 @@ static const struct tap_test tests[] = {
 	{ "no memory for VMs and vCPUs", test_no_memory_for_vms },
 	{ "no memory for the guest", test_no_memory_for_guest },
 	{ "a CPU goes under running vCPUs", test_hotplug_running },
+	{ "VMs come and go while a CPU does", test_hotplug_vms },
 	{ "a CPU goes and comes under a resting vCPU", test_hotplug_idle },
+	{ "a CPU goes and comes, and the guest uses SYSCALL", test_hotplug_syscall },
 	{ "a CPU is away for the first VM, or the last", test_hotplug_first_last },
 	{ "rmmod while anything is open", test_unload_busy },
 	{ "rmmod while another process runs a guest", test_unload_child },

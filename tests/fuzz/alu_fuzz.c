@@ -7,7 +7,7 @@
  */
 #include "kernel.h"
 
-#include "alu.c"
+#include "emul/alu.c"
 #include "alu_model.h"
 
 const struct kvml_ops *kvml_ops;

@@ -10,8 +10,8 @@
 
 #include <Zydis/Zydis.h>
 
-#include "decode.c"
-#include "decode_table.c"
+#include "emul/decode.c"
+#include "emul/decode_table.c"
 
 const struct kvml_ops *kvml_ops;
 

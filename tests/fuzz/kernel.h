@@ -70,6 +70,9 @@ static inline s64 sign_extend64(u64 value, int index)
 #define clamp(v, low, high) min(max(v, low), high)
 #define min_t(t, a, b)	min((t)(a), (t)(b))
 
+/* Nobody guesses here. */
+#define array_index_nospec(index, size) ((index) < (size) ? (index) : 0)
+
 #define PAGE_SHIFT	12
 #define PAGE_SIZE	(1UL << PAGE_SHIFT)
 #define PAGE_MASK	(~(PAGE_SIZE - 1))
@@ -89,6 +92,7 @@ struct srcu_struct { int unused; };
 struct xarray { int unused; };
 struct list_head { struct list_head *next, *prev; };
 typedef struct { int unused; } spinlock_t;
+typedef struct { int unused; } raw_spinlock_t;
 typedef struct { int unused; } refcount_t;
 typedef struct { long counter; } atomic_long_t;
 

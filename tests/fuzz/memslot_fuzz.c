@@ -7,7 +7,7 @@
  */
 #include "kernel.h"
 
-#include "memslot.c"
+#include "mmu/memslot.c"
 #include "slot_model.h"
 
 const struct kvml_ops *kvml_ops;

@@ -16,8 +16,8 @@ TARGETS=(decode alu svm_insn memslot)
 
 # Those of the kernel's headers that the sources name and the system does not
 # have: kernel.h stands for them.
-HEADERS=(linux/{bitmap,bitops,bits,mm,mm_types,mmu_notifier,mutex,preempt,rcupdate}.h
-	linux/{refcount,slab,spinlock,srcu,timer,uaccess,xarray}.h
+HEADERS=(linux/{bitmap,bitops,bits,compiler,mm,mm_types,mmu_notifier,mutex,nospec}.h
+	linux/{preempt,rcupdate,refcount,slab,spinlock,spinlock_types,srcu,timer,uaccess,xarray}.h
 	asm/{processor,traps}.h asm/fpu/{api,types}.h)
 
 # shellcheck disable=SC2054 # the comma is the compiler's

@@ -287,9 +287,9 @@ tools_build() {
 build_all() {
 	local modules=$2
 	kernel_use "$1"
-	# Before the lock: it takes one of its own.
+	# Before the lock: they take one of their own.
 	[[ $K_BUILD_ROOT == - ]] || buildroot_get "$K_BUILD_ROOT" "$K_COMPILER"
-	emulator_use "$(host_of_emulator qemu)"
+	emulator_get "$(host_qemu_release)" qemu-system-x86
 	lock_take "$OUT/.lock"
 	if ! modules_build; then
 		[[ $modules != *ksmdev* && $modules != *kvmlite* ]] ||
@@ -301,6 +301,6 @@ build_all() {
 	tools_build || say "lab: the tools are left out of the guest"
 	guest_build || die "the guest of the guest does not build"
 	image_build
-	image_qemu_build
+	image_qemu_build "$(host_qemu_release)"
 	lock_drop
 }

@@ -6,14 +6,19 @@
 # For people only.
 EMULATOR_NOT_NEEDED=(usr/share/doc usr/share/icons usr/share/locale usr/share/man)
 
-# emulator_use HOST sets:
-#   E_ROOT  where its packages are unpacked
-#   E_RUN   the words in front of a program of theirs, which must be a path
+# emulator_use HOST: that of the host's line.
 emulator_use() {
 	local release packages
 	read -r _ _ _ release packages _ < <(host_row "$1")
-	E_ROOT=$CACHE/emulators/$release-${packages//,/-}
-	emulator_get "$release" "${packages//,/ }"
+	emulator_set "$release" "${packages//,/ }"
+}
+
+# emulator_set RELEASE PACKAGES sets:
+#   E_ROOT  where its packages are unpacked
+#   E_RUN   the words in front of a program of theirs, which must be a path
+emulator_set() {
+	E_ROOT=$(emulator_root "$1" "$2")
+	emulator_get "$1" "$2"
 	# Nothing of this machine's C library: neither its locales nor its character sets.
 	E_RUN=(env LC_ALL=C GCONV_PATH="$E_ROOT/usr/lib/x86_64-linux-gnu/gconv"
 		"$(emulator_loader)" --library-path "$(emulator_libraries)")
@@ -27,8 +32,14 @@ emulators_get() {
 	done < <(printf '%s\n' "$@" | cut -d ' ' -f 2 | sort -u)
 }
 
-# emulator_get RELEASE PACKAGES: E_ROOT is there then.
+emulator_root() {
+	echo "$CACHE/emulators/$1-${2// /-}"
+}
+
+# emulator_get RELEASE PACKAGES: emulator_root is there then.
 emulator_get() {
+	local E_ROOT
+	E_ROOT=$(emulator_root "$1" "$2")
 	[[ ! -d $E_ROOT ]] || return 0
 	lock_take "$CACHE/.lock"
 	# Another lab may have fetched it meanwhile. Lists of this morning may name a

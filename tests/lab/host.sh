@@ -13,7 +13,7 @@
 #   B_ICOUNT B_NUMA          1: costs are measured; two NUMA nodes
 #   B_MIPS                   a second has so many million instructions, if set
 #   B_ONE_THREAD             1: all CPUs are emulated by one thread, in turns
-#   B_QEMU                   1: QEMU and a guest for it are in the image
+#   B_QEMU                   QEMU of this Debian release and a guest for it are in the image
 #   B_TIMEOUT                seconds of wall time
 #   B_QUIET                  1: the command's output goes to the log only
 #   B_STATUS                 progress line of a quiet boot
@@ -43,6 +43,11 @@ host_read() {
 # The first one of an emulator.
 host_of_emulator() {
 	awk -v emulator="$1" '!/^#/ && $3 == emulator { print $1; exit }' "$LAB/hosts"
+}
+
+# The Debian release of the first one's, whose QEMU the guest image has if not told otherwise.
+host_qemu_release() {
+	awk '!/^#/ && $3 == "qemu" { print $4; exit }' "$LAB/hosts"
 }
 
 mapfile -t HOSTS < <(host_names)

@@ -95,19 +95,19 @@ QEMU_PROGRAM=/usr/bin/qemu-system-x86_64
 QEMU_FIRMWARE=(/usr/share/seabios/bios-{256k,microvm}.bin /usr/share/qemu/qboot.rom
 	/usr/share/qemu/{kvmvapic,linuxboot,linuxboot_dma,multiboot,multiboot_dma,pvh}.bin)
 
-# Those of its packages, but for the C library's. That is this machine's, as for all
-# programs there: a newer one runs what was built with an older one, and a library that is
-# preloaded finds what it was built with.
+# image_qemu_libraries ROOT OWN: those of its packages. But for a QEMU of another release
+# (OWN), the C library is this machine's, as for all programs there: a newer one runs what
+# was built with an older one, and a library that is preloaded finds what it was built with.
 image_qemu_libraries() {
-	local root=$1 library name libc
+	local root=$1 own=$2 library name libc
 	libc=$(dpkg-query -L libc6:amd64 | sed 's|.*/||')
 	"${E_RUN[@]}" --list "$E_ROOT$QEMU_PROGRAM" | grep -oE "$E_ROOT/[^ ]+" | sort -u |
 		while read -r library; do
 			name=${library##*/}
-			case $name in
+			case $own$name in
 			ld-linux*) cp -L "/lib64/$name" "$root/lib64" || return ;;
 			*)
-				if grep -qxF -e "$name" <<<"$libc"; then
+				if [[ ! $own ]] && grep -qxF -e "$name" <<<"$libc"; then
 					cp -L "/lib/x86_64-linux-gnu/$name" "$root/lib/x86_64-linux-gnu"
 				else
 					cp -L "$library" "$root/opt/qemu/lib"
@@ -118,28 +118,32 @@ image_qemu_libraries() {
 }
 
 image_qemu_make() {
-	local folder=$1 root=$1/qemu
+	local folder=$1 own=$2 root=$1/qemu
 	rm -rf "$root"
 	mkdir -p "$root"/{guest,usr/bin,lib/x86_64-linux-gnu,lib64,opt/qemu/{bin,lib,share}}
 	cp "$E_ROOT$QEMU_PROGRAM" "$root/opt/qemu/bin" &&
 		cp "${QEMU_FIRMWARE[@]/#/$E_ROOT}" "$root/opt/qemu/share" &&
 		install -m 755 "$LAB/guest/qemu-system-x86_64" "$root/usr/bin" &&
-		image_qemu_libraries "$root" &&
+		image_qemu_libraries "$root" "$own" &&
 		cp "$OUT"/build/guest/{initrd,sums} "$root/guest" || return
 	pack "$root" >"$folder/qemu.cpio.part" && mv "$folder/qemu.cpio.part" "$folder/qemu.cpio"
 }
 
-# QEMU of emulator_use and its guest, for any host and kernel: $OUT/image/qemu.cpio.
-image_qemu_build() {
-	local folder=$OUT/image want
+# image_qemu_build RELEASE: the QEMU of that Debian release and its guest, for any host and
+# kernel: $OUT/image/qemu-RELEASE/qemu.cpio. Leaves E_ROOT alone.
+image_qemu_build() (
+	folder=$OUT/image/qemu-$1
+	own=own
+	[[ $1 != "$(host_qemu_release)" ]] || own=''
+	emulator_set "$1" qemu-system-x86
 	mkdir -p "$folder"
 	want=$(fingerprint "$LAB/image.sh" "$LAB/guest/qemu-system-x86_64" "$E_ROOT$QEMU_PROGRAM" \
 		"${QEMU_FIRMWARE[@]/#/$E_ROOT}" /lib/x86_64-linux-gnu/libc.so.6 "$OUT"/build/guest/{initrd,sums})
 	[[ $(cat "$folder/.qemu" 2>/dev/null) != "$want" ]] || return 0
-	step "packing QEMU for the guest image" image_qemu_make "$folder" ||
+	step "packing QEMU for the guest image" image_qemu_make "$folder" "$own" ||
 		die "could not pack QEMU for the guest image"
 	echo "$want" >"$folder/.qemu"
-}
+)
 
 # The guest in the guest runs the host's kernel; under Bochs and the kernel debug,
 # which are slow, always the one that takes the least time to unpack itself (LZ4).
@@ -178,10 +182,15 @@ image_run() {
 	END
 	[[ -z $B_INTERACTIVE ]] || cp "$LAB/hints/$H_EMULATOR" "$overlay/lab/hint"
 	if [[ $B_QEMU ]]; then
+		# Another than build_all() has made: it is made once, by who comes first.
+		emulator_get "$B_QEMU" qemu-system-x86
+		lock_take "$OUT/.lock"
+		image_qemu_build "$B_QEMU"
+		lock_drop
 		mkdir "$overlay/guest"
 		cp "$(image_qemu_kernel)" "$overlay/guest/vmlinuz"
 	fi
-	cat "$OUT/image/$K_BUILD/base.cpio" ${B_QEMU:+"$OUT/image/qemu.cpio"} >"$file" &&
+	cat "$OUT/image/$K_BUILD/base.cpio" ${B_QEMU:+"$OUT/image/qemu-$B_QEMU/qemu.cpio"} >"$file" &&
 		pack "$overlay" >>"$file"
 	local rc=$?
 	rm -rf "$overlay"

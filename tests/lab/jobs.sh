@@ -318,7 +318,8 @@ boot_options() {
 		icount) B_ICOUNT=1 B_MIPS=1000 ;;
 		numa) B_NUMA=1 ;;
 		one-thread) B_ONE_THREAD=1 ;;
-		qemu) B_QEMU=1 ;;
+		qemu) B_QEMU=$(host_qemu_release) ;;
+		qemu=*) B_QEMU=${option#qemu=} ;;
 		mips=*) B_MIPS=${option#mips=} ;;
 		mitigations=*) boot_set_mitigations "${option#mitigations=}" ;;
 		append=*) B_APPEND+=" ${option#append=}" ;;

@@ -28,6 +28,7 @@ lab_style() {
 	style_check "$STYLE_NOT_IN_PROGRAMS,$STYLE_NOT_IN_UNIT,$STYLE_NOT_IN_FUZZ" \
 		tests/fuzz -maxdepth 1 || bad=1
 	texts_check "$ROOT" || bad=1
+	rooms_check "$ROOT" kvmlite || bad=1
 	rm -f "$ROOT"/.checkpatch-camelcase.*
 	return "$bad"
 }
@@ -46,6 +47,13 @@ style_check() {
 		printf '%s\n' "$found"
 		return 1
 	}
+}
+
+# rooms_check FOLDER MODULE: calls go down, by the table FOLDER/tests/lab/rooms.
+rooms_check() {
+	local files
+	mapfile -t files < <(cd "$1/$2" && find . -name '*.[ch]' ! -name '*.mod.c' -printf '%P\n' | sort)
+	(cd "$1/$2" && awk -v module="$2" -f "$LAB/rooms.awk" "$1/tests/lab/rooms" "${files[@]}")
 }
 
 # texts_check FOLDER: docutils doubts nothing in the texts there. A title that has lost

@@ -9,7 +9,8 @@ run_options() {
 		--icount) B_ICOUNT=1 B_MIPS=1000 ;;
 		--numa) B_NUMA=1 ;;
 		--one-thread) B_ONE_THREAD=1 ;;
-		--qemu) B_QEMU=1 ;;
+		--qemu) B_QEMU=$(host_qemu_release) ;;
+		--qemu=*) B_QEMU=${1#--qemu=} ;;
 		--)
 			shift
 			REST=("$@")
@@ -67,7 +68,7 @@ lab_shell() {
 		shift
 	fi
 	boot_defaults "$host" "$kernel"
-	B_NAME=shell B_QEMU=1
+	B_NAME=shell B_QEMU=$(host_qemu_release)
 	run_options "$@"
 	packages_need run
 	build_all "$B_KERNEL" "$B_MODULES"
@@ -91,7 +92,7 @@ lab_demo() {
 	[[ $mem =~ ^[1-9][0-9]{1,3}$ ]] || die "--mem needs 10 to 9999 MiB, not '$mem'"
 	boot_defaults "$host" "$kernel"
 	# kvmlitectl loads the modules; each QEMU needs some memory of its own.
-	B_NAME=demo B_MODULES='' B_QEMU=1 B_MEM=$((vms * (mem + 64) + 512)) B_TIMEOUT=1800
+	B_NAME=demo B_MODULES='' B_QEMU=$(host_qemu_release) B_MEM=$((vms * (mem + 64) + 512)) B_TIMEOUT=1800
 	# Seconds that a busy machine does not shorten. Those of Bochs do not anyway, and
 	# with more instructions its minute of KSM would last too long.
 	[[ $H_EMULATOR == bochs ]] || B_MIPS=250

@@ -3,7 +3,7 @@
 #include <kunit/test.h>
 #include <asm/cpufeature.h>
 
-#include "alu.c"
+#include "emul/alu.c"
 #include "alu_model.h"
 
 #define CF	X86_EFLAGS_CF

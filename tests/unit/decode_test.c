@@ -5,8 +5,8 @@
  */
 #include <kunit/test.h>
 
-#include "decode.c"
-#include "decode_table.c"
+#include "emul/decode.c"
+#include "emul/decode_table.c"
 
 #define NONE	(-1)
 

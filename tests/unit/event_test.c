@@ -9,7 +9,7 @@
 #define _KVMLITE_TRACE_H
 #define trace_kvm_inj_virq(...)	do { } while (0)
 
-#include "event.c"
+#include "vcpu/event.c"
 
 /* ---- a vendor that writes down what it is told ---- */
 

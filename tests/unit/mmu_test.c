@@ -8,7 +8,7 @@
 #include <linux/prandom.h>
 #include <asm/vmx.h>
 
-#include "mmu.c"
+#include "mmu/mmu.c"
 
 /* ---- formats: SDM volume 3, tables 29-2 to 29-7; APM volume 2, 15.25 ---- */
 

@@ -37,13 +37,19 @@ static void on_one_cpu(struct kunit *test, void (*fn)(struct kunit *test))
 	migrate_enable();
 }
 
+/* A VMRUN of vCPU @i that fails its checks: what it told the CPU to flush. */
+static u8 fail_to_enter(unsigned int i)
+{
+	kvml_svm_asid_prepare(&vcpus[i]);
+	return vmcbs[i].control.tlb_ctl;
+}
+
 /* An entry of vCPU @i: its ASID; *@flush is what the CPU was told. */
 static u32 enter(unsigned int i, u8 *flush)
 {
-	vmcbs[i].control.tlb_ctl = TLB_CONTROL_DO_NOTHING;
 	vmcbs[i].control.clean = ~0;
-	kvml_svm_asid_prepare(&vcpus[i]);
-	*flush = vmcbs[i].control.tlb_ctl;
+	*flush = fail_to_enter(i);
+	kvml_svm_asid_entered(&vcpus[i]);
 	return vmcbs[i].control.asid;
 }
 
@@ -123,6 +129,40 @@ static void asids_init(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, flush, TLB_CONTROL_FLUSH_ALL_ASID);
 }
 
+/* What a VMRUN that failed was to flush, the next one flushes. */
+static void asids_failed(struct kunit *test)
+{
+	u8 flush;
+
+	KUNIT_EXPECT_EQ(test, fail_to_enter(0), TLB_CONTROL_FLUSH_ALL_ASID);
+	KUNIT_EXPECT_EQ(test, fail_to_enter(1), TLB_CONTROL_FLUSH_ALL_ASID);
+	/* Of another vCPU, which has its ASID of this generation already. */
+	enter(2, &flush);
+	KUNIT_EXPECT_EQ(test, flush, TLB_CONTROL_FLUSH_ALL_ASID);
+	enter(0, &flush);
+	KUNIT_EXPECT_EQ(test, flush, TLB_CONTROL_FLUSH_ALL_ASID);
+	enter(0, &flush);
+	KUNIT_EXPECT_EQ(test, flush, TLB_CONTROL_DO_NOTHING);
+
+	kvml_svm_caps.flush_by_asid = true;
+	kvml_svm_asid_flush(&vcpus[0]);
+	KUNIT_EXPECT_EQ(test, fail_to_enter(0), TLB_CONTROL_FLUSH_ASID);
+	enter(0, &flush);
+	KUNIT_EXPECT_EQ(test, flush, TLB_CONTROL_FLUSH_ASID);
+	enter(0, &flush);
+	KUNIT_EXPECT_EQ(test, flush, TLB_CONTROL_DO_NOTHING);
+	/* The vCPU's own does not take the place of the CPU's. */
+	kvml_svm_asid_init();
+	fail_to_enter(0);
+	kvml_svm_asid_flush(&vcpus[0]);
+	KUNIT_EXPECT_EQ(test, fail_to_enter(0), TLB_CONTROL_FLUSH_ALL_ASID);
+}
+
+static void svm_asid_failed_test(struct kunit *test)
+{
+	on_one_cpu(test, asids_failed);
+}
+
 static void svm_asid_order_test(struct kunit *test)
 {
 	on_one_cpu(test, asids_order);
@@ -148,6 +188,7 @@ static struct kunit_case svm_asid_cases[] = {
 	KUNIT_CASE(svm_asid_unique_test),
 	KUNIT_CASE(svm_asid_flush_test),
 	KUNIT_CASE(svm_asid_init_test),
+	KUNIT_CASE(svm_asid_failed_test),
 	{ }
 };
 

@@ -12,6 +12,9 @@
 
 #include "vmx/vmcs.c"
 
+DEFINE_PER_CPU(bool, kvml_hardware_on);
+bool kvml_hardware_gone;
+
 /* The last that could be, of the host and as wide as an address: no CPU has it. */
 #define NO_FIELD	0x6ffeUL
 #define ERROR_NO_FIELD	12	/* VMREAD or VMWRITE of a field that is not there */
@@ -49,6 +52,7 @@ static bool vmx_begin(struct vmx_vmcs_test *t)
 
 	preempt_disable();
 	local_irq_save(flags);
+	this_cpu_write(kvml_hardware_on, true);
 	cr4_set_bits_irqsoff(X86_CR4_VMXE);
 	failed = vmx_on(virt_to_phys(t->region));
 	local_irq_restore(flags);

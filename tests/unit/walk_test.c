@@ -16,7 +16,7 @@
 	})
 
 #undef PF_W	/* of linux/elf.h */
-#include "walk.c"
+#include "emul/walk.c"
 
 const struct kvml_ops *kvml_ops;
 

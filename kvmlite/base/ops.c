@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: GPL-2.0
+/* See ops.h. */
+#include <linux/cache.h>
+
+#include "base/ops.h"
+
+const struct kvml_ops *kvml_ops __ro_after_init;

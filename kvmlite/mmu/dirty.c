@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The dirty log of a slot (api.rst 4.8, 4.117): a bitmap of the pages written
+ * since it was fetched, or cleared.
+ *
+ * A page whose bit is clear is write-protected; the first write faults and sets
+ * the bit.  So that no write is missed, a bit is taken first, then its page is
+ * protected, and userspace sees the bit after no CPU has an old translation.
+ */
+#include <linux/mm.h>
+#include <linux/sched.h>
+#include <linux/uaccess.h>
+
+#include "mmu/memslot.h"
+#include "mmu/mmu.h"
+#include "vm/vm.h"
+
+/* Words of a bitmap that are copied at a time. */
+#define DIRTY_CHUNK	64
+
+/* Must hold vm->lock. */
+static struct kvml_slot *dirty_slot(struct kvml_vm *vm, u32 id)
+{
+	struct kvml_slot *slot;
+
+	if (id >= KVML_MAX_SLOTS)
+		return ERR_PTR(-EINVAL);
+	slot = kvml_slot_by_id(vm, id);
+	return slot && slot->dirty ? slot : ERR_PTR(-ENOENT);
+}
+
+/*
+ * Fetches @nr words of the bitmap from @first on.  Bits that are taken are
+ * taken before the pages are protected: a write in between sets them again.
+ * True: a flush is due, before userspace looks at the pages.
+ */
+static bool fetch_dirty(struct kvml_vm *vm, struct kvml_slot *slot,
+			unsigned long first, unsigned int nr,
+			unsigned long *words)
+{
+	bool manual = vm->manual_dirty & KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE;
+	bool flush = false;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		words[i] = READ_ONCE(slot->dirty[first + i]);
+		if (!words[i] || manual)
+			continue;
+		words[i] = xchg(&slot->dirty[first + i], 0);
+		flush |= kvml_mmu_protect_mask(vm, slot,
+					       (first + i) * BITS_PER_LONG,
+					       words[i]);
+	}
+	return flush;
+}
+
+static int get_dirty_locked(struct kvml_vm *vm, struct kvm_dirty_log *log)
+{
+	struct kvml_slot *slot = dirty_slot(vm, log->slot);
+	unsigned long words[DIRTY_CHUNK], first, nr;
+	bool flush = false;
+	int r = 0;
+
+	if (IS_ERR(slot))
+		return PTR_ERR(slot);
+
+	for (first = 0; first < BITS_TO_LONGS(slot->npages) && !r; first += nr) {
+		nr = min(BITS_TO_LONGS(slot->npages) - first, (size_t)DIRTY_CHUNK);
+		flush |= fetch_dirty(vm, slot, first, nr, words);
+		if (copy_to_user((unsigned long __user *)log->dirty_bitmap + first,
+				 words, nr * sizeof(long)))
+			r = -EFAULT;
+		cond_resched();
+	}
+	if (flush)
+		kvml_mmu_flush(vm);
+	return r;
+}
+
+int kvml_slot_get_dirty(struct kvml_vm *vm, struct kvm_dirty_log *log)
+{
+	int r;
+
+	mutex_lock(&vm->lock);
+	r = get_dirty_locked(vm, log);
+	mutex_unlock(&vm->lock);
+	return r;
+}
+
+/* Clears @bits of word @n; true: a flush is due. */
+static bool clear_dirty(struct kvml_vm *vm, struct kvml_slot *slot,
+			unsigned long n, unsigned long bits)
+{
+	if (bits)
+		bits &= atomic_long_fetch_andnot(bits, (atomic_long_t *)&slot->dirty[n]);
+	return bits && kvml_mmu_protect_mask(vm, slot, n * BITS_PER_LONG, bits);
+}
+
+static bool clear_log_valid(const struct kvml_slot *slot,
+			    const struct kvm_clear_dirty_log *log)
+{
+	if (log->first_page > slot->npages ||
+	    log->num_pages > slot->npages - log->first_page)
+		return false;
+	/* Whole words, but for the end of the slot. */
+	return log->num_pages == slot->npages - log->first_page ||
+	       !(log->num_pages % BITS_PER_LONG);
+}
+
+static int clear_dirty_locked(struct kvml_vm *vm,
+			      struct kvm_clear_dirty_log *log)
+{
+	unsigned long total = BITS_TO_LONGS(log->num_pages);
+	unsigned long words[DIRTY_CHUNK], done, nr, i;
+	struct kvml_slot *slot;
+	bool flush = false;
+	int r = 0;
+
+	if (log->slot >= KVML_MAX_SLOTS || log->first_page % BITS_PER_LONG)
+		return -EINVAL;
+	slot = dirty_slot(vm, log->slot);
+	if (IS_ERR(slot))
+		return PTR_ERR(slot);
+	if (!clear_log_valid(slot, log))
+		return -EINVAL;
+
+	for (done = 0; done < total; done += nr) {
+		nr = min_t(unsigned long, total - done, DIRTY_CHUNK);
+		if (copy_from_user(words,
+				   (unsigned long __user *)log->dirty_bitmap + done,
+				   nr * sizeof(long))) {
+			r = -EFAULT;
+			break;
+		}
+		for (i = 0; i < nr; i++)
+			flush |= clear_dirty(vm, slot,
+					     log->first_page / BITS_PER_LONG + done + i,
+					     words[i]);
+		cond_resched();
+	}
+	if (flush)
+		kvml_mmu_flush(vm);
+	return r;
+}
+
+int kvml_slot_clear_dirty(struct kvml_vm *vm, struct kvm_clear_dirty_log *log)
+{
+	int r;
+
+	mutex_lock(&vm->lock);
+	r = clear_dirty_locked(vm, log);
+	mutex_unlock(&vm->lock);
+	return r;
+}

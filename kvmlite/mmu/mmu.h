@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Second-stage page tables: guest-physical to host-physical addresses, one
+ * tree for all vCPUs of a VM (EPT, SDM volume 3, chapter 29.3; NPT).
+ *
+ * A fault resolves gfn -> slot -> address in the VMM -> what the VMM's own page
+ * tables say, and get_user_pages() where they say nothing yet (or the page
+ * tables of a PFN mapping).  Nothing is pinned: the MMU notifier tells when the
+ * host takes the page away, and a sequence count catches a notification in
+ * between (retry).  2 MiB entries where one entry of the VMM's page tables
+ * covers an aligned piece of a slot.
+ *
+ * A leaf is writable only while the VMM's entry is writable and dirty, or its
+ * page was made dirty at the fault: so nothing has to be told to the host when
+ * a leaf goes away.
+ *
+ * Locking: mmu->lock (spinlock) for every change of the tables and of the
+ * sequence count.  Nothing sleeps under it.  Who takes rights away counts it in
+ * mmu->zapped, and after unlocking, kvml_mmu_flush() makes mmu->flushed catch
+ * up; whoever relies on rights being gone, though others took them, compares
+ * the two.  Table pages are freed only after all vCPUs forgot their
+ * translations.
+ */
+#ifndef _KVMLITE_MMU_H
+#define _KVMLITE_MMU_H
+
+#include <linux/mmu_notifier.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+
+#include "mmu/memslot.h"
+
+struct kvml_vm;
+struct kvml_vcpu;
+struct kvml_slot;
+
+/* A fault may need a table of level 3, 2 and 1. */
+#define KVML_SPARE_TABLES	3
+/* gfns that 4 levels translate */
+#define KVML_MAX_GFN		BIT_ULL(36)
+
+/* Kinds of access, as an EPT violation tells (bits 0 to 2). */
+#define KVML_ACCESS_READ	BIT(0)
+#define KVML_ACCESS_WRITE	BIT(1)
+#define KVML_ACCESS_EXEC	BIT(2)
+
+/* kvml_mmu_fault(): no slot (or a write to a read-only one): emulate it. */
+#define KVML_FAULT_MMIO		2
+
+/*
+ * The format of an entry, by the vendor (EPT or NPT).  Common rules: 512
+ * entries a table, 9 bits a level, physical address in bits 12-51, level 4 at
+ * the root, bit 7 marks a large leaf at level 2.
+ */
+struct kvml_pt_format {
+	u64 table;		/* bits of an entry that points to a table */
+	u64 leaf;		/* bits of every leaf: present, read, exec */
+	u64 write;
+	u64 accessed;		/* 0: the CPU keeps no A/D bits */
+	u64 dirty;
+	u64 memtype_wb;		/* leaf bits of RAM */
+	u64 memtype_uc;		/* leaf bits of device memory */
+	u64 present;		/* an entry is present if any of these is set */
+	/*
+	 * An entry that makes an access an MMIO exit (EPT misconfiguration), in
+	 * which bits 12 to 43 are free; 0: none.
+	 */
+	u64 mmio;
+	bool huge;		/* 2 MiB leaves */
+};
+
+struct kvml_mmu {
+	const struct kvml_pt_format *fmt;	/* (i) set by ops->vm_init */
+	spinlock_t lock;
+	u64 *root;			/* (i) virtual address of the top table */
+	struct mmu_notifier notifier;
+	unsigned long notifier_seq;
+	unsigned long notifier_count;
+	unsigned long notifier_start, notifier_end;	/* hva, while count */
+	unsigned long zapped;		/* rights taken away, ever */
+	unsigned long flushed;		/* of these, no vCPU has left */
+	unsigned int nr_spare;
+	void *spare[KVML_SPARE_TABLES];	/* zeroed, for a fault to use */
+	bool device;			/* memory of one was mapped, ever */
+	unsigned long mmio_tables;	/* made for MMIO entries, ever */
+	atomic_long_t tables;		/* pages of tables */
+	atomic_long_t pages_4k, pages_2m;	/* leaves, by size */
+};
+
+/* After ops->vm_init.  From here on the notifier may send requests to vCPUs. */
+int kvml_mmu_init(struct kvml_vm *vm);
+/* No vCPU is left, and no notifier: kvml_notifier_unregister(). */
+void kvml_mmu_free(struct kvml_vm *vm);
+
+/*
+ * The guest accessed @gpa and had no translation that allows it.  Must hold
+ * vm->srcu; may sleep.  1: retry in the guest, after a SIGBUS if the VMM's memory
+ * is broken; KVML_FAULT_MMIO; -EFAULT: that memory is not there or not writable;
+ * -EINTR, -ENOMEM.
+ */
+int kvml_mmu_fault(struct kvml_vcpu *vcpu, u64 gpa, u32 access);
+
+/* The entry of an MMIO address, put there by kvml_mmu_fault(), is current. */
+bool kvml_mmu_is_mmio(struct kvml_vcpu *vcpu, u64 gpa);
+
+/*
+ * For memslot.c.  All wait until no vCPU uses what went away; tables that are
+ * empty then are freed.
+ */
+void kvml_mmu_zap_slot(struct kvml_vm *vm, struct kvml_slot *slot);
+void kvml_mmu_zap_all(struct kvml_vm *vm);
+/* Write-protect the whole slot; 2 MiB leaves go. */
+void kvml_mmu_protect_slot(struct kvml_vm *vm, struct kvml_slot *slot);
+/*
+ * Write-protect 4 KiB pages @mask (bit n: page @offset + n of the slot);
+ * 2 MiB leaves go.  Returns true if a flush is due: kvml_mmu_flush().
+ */
+bool kvml_mmu_protect_mask(struct kvml_vm *vm, struct kvml_slot *slot,
+			   unsigned long offset, unsigned long mask);
+/* Not under mmu->lock; may be called where sleeping is not allowed. */
+void kvml_mmu_flush(struct kvml_vm *vm);
+
+/* For notifier.c.  Gfns @start to @end; zap does not flush. */
+void kvml_mmu_zap_range(struct kvml_vm *vm, kvml_gfn start, kvml_gfn end,
+			bool may_sleep);
+bool kvml_mmu_age_range(struct kvml_vm *vm, kvml_gfn start, kvml_gfn end);
+bool kvml_mmu_test_young(struct kvml_vm *vm, kvml_gfn gfn);
+bool kvml_mmu_flush_due(struct kvml_vm *vm);
+
+/*
+ * notifier.c: the host tells what it takes away from the VMM.  After
+ * unregistering no call is in progress, and none comes; the mm may be gone.
+ */
+int kvml_notifier_register(struct kvml_vm *vm);
+void kvml_notifier_unregister(struct kvml_vm *vm);
+
+#endif /* _KVMLITE_MMU_H */

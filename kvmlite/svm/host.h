@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The host's state: what VMRUN does not bring back. */
+#ifndef _KVMLITE_SVM_HOST_H
+#define _KVMLITE_SVM_HOST_H
+
+#include <linux/types.h>
+
+struct svm_vcpu;
+
+/*
+ * Interrupts off, before an entry: what it changes, once while loaded.  Returns
+ * where it is, for the way back.
+ */
+u64 kvml_svm_host_save(struct svm_vcpu *svm);
+/* Preemption off.  The rest is back after each exit. */
+void kvml_svm_host_restore(struct svm_vcpu *svm);
+
+#endif /* _KVMLITE_SVM_HOST_H */

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Events into the guest; as base/ops.h says, if not said otherwise. */
+#ifndef _KVMLITE_SVM_INJECT_H
+#define _KVMLITE_SVM_INJECT_H
+
+#include "base/ops.h"
+#include "svm/svm.h"
+
+void kvml_svm_inject_exception(struct kvml_vcpu *vcpu,
+			       const struct kvml_exception *e);
+void kvml_svm_inject_intr(struct kvml_vcpu *vcpu, u8 vector, bool soft);
+void kvml_svm_inject_nmi(struct kvml_vcpu *vcpu);
+bool kvml_svm_intr_allowed(struct kvml_vcpu *vcpu);
+bool kvml_svm_nmi_allowed(struct kvml_vcpu *vcpu);
+void kvml_svm_open_intr_window(struct kvml_vcpu *vcpu);
+void kvml_svm_close_intr_window(struct svm_vcpu *svm);
+void kvml_svm_open_nmi_window(struct kvml_vcpu *vcpu);
+/* TF is not ours any more. */
+void kvml_svm_end_nmi_step(struct svm_vcpu *svm);
+u32 kvml_svm_get_shadow(struct kvml_vcpu *vcpu);
+void kvml_svm_set_shadow(struct kvml_vcpu *vcpu, u32 shadow);
+bool kvml_svm_get_nmi_masked(struct kvml_vcpu *vcpu);
+void kvml_svm_set_nmi_masked(struct kvml_vcpu *vcpu, bool masked);
+void kvml_svm_skip_insn(struct kvml_vcpu *vcpu);
+/*
+ * Was it the entry's event whose delivery the exit cut short (@int_info), and not one
+ * of the guest's own, later?  Then RIP is still that of the entry.
+ */
+static inline bool svm_soft_cut_short(const struct svm_soft *soft, u32 int_info,
+				      unsigned long rip)
+{
+	u32 what = SVM_EXITINTINFO_TYPE_MASK | SVM_EXITINTINFO_VEC_MASK;
+
+	return int_info & SVM_EXITINTINFO_VALID && rip == soft->rip &&
+	       (int_info & what) == (soft->event & what);
+}
+
+/* The entry's event, if it was not delivered. */
+void kvml_svm_take_back(struct svm_vcpu *svm);
+/* After an exit: what was injected has arrived, but for what it cut short. */
+void kvml_svm_settle_events(struct svm_vcpu *svm);
+
+#endif /* _KVMLITE_SVM_INJECT_H */

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A debugger of the guest: KVM_SET_GUEST_DEBUG (api.rst 4.87), KVM_EXIT_DEBUG.
+ *
+ * Single step is RFLAGS.TF, set in the CPU behind the guest's back; hardware
+ * breakpoints take the place of the guest's own; software breakpoints are
+ * INT3 that the debugger wrote, and #BP exits.
+ */
+#include <linux/hw_breakpoint.h>
+#include <linux/kvm_host.h>
+#include <asm/debugreg.h>
+#include <asm/traps.h>
+
+#include "base/kick.h"
+#include "base/ops.h"
+#include "vcpu/debug.h"
+#include "vcpu/event.h"
+#include "vcpu/vcpu.h"
+
+static int inject(struct kvml_vcpu *vcpu, u32 control)
+{
+	if (!(control & (KVM_GUESTDBG_INJECT_DB | KVM_GUESTDBG_INJECT_BP)))
+		return 0;
+	if (vcpu->event.exception.pending ||
+	    test_bit(KVML_REQ_TRIPLE_FAULT, &vcpu->requests))
+		return -EBUSY;
+	kvml_queue_exception(vcpu, control & KVM_GUESTDBG_INJECT_DB ?
+			     X86_TRAP_DB : X86_TRAP_BP);
+	return 0;
+}
+
+int kvml_debug_set(struct kvml_vcpu *vcpu, const struct kvm_guest_debug *in)
+{
+	unsigned long rflags;
+	unsigned int i;
+	int err;
+
+	if (in->control & ~KVML_GUESTDBG)
+		return -EINVAL;
+	err = inject(vcpu, in->control);
+	if (err)
+		return err;
+	/* While it is known whose TF it is. */
+	rflags = kvml_reg(vcpu, KVML_RFLAGS);
+	vcpu->guest_debug = *in;
+	if (!(in->control & KVM_GUESTDBG_ENABLE))
+		vcpu->guest_debug.control = 0;
+	for (i = 0; i < ARRAY_SIZE(vcpu->debug_db); i++)
+		vcpu->debug_db[i] = in->arch.debugreg[i];
+	/* The upper half is no debugger's: with it the guest cannot be entered. */
+	vcpu->guest_debug.arch.debugreg[7] &= U32_MAX;
+	vcpu->debug_tf = kvml_debug_single_step(vcpu);
+	kvml_reg_set(vcpu, KVML_RFLAGS, rflags);
+	kvml_ops->update_debug(vcpu);
+	return 0;
+}
+
+int kvml_debug_exit(struct kvml_vcpu *vcpu, u32 vector, unsigned long pc,
+		    u64 dr6)
+{
+	struct kvm_debug_exit_arch *arch = &vcpu->run->debug.arch;
+
+	vcpu->run->exit_reason = KVM_EXIT_DEBUG;
+	arch->exception = vector;
+	arch->pad = 0;
+	arch->pc = pc;
+	arch->dr6 = dr6;
+	arch->dr7 = kvml_debug_dr7(vcpu);
+	return 0;
+}
+
+/* ---- around entries ---- */
+
+bool kvml_debug_load(struct kvml_vcpu *vcpu)
+{
+	const unsigned long *db;
+
+	if (likely(!(kvml_debug_dr7(vcpu) & DR7_BP_EN_MASK)))
+		return false;
+	db = kvml_debug_db(vcpu);
+	set_debugreg(0, 7);
+	set_debugreg(db[0], 0);
+	set_debugreg(db[1], 1);
+	set_debugreg(db[2], 2);
+	set_debugreg(db[3], 3);
+	return true;
+}
+
+void kvml_debug_restore_host(void)
+{
+	set_debugreg(0, 7);
+	hw_breakpoint_restore();
+}
+
+/* ---- #DB ---- */
+
+/* SDM volume 3, 18.2.3 and 18.2.4. */
+void kvml_debug_queue_db(struct kvml_vcpu *vcpu, unsigned long bits)
+{
+	vcpu->dr6 = (vcpu->dr6 & ~(unsigned long)DR_TRAP_BITS) | bits;
+	if (vcpu->dr7 & KVML_DR7_GD) {
+		vcpu->dr7 &= ~KVML_DR7_GD;
+		kvml_ops->update_debug(vcpu);
+	}
+	kvml_queue_exception(vcpu, X86_TRAP_DB);
+}
+
+static unsigned long linear_rip(struct kvml_vcpu *vcpu)
+{
+	unsigned long rip = kvml_rip(vcpu);
+
+	if (kvml_ops->code_bits(vcpu) == 64)
+		return rip;
+	return (u32)(kvml_ops->segment_base(vcpu, KVML_CS) + rip);
+}
+
+int kvml_debug_step(struct kvml_vcpu *vcpu)
+{
+	if (unlikely(kvml_debug_stepping(vcpu)))
+		return kvml_debug_exit(vcpu, X86_TRAP_DB, linear_rip(vcpu),
+				       DR_STEP | DR6_RESERVED);
+	if (unlikely(kvml_reg(vcpu, KVML_RFLAGS) & X86_EFLAGS_TF))
+		kvml_debug_queue_db(vcpu, DR_STEP);
+	return 1;
+}
+
+int kvml_insn_done(struct kvml_vcpu *vcpu)
+{
+	return unlikely(kvml_debug_step_due(vcpu)) ? kvml_debug_step(vcpu) : 1;
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The guest's debug registers, and a debugger of the guest. */
+#ifndef _KVMLITE_DEBUG_H
+#define _KVMLITE_DEBUG_H
+
+#include <linux/kvm.h>
+#include <linux/types.h>
+#include <asm/debugreg.h>
+
+#include "vcpu/vcpu.h"
+
+/* Accesses to debug registers give #DB: asked for in DR7, told in DR6. */
+#define KVML_DR7_GD	BIT(13)
+#define KVML_DR6_BD	BIT(13)
+
+/*
+ * KVM_SET_GUEST_DEBUG.  -EINVAL: unknown flags, -EBUSY: an exception is pending
+ * where one is to be injected.
+ */
+#define KVML_GUESTDBG	(KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP |	\
+			 KVM_GUESTDBG_USE_SW_BP | KVM_GUESTDBG_USE_HW_BP |	\
+			 KVM_GUESTDBG_INJECT_DB | KVM_GUESTDBG_INJECT_BP)
+int kvml_debug_set(struct kvml_vcpu *vcpu, const struct kvm_guest_debug *in);
+/* Fills kvm_run for KVM_EXIT_DEBUG; returns 0. */
+int kvml_debug_exit(struct kvml_vcpu *vcpu, u32 vector, unsigned long pc,
+		    u64 dr6);
+/* #DB for the guest: DR6 and DR7 as the CPU leaves them. @bits: of DR6. */
+void kvml_debug_queue_db(struct kvml_vcpu *vcpu, unsigned long bits);
+
+/*
+ * Around entries, interrupts off: DR0 to DR3 of the guest, or of who debugs it,
+ * if any is in use (true); and the host's again.  DR7 is the vendor's.
+ */
+bool kvml_debug_load(struct kvml_vcpu *vcpu);
+void kvml_debug_restore_host(void);
+
+/* RFLAGS.TF is the debugger's, vcpu->debug_tf, and hidden from everybody. */
+static inline bool kvml_debug_single_step(struct kvml_vcpu *vcpu)
+{
+	return vcpu->guest_debug.control & KVM_GUESTDBG_SINGLESTEP;
+}
+
+/* An event clears TF, so the guest's handlers are not stepped. */
+static inline bool kvml_debug_stepping(struct kvml_vcpu *vcpu)
+{
+	if (likely(!kvml_debug_single_step(vcpu)))
+		return false;
+	kvml_reg(vcpu, KVML_RFLAGS);
+	return vcpu->debug_tf;
+}
+
+static inline bool kvml_debug_owns_db(struct kvml_vcpu *vcpu)
+{
+	return vcpu->guest_debug.control & KVM_GUESTDBG_USE_HW_BP;
+}
+
+/* DR7 and DR0 to DR3 to run on: the debugger's or the guest's. */
+static inline unsigned long kvml_debug_dr7(struct kvml_vcpu *vcpu)
+{
+	return unlikely(kvml_debug_owns_db(vcpu)) ?
+	       vcpu->guest_debug.arch.debugreg[7] : vcpu->dr7;
+}
+
+static inline const unsigned long *kvml_debug_db(struct kvml_vcpu *vcpu)
+{
+	return kvml_debug_owns_db(vcpu) ? vcpu->debug_db : vcpu->db;
+}
+
+static inline void kvml_debug_unload(bool loaded)
+{
+	if (unlikely(loaded || hw_breakpoint_active()))
+		kvml_debug_restore_host();
+}
+
+/* Behind an instruction: a step is due, the guest's or the debugger's. */
+static inline bool kvml_debug_step_due(struct kvml_vcpu *vcpu)
+{
+	return kvml_debug_single_step(vcpu) ||
+	       kvml_reg(vcpu, KVML_RFLAGS) & X86_EFLAGS_TF;
+}
+
+/* RIP is past an instruction: 1, or what single step makes of it. */
+int kvml_insn_done(struct kvml_vcpu *vcpu);
+/* RFLAGS.TF or KVM_GUESTDBG_SINGLESTEP: #DB is queued (1) or KVM_EXIT_DEBUG. */
+int kvml_debug_step(struct kvml_vcpu *vcpu);
+
+#endif /* _KVMLITE_DEBUG_H */

@@ -1,0 +1,528 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Registers by ioctl, and the rules for control registers. See regs.h. */
+#include <linux/bitmap.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+#include <asm/debugreg.h>
+#include <asm/msr-index.h>
+
+#include "base/kick.h"
+#include "base/ops.h"
+#include "cpuid/cpuid.h"
+#include "mmu/memslot.h"
+#include "vcpu/apic_base.h"
+#include "vcpu/debug.h"
+#include "vcpu/event.h"
+#include "vcpu/fpu.h"
+#include "vcpu/regs.h"
+#include "vcpu/vcpu.h"
+#include "vm/vm.h"
+
+#define CR0_DEFINED (X86_CR0_PE | X86_CR0_MP | X86_CR0_EM | X86_CR0_TS | \
+		     X86_CR0_ET | X86_CR0_NE | X86_CR0_WP | X86_CR0_AM | \
+		     X86_CR0_NW | X86_CR0_CD | X86_CR0_PG)
+
+/* A change of these reads the PAE page-directory pointers (SDM 4.4.1). */
+#define CR0_PDPTR (X86_CR0_CD | X86_CR0_NW | X86_CR0_PG)
+#define CR4_PDPTR (X86_CR4_PGE | X86_CR4_PSE | X86_CR4_PAE | X86_CR4_SMEP)
+
+/* A change of these forgets translations (SDM 4.10.4.1). */
+#define CR4_FLUSH (X86_CR4_PGE | X86_CR4_PAE | X86_CR4_PCIDE | X86_CR4_SMEP | \
+		   X86_CR4_PSE | X86_CR4_SMAP)
+
+/* ---- what is valid ---- */
+
+static u64 reserved_gpa_bits(struct kvml_vcpu *vcpu)
+{
+	return ~(BIT_ULL(kvml_cpuid_maxphyaddr(vcpu)) - 1);
+}
+
+/* SDM volume 3, 2.5. */
+static bool cr0_valid(unsigned long cr0)
+{
+	if (cr0 >> 32)
+		return false;
+	if (cr0 & X86_CR0_NW && !(cr0 & X86_CR0_CD))
+		return false;
+	return !(cr0 & X86_CR0_PG) || cr0 & X86_CR0_PE;
+}
+
+static bool cr3_valid(struct kvml_vcpu *vcpu, unsigned long cr3)
+{
+	return !(cr3 & reserved_gpa_bits(vcpu));
+}
+
+static bool pae_paging(struct kvml_vcpu *vcpu)
+{
+	return kvml_paging(vcpu) && !kvml_long_mode(vcpu) &&
+	       kvml_reg(vcpu, KVML_CR4) & X86_CR4_PAE;
+}
+
+static int pdptes_read(struct kvml_vcpu *vcpu, unsigned long cr3, u64 *pdptes)
+{
+	struct kvml_vm *vm = vcpu->vm;
+	int idx = srcu_read_lock(&vm->srcu);
+	int err = kvml_guest_read(vm, (u32)cr3 & ~0x1fu, pdptes,
+				  4 * sizeof(*pdptes));
+
+	srcu_read_unlock(&vm->srcu, idx);
+	return err;
+}
+
+/* SDM volume 3, 4.4.1: reserved bits in one that is present give #GP. */
+static bool pdptes_valid(struct kvml_vcpu *vcpu, unsigned long cr3)
+{
+	u64 reserved = reserved_gpa_bits(vcpu) | 0x1e6;
+	u64 pdptes[4];
+	unsigned int i;
+
+	if (pdptes_read(vcpu, cr3, pdptes))
+		return false;
+	for (i = 0; i < ARRAY_SIZE(pdptes); i++)
+		if (pdptes[i] & 1 && pdptes[i] & reserved)
+			return false;
+	return true;
+}
+
+/* ---- control registers ---- */
+
+static void set_cr0(struct kvml_vcpu *vcpu, unsigned long cr0)
+{
+	vcpu->mode_changes++;
+	kvml_ops->set_cr0(vcpu, cr0);
+}
+
+static void set_efer(struct kvml_vcpu *vcpu, u64 efer)
+{
+	vcpu->mode_changes++;
+	kvml_ops->set_efer(vcpu, efer);
+}
+
+static void set_cr4(struct kvml_vcpu *vcpu, unsigned long cr4)
+{
+	vcpu->mode_changes++;
+	kvml_ops->set_cr4(vcpu, cr4);
+	kvml_fpu_set_osxsave(vcpu, cr4 & X86_CR4_OSXSAVE);
+}
+
+/* CR0.PG goes on with EFER.LME: is IA-32e mode possible (SDM 10.8.5)? */
+static bool can_enter_long_mode(struct kvml_vcpu *vcpu)
+{
+	struct kvm_segment cs;
+
+	if (!(kvml_reg(vcpu, KVML_CR4) & X86_CR4_PAE))
+		return false;
+	kvml_ops->get_segment(vcpu, KVML_CS, &cs);
+	return !cs.l;
+}
+
+static bool can_disable_paging(struct kvml_vcpu *vcpu)
+{
+	return !(kvml_reg(vcpu, KVML_CR4) & X86_CR4_PCIDE) &&
+	       !(kvml_long_mode(vcpu) && kvml_ops->code_bits(vcpu) == 64);
+}
+
+static bool cr0_allowed(struct kvml_vcpu *vcpu, unsigned long old,
+			unsigned long cr0)
+{
+	unsigned long changed = old ^ cr0;
+
+	if (!(cr0 & X86_CR0_PG))
+		return can_disable_paging(vcpu);
+	if (vcpu->efer & EFER_LME)
+		return !(changed & X86_CR0_PG) || can_enter_long_mode(vcpu);
+	return !(changed & CR0_PDPTR) ||
+	       !(kvml_reg(vcpu, KVML_CR4) & X86_CR4_PAE) ||
+	       pdptes_valid(vcpu, kvml_reg(vcpu, KVML_CR3));
+}
+
+int kvml_cr0_write(struct kvml_vcpu *vcpu, unsigned long cr0)
+{
+	unsigned long old = kvml_reg(vcpu, KVML_CR0), changed;
+	u64 efer = vcpu->efer & ~EFER_LMA;
+
+	if (!cr0_valid(cr0))
+		return 1;
+	cr0 = (cr0 & CR0_DEFINED) | X86_CR0_ET;
+	changed = old ^ cr0;
+	if (!cr0_allowed(vcpu, old, cr0))
+		return 1;
+	if (cr0 & X86_CR0_PG && efer & EFER_LME)
+		efer |= EFER_LMA;
+	/* Before CR0, so that it does not look like PAE paging. */
+	if (efer != vcpu->efer)
+		set_efer(vcpu, efer);
+	set_cr0(vcpu, cr0);
+	if (changed & (X86_CR0_PG | X86_CR0_WP))
+		kvml_vcpu_request(vcpu, KVML_REQ_FLUSH_GUEST);
+	return 0;
+}
+
+int kvml_cr4_write(struct kvml_vcpu *vcpu, unsigned long cr4)
+{
+	unsigned long changed = kvml_reg(vcpu, KVML_CR4) ^ cr4;
+
+	if (cr4 & vcpu->cr4_reserved)
+		return 1;
+	if (kvml_long_mode(vcpu)) {
+		if (!(cr4 & X86_CR4_PAE))
+			return 1;
+	} else if (kvml_paging(vcpu) && cr4 & X86_CR4_PAE &&
+		   changed & CR4_PDPTR &&
+		   !pdptes_valid(vcpu, kvml_reg(vcpu, KVML_CR3))) {
+		return 1;
+	}
+	if (cr4 & changed & X86_CR4_PCIDE &&
+	    (!kvml_long_mode(vcpu) ||
+	     kvml_reg(vcpu, KVML_CR3) & X86_CR3_PCID_MASK))
+		return 1;
+	set_cr4(vcpu, cr4);
+	if (changed & CR4_FLUSH)
+		kvml_vcpu_request(vcpu, KVML_REQ_FLUSH_GUEST);
+	return 0;
+}
+
+int kvml_cr8_write(struct kvml_vcpu *vcpu, unsigned long cr8)
+{
+	if (cr8 & ~X86_CR8_TPR)
+		return 1;
+	vcpu->cr8 = cr8;
+	return 0;
+}
+
+/* LMA follows from LME and CR0.PG, whatever is written. */
+int kvml_efer_write(struct kvml_vcpu *vcpu, u64 efer, bool host)
+{
+	u64 changed = vcpu->efer ^ efer;
+
+	if (efer & (host ? kvml_efer_unsupported() : vcpu->efer_reserved))
+		return 1;
+	if (!host && kvml_paging(vcpu) && changed & EFER_LME)
+		return 1;
+	efer &= ~EFER_LMA;
+	efer |= vcpu->efer & EFER_LMA;
+	set_efer(vcpu, efer);
+	if (changed & EFER_NX)
+		kvml_vcpu_request(vcpu, KVML_REQ_FLUSH_GUEST);
+	return 0;
+}
+
+/* ---- debug registers ---- */
+
+#define DR6_VOLATILE	(DR_TRAP_BITS | KVML_DR6_BD | DR_STEP | DR_SWITCH)
+#define DR7_VOLATILE	0xffff2bff
+#define DR7_FIXED	0x400
+
+int kvml_dr_write(struct kvml_vcpu *vcpu, int dr, unsigned long value)
+{
+	if (dr < 4) {
+		vcpu->db[dr & 3] = value;
+		return 0;
+	}
+	if (value >> 32)
+		return 1;
+	if (dr == 4 || dr == 6) {
+		vcpu->dr6 = (value & DR6_VOLATILE) | DR6_RESERVED;
+		return 0;
+	}
+	vcpu->dr7 = (value & DR7_VOLATILE) | DR7_FIXED;
+	kvml_ops->update_debug(vcpu);
+	return 0;
+}
+
+unsigned long kvml_dr_read(struct kvml_vcpu *vcpu, int dr)
+{
+	if (dr < 4)
+		return vcpu->db[dr & 3];
+	return dr == 4 || dr == 6 ? vcpu->dr6 : vcpu->dr7;
+}
+
+void kvml_debugregs_get(struct kvml_vcpu *vcpu, struct kvm_debugregs *out)
+{
+	unsigned int i;
+
+	memset(out, 0, sizeof(*out));
+	for (i = 0; i < ARRAY_SIZE(vcpu->db); i++)
+		out->db[i] = vcpu->db[i];
+	out->dr6 = vcpu->dr6;
+	out->dr7 = vcpu->dr7;
+}
+
+int kvml_debugregs_set(struct kvml_vcpu *vcpu, const struct kvm_debugregs *in)
+{
+	unsigned int i;
+
+	if (in->flags || in->dr6 >> 32 || in->dr7 >> 32)
+		return -EINVAL;
+	for (i = 0; i < ARRAY_SIZE(vcpu->db); i++)
+		vcpu->db[i] = in->db[i];
+	vcpu->dr6 = in->dr6;
+	vcpu->dr7 = in->dr7;
+	kvml_ops->update_debug(vcpu);
+	return 0;
+}
+
+/* ---- general registers ---- */
+
+/* R8 to R15, RIP and RFLAGS stand in the same order there and here. */
+#define SAME_ORDER	(KVML_RFLAGS - KVML_R8 + 1)
+
+void kvml_regs_get(struct kvml_vcpu *vcpu, struct kvm_regs *out)
+{
+	const unsigned long *reg = vcpu->reg;
+	u64 *same = (void *)out + offsetof(struct kvm_regs, r8);
+
+	BUILD_BUG_ON(offsetofend(struct kvm_regs, rflags) -
+		     offsetof(struct kvm_regs, r8) != SAME_ORDER * sizeof(*reg));
+	kvml_ops->regs_fetch(vcpu);
+	out->rax = reg[KVML_RAX];
+	out->rbx = reg[KVML_RBX];
+	out->rcx = reg[KVML_RCX];
+	out->rdx = reg[KVML_RDX];
+	out->rsi = reg[KVML_RSI];
+	out->rdi = reg[KVML_RDI];
+	out->rsp = reg[KVML_RSP];
+	out->rbp = reg[KVML_RBP];
+	memcpy(same, &reg[KVML_R8], SAME_ORDER * sizeof(*reg));
+}
+
+/* Not by way of a structure on the stack: it is half of the cost. */
+int kvml_regs_put_user(struct kvml_vcpu *vcpu, struct kvm_regs __user *out)
+{
+	const unsigned long *reg = vcpu->reg;
+	unsigned int i;
+
+	if (!user_write_access_begin(out, sizeof(*out)))
+		return -EFAULT;
+	unsafe_put_user(reg[KVML_RAX], &out->rax, fault);
+	unsafe_put_user(reg[KVML_RBX], &out->rbx, fault);
+	unsafe_put_user(reg[KVML_RCX], &out->rcx, fault);
+	unsafe_put_user(reg[KVML_RDX], &out->rdx, fault);
+	unsafe_put_user(reg[KVML_RSI], &out->rsi, fault);
+	unsafe_put_user(reg[KVML_RDI], &out->rdi, fault);
+	unsafe_put_user(reg[KVML_RSP], &out->rsp, fault);
+	unsafe_put_user(reg[KVML_RBP], &out->rbp, fault);
+	for (i = 0; i < SAME_ORDER; i++)
+		unsafe_put_user(reg[KVML_R8 + i], &out->r8 + i, fault);
+	user_write_access_end();
+	return 0;
+fault:
+	user_write_access_end();
+	return -EFAULT;
+}
+
+/* The CPU checks RFLAGS at the entry. An exception would fit no more. */
+void kvml_regs_set(struct kvml_vcpu *vcpu, const struct kvm_regs *in)
+{
+	unsigned long *reg = vcpu->reg;
+
+	reg[KVML_RAX] = in->rax;
+	reg[KVML_RBX] = in->rbx;
+	reg[KVML_RCX] = in->rcx;
+	reg[KVML_RDX] = in->rdx;
+	reg[KVML_RSI] = in->rsi;
+	reg[KVML_RDI] = in->rdi;
+	kvml_reg_set(vcpu, KVML_RSP, in->rsp);
+	reg[KVML_RBP] = in->rbp;
+	reg[KVML_R8] = in->r8;
+	reg[KVML_R9] = in->r9;
+	reg[KVML_R10] = in->r10;
+	reg[KVML_R11] = in->r11;
+	reg[KVML_R12] = in->r12;
+	reg[KVML_R13] = in->r13;
+	reg[KVML_R14] = in->r14;
+	reg[KVML_R15] = in->r15;
+	kvml_reg_set(vcpu, KVML_RIP, in->rip);
+	kvml_reg_set(vcpu, KVML_RFLAGS, in->rflags | X86_EFLAGS_FIXED);
+	vcpu->event.exception.pending = false;
+}
+
+/* ---- system registers ---- */
+
+/* struct kvm_sregs2 begins like struct kvm_sregs, up to apic_base. */
+#define SREGS_COMMON offsetofend(struct kvm_sregs, apic_base)
+static_assert(offsetofend(struct kvm_sregs2, apic_base) == SREGS_COMMON);
+
+static const struct {
+	enum kvml_seg seg;
+	size_t offset;
+} sregs_segments[] = {
+	{ KVML_CS, offsetof(struct kvm_sregs, cs) },
+	{ KVML_DS, offsetof(struct kvm_sregs, ds) },
+	{ KVML_ES, offsetof(struct kvm_sregs, es) },
+	{ KVML_FS, offsetof(struct kvm_sregs, fs) },
+	{ KVML_GS, offsetof(struct kvm_sregs, gs) },
+	{ KVML_SS, offsetof(struct kvm_sregs, ss) },
+	{ KVML_TR, offsetof(struct kvm_sregs, tr) },
+	{ KVML_LDTR, offsetof(struct kvm_sregs, ldt) },
+};
+
+void kvml_sregs_get(struct kvml_vcpu *vcpu, struct kvm_sregs *out)
+{
+	unsigned int i;
+
+	memset(out, 0, sizeof(*out));
+	for (i = 0; i < ARRAY_SIZE(sregs_segments); i++)
+		kvml_ops->get_segment(vcpu, sregs_segments[i].seg,
+				      (void *)out + sregs_segments[i].offset);
+	kvml_ops->get_gdt(vcpu, &out->gdt);
+	kvml_ops->get_idt(vcpu, &out->idt);
+	out->cr0 = kvml_reg(vcpu, KVML_CR0);
+	out->cr2 = vcpu->cr2;
+	out->cr3 = kvml_reg(vcpu, KVML_CR3);
+	out->cr4 = kvml_reg(vcpu, KVML_CR4);
+	out->cr8 = vcpu->cr8;
+	out->efer = vcpu->efer;
+	out->apic_base = vcpu->apic_base;
+	if (vcpu->event.intr.injected && !vcpu->event.intr.soft)
+		out->interrupt_bitmap[vcpu->event.intr.nr / 64] =
+			BIT_ULL(vcpu->event.intr.nr % 64);
+}
+
+static bool sregs_valid(struct kvml_vcpu *vcpu, const struct kvm_sregs *in)
+{
+	if (in->efer & EFER_LME && in->cr0 & X86_CR0_PG) {
+		if (!(in->cr4 & X86_CR4_PAE) || !(in->efer & EFER_LMA) ||
+		    !cr3_valid(vcpu, in->cr3))
+			return false;
+	} else if (in->efer & EFER_LMA || in->cs.l) {
+		return false;
+	}
+	return !(in->cr4 & vcpu->cr4_reserved) && cr0_valid(in->cr0) &&
+	       !(in->efer & vcpu->efer_reserved);
+}
+
+static void sregs_set_control(struct kvml_vcpu *vcpu,
+			      const struct kvm_sregs *in)
+{
+	bool flush = in->cr0 != kvml_reg(vcpu, KVML_CR0) ||
+		     in->cr3 != kvml_reg(vcpu, KVML_CR3) ||
+		     in->cr4 != kvml_reg(vcpu, KVML_CR4) ||
+		     in->efer != vcpu->efer;
+
+	vcpu->cr2 = in->cr2;
+	kvml_reg_set(vcpu, KVML_CR3, in->cr3);
+	set_efer(vcpu, in->efer);
+	/* The last of them reads the PAE pointers with all in place. */
+	set_cr0(vcpu, in->cr0 & CR0_DEFINED);
+	set_cr4(vcpu, in->cr4);
+	if (flush)
+		kvml_vcpu_request(vcpu, KVML_REQ_FLUSH_GUEST);
+}
+
+static int sregs_set_common(struct kvml_vcpu *vcpu, const struct kvm_sregs *in)
+{
+	unsigned int i;
+
+	if (!sregs_valid(vcpu, in) ||
+	    kvml_apic_base_set(vcpu, in->apic_base, true))
+		return -EINVAL;
+	kvml_ops->set_idt(vcpu, &in->idt);
+	kvml_ops->set_gdt(vcpu, &in->gdt);
+	sregs_set_control(vcpu, in);
+	for (i = 0; i < ARRAY_SIZE(sregs_segments); i++)
+		kvml_ops->set_segment(vcpu, sregs_segments[i].seg,
+				      (void *)in + sregs_segments[i].offset);
+	/* As KVM: a priority that is none is left. */
+	kvml_cr8_write(vcpu, in->cr8);
+	return 0;
+}
+
+int kvml_sregs_set(struct kvml_vcpu *vcpu, const struct kvm_sregs *in)
+{
+	unsigned int i;
+	int err = sregs_set_common(vcpu, in);
+
+	if (err)
+		return err;
+	for (i = 0; i < ARRAY_SIZE(in->interrupt_bitmap); i++) {
+		if (!in->interrupt_bitmap[i])
+			continue;
+		return kvml_event_interrupt(vcpu, 64 * i +
+					    __ffs64(in->interrupt_bitmap[i]));
+	}
+	return 0;
+}
+
+int kvml_sregs2_get(struct kvml_vcpu *vcpu, struct kvm_sregs2 *out)
+{
+	struct kvm_sregs sregs;
+
+	kvml_sregs_get(vcpu, &sregs);
+	memset(out, 0, sizeof(*out));
+	memcpy(out, &sregs, SREGS_COMMON);
+	if (pae_paging(vcpu) &&
+	    !pdptes_read(vcpu, kvml_reg(vcpu, KVML_CR3), out->pdptrs))
+		out->flags = KVM_SREGS2_FLAGS_PDPTRS_VALID;
+	return 0;
+}
+
+int kvml_sregs2_set(struct kvml_vcpu *vcpu, const struct kvm_sregs2 *in)
+{
+	bool pae = in->cr0 & X86_CR0_PG && in->cr4 & X86_CR4_PAE &&
+		   !(in->efer & EFER_LMA);
+	bool given = in->flags & KVM_SREGS2_FLAGS_PDPTRS_VALID;
+	struct kvm_sregs sregs = {};
+	int err;
+
+	if (in->flags & ~KVM_SREGS2_FLAGS_PDPTRS_VALID || (given && !pae))
+		return -EINVAL;
+	memcpy(&sregs, in, SREGS_COMMON);
+	memcpy(vcpu->pdptrs, in->pdptrs, sizeof(vcpu->pdptrs));
+	vcpu->pdptrs_given = given;
+	err = sregs_set_common(vcpu, &sregs);
+	vcpu->pdptrs_given = false;
+	return err;
+}
+
+/* ---- KVM_CAP_SYNC_REGS ---- */
+
+void kvml_regs_sync_out(struct kvml_vcpu *vcpu)
+{
+	struct kvm_sync_regs *regs = &vcpu->run->s.regs;
+	u64 wanted = vcpu->run->kvm_valid_regs;
+
+	if (wanted & KVM_SYNC_X86_REGS)
+		kvml_regs_get(vcpu, &regs->regs);
+	if (wanted & KVM_SYNC_X86_SREGS)
+		kvml_sregs_get(vcpu, &regs->sregs);
+	if (wanted & KVM_SYNC_X86_EVENTS)
+		kvml_event_get(vcpu, &regs->events);
+}
+
+/* Another thread of the VMM may write to kvm_run: what is checked is a copy. */
+static int sync_in_sregs(struct kvml_vcpu *vcpu)
+{
+	struct kvm_sregs sregs = vcpu->run->s.regs.sregs;
+
+	return kvml_sregs_set(vcpu, &sregs);
+}
+
+static int sync_in_events(struct kvml_vcpu *vcpu)
+{
+	struct kvm_vcpu_events events = vcpu->run->s.regs.events;
+
+	return kvml_event_set(vcpu, &events);
+}
+
+int kvml_regs_sync_in(struct kvml_vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+	u64 dirty = READ_ONCE(run->kvm_dirty_regs);
+
+	if (dirty & KVM_SYNC_X86_REGS) {
+		kvml_regs_set(vcpu, &run->s.regs.regs);
+		run->kvm_dirty_regs &= ~KVM_SYNC_X86_REGS;
+	}
+	if (dirty & KVM_SYNC_X86_SREGS) {
+		if (sync_in_sregs(vcpu))
+			return -EINVAL;
+		run->kvm_dirty_regs &= ~KVM_SYNC_X86_SREGS;
+	}
+	if (dirty & KVM_SYNC_X86_EVENTS) {
+		if (sync_in_events(vcpu))
+			return -EINVAL;
+		run->kvm_dirty_regs &= ~KVM_SYNC_X86_EVENTS;
+	}
+	return 0;
+}

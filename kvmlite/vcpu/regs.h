@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The vCPU's registers by ioctl, and the rules for control registers that
+ * the ioctls and the exit handlers share (SDM volume 3, chapter 2.5).
+ */
+#ifndef _KVMLITE_REGS_H
+#define _KVMLITE_REGS_H
+
+#include <linux/kvm.h>
+#include <linux/types.h>
+
+#include "vcpu/vcpu.h"
+
+void kvml_regs_get(struct kvml_vcpu *vcpu, struct kvm_regs *out);
+/* After kvml_ops->regs_fetch(), to userspace; 0 or -EFAULT. */
+int kvml_regs_put_user(struct kvml_vcpu *vcpu, struct kvm_regs __user *out);
+void kvml_regs_set(struct kvml_vcpu *vcpu, const struct kvm_regs *in);
+void kvml_sregs_get(struct kvml_vcpu *vcpu, struct kvm_sregs *out);
+int kvml_sregs_set(struct kvml_vcpu *vcpu, const struct kvm_sregs *in);
+int kvml_sregs2_get(struct kvml_vcpu *vcpu, struct kvm_sregs2 *out);
+int kvml_sregs2_set(struct kvml_vcpu *vcpu, const struct kvm_sregs2 *in);
+void kvml_debugregs_get(struct kvml_vcpu *vcpu, struct kvm_debugregs *out);
+int kvml_debugregs_set(struct kvml_vcpu *vcpu, const struct kvm_debugregs *in);
+/* KVM_CAP_SYNC_REGS: kvm_run.s.regs, as kvm_valid_regs, kvm_dirty_regs say. */
+int kvml_regs_sync_in(struct kvml_vcpu *vcpu);
+void kvml_regs_sync_out(struct kvml_vcpu *vcpu);
+#define KVML_SYNC_REGS	(KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS | \
+			 KVM_SYNC_X86_EVENTS)
+
+/* The guest writes a control register.  0, or 1: #GP is due (not queued). */
+int kvml_cr0_write(struct kvml_vcpu *vcpu, unsigned long cr0);
+int kvml_cr4_write(struct kvml_vcpu *vcpu, unsigned long cr4);
+int kvml_cr8_write(struct kvml_vcpu *vcpu, unsigned long cr8);
+int kvml_efer_write(struct kvml_vcpu *vcpu, u64 efer, bool host);
+/* MOV DR; 0, 1: #GP (or #UD: the caller checked CR4.DE). */
+int kvml_dr_write(struct kvml_vcpu *vcpu, int dr, unsigned long value);
+unsigned long kvml_dr_read(struct kvml_vcpu *vcpu, int dr);
+
+#endif /* _KVMLITE_REGS_H */

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0
+/* See run.h. */
+#include <linux/entry-kvm.h>
+#include <linux/kvm_host.h>
+#include <linux/sched/signal.h>
+
+#include "base/kick.h"
+#include "base/ops.h"
+#include "vcpu/event.h"
+#include "vcpu/fpu.h"
+#include "vcpu/load.h"
+#include "vcpu/pv.h"
+#include "vcpu/regs.h"
+#include "vcpu/vcpu.h"
+#include "vm/run.h"
+#include "vm/vm.h"
+
+bool kvml_vcpu_must_leave(struct kvml_vcpu *vcpu)
+{
+	return READ_ONCE(vcpu->requests) ||
+	       vcpu->event.exception.pending ||
+	       __xfer_to_guest_mode_work_pending();
+}
+
+/* 1: on into the guest; else as KVM_RUN. */
+static int handle_requests(struct kvml_vcpu *vcpu)
+{
+	if (test_and_clear_bit(KVML_REQ_TRIPLE_FAULT, &vcpu->requests)) {
+		vcpu->run->exit_reason = KVM_EXIT_SHUTDOWN;
+		return 0;
+	}
+	if (test_and_clear_bit(KVML_REQ_CLOCK, &vcpu->requests)) {
+		vcpu->srcu_idx = srcu_read_lock(&vcpu->vm->srcu);
+		kvml_pv_update_clock(vcpu);
+		srcu_read_unlock(&vcpu->vm->srcu, vcpu->srcu_idx);
+	}
+	if (test_and_clear_bit(KVML_REQ_LOAD, &vcpu->requests))
+		kvml_vcpu_reload(vcpu);
+	if (test_and_clear_bit(KVML_REQ_FPU, &vcpu->requests) &&
+	    !vcpu->fpu_loaded)
+		kvml_fpu_use(vcpu);
+	clear_bit(KVML_REQ_EVENT, &vcpu->requests);
+	return 1;
+}
+
+/* Userspace has the interrupt controller: may it call KVM_INTERRUPT? */
+static bool ready_for_interrupt(struct kvml_vcpu *vcpu)
+{
+	const struct kvml_events *event = &vcpu->event;
+
+	/* One event an entry: a second one that is to be injected is lost. */
+	return !event->intr.injected && !event->intr.pending &&
+	       !event->nmi.injected &&
+	       !event->exception.injected && !event->exception.pending &&
+	       kvml_ops->intr_allowed(vcpu);
+}
+
+static int check_interrupt_window(struct kvml_vcpu *vcpu)
+{
+	if (ready_for_interrupt(vcpu)) {
+		vcpu->stat.request_irq_exits++;
+		vcpu->run->exit_reason = KVM_EXIT_IRQ_WINDOW_OPEN;
+		return 0;
+	}
+	kvml_ops->open_intr_window(vcpu);
+	return 1;
+}
+
+/* Interrupts off: this vCPU's TLB is as new as the page tables now. */
+static void flush_if_asked(struct kvml_vcpu *vcpu)
+{
+	if (likely(!READ_ONCE(vcpu->requests)))
+		return;
+	if (test_and_clear_bit(KVML_REQ_FLUSH_TLB, &vcpu->requests)) {
+		vcpu->stat.tlb_flush++;
+		kvml_ops->flush_tlb(vcpu);
+	}
+	if (test_and_clear_bit(KVML_REQ_FLUSH_GUEST, &vcpu->requests))
+		kvml_ops->flush_guest(vcpu);
+}
+
+static void account_guest_end(void)
+{
+	/* A tick that is due comes here and counts for the guest. */
+	local_irq_enable();
+	barrier();
+	local_irq_disable();
+	guest_timing_exit_irqoff();
+}
+
+/* One stay in the guest; 1, or 0 and an errno as KVM_RUN. */
+static int enter_guest(struct kvml_vcpu *vcpu)
+{
+	int ret;
+
+	if (READ_ONCE(vcpu->requests)) {
+		ret = handle_requests(vcpu);
+		if (ret <= 0)
+			return ret;
+	}
+	if (vcpu->run->request_interrupt_window) {
+		ret = check_interrupt_window(vcpu);
+		if (ret <= 0)
+			return ret;
+	}
+	preempt_disable();
+	local_irq_disable();
+	/* Pairs with the barrier in kvml_vm_request(). */
+	smp_store_mb(vcpu->mode, KVML_IN_GUEST);
+	flush_if_asked(vcpu);
+	if (unlikely(READ_ONCE(vcpu->requests) ||
+		     __xfer_to_guest_mode_work_pending())) {
+		WRITE_ONCE(vcpu->mode, KVML_OUTSIDE);
+		local_irq_enable();
+		preempt_enable();
+		return 1;
+	}
+	if (unlikely(kvml_events_any(&vcpu->event)))
+		kvml_inject_events(vcpu);
+	if (unlikely(test_thread_flag(TIF_NEED_FPU_LOAD)) &&
+	    vcpu->fpu_loaded) {
+		vcpu->stat.fpu_reload++;
+		switch_fpu_return();
+	}
+	guest_timing_enter_irqoff();
+	kvml_ops->enter(vcpu);
+	WRITE_ONCE(vcpu->mode, KVML_OUTSIDE);
+	account_guest_end();
+	local_irq_enable();
+	preempt_enable();
+	/* Not in the guest: who waits for readers shall not wait for that. */
+	vcpu->srcu_idx = srcu_read_lock(&vcpu->vm->srcu);
+	ret = kvml_ops->handle_exit(vcpu);
+	srcu_read_unlock(&vcpu->vm->srcu, vcpu->srcu_idx);
+	return ret;
+}
+
+/*
+ * xfer_to_guest_mode_handle_work() reports a signal in a vCPU of KVM's.  All
+ * of ours give it this one; what it writes is not read.
+ */
+static struct kvm_run signal_run;
+static struct kvm_vcpu signal_vcpu = { .run = &signal_run };
+
+static int handle_work(struct kvml_vcpu *vcpu)
+{
+	int ret;
+
+	if (signal_pending(current)) {
+		vcpu->run->exit_reason = KVM_EXIT_INTR;
+		vcpu->stat.signal_exits++;
+		return -EINTR;
+	}
+	ret = xfer_to_guest_mode_handle_work(&signal_vcpu);
+	if (ret) {
+		vcpu->run->exit_reason = KVM_EXIT_INTR;
+		vcpu->stat.signal_exits++;
+	}
+	return ret;
+}
+
+static int run_loop(struct kvml_vcpu *vcpu)
+{
+	int ret;
+
+	do {
+		/* enter_guest() looks again, with interrupts off. */
+		if (unlikely(__xfer_to_guest_mode_work_pending())) {
+			ret = handle_work(vcpu);
+			if (ret)
+				return ret;
+		}
+		ret = enter_guest(vcpu);
+	} while (ret > 0);
+	return ret;
+}
+
+/* What kvm_run tells with every exit. */
+static void fill_run(struct kvml_vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+
+	/* So that KVM_GET_REGS need not load the vCPU. */
+	kvml_ops->regs_fetch(vcpu);
+	vcpu->run_told = true;
+	run->if_flag = !!(kvml_reg(vcpu, KVML_RFLAGS) & X86_EFLAGS_IF);
+	run->cr8 = vcpu->cr8;
+	run->apic_base = vcpu->apic_base;
+	run->flags = 0;
+	run->ready_for_interrupt_injection = ready_for_interrupt(vcpu);
+	if (run->kvm_valid_regs)
+		kvml_regs_sync_out(vcpu);
+}
+
+static int complete_memory(struct kvml_vcpu *vcpu)
+{
+	int (*complete)(struct kvml_vcpu *vcpu) = vcpu->complete_memory;
+	int ret;
+
+	vcpu->complete_memory = NULL;
+	vcpu->srcu_idx = srcu_read_lock(&vcpu->vm->srcu);
+	ret = complete(vcpu);
+	srcu_read_unlock(&vcpu->vm->srcu, vcpu->srcu_idx);
+	return ret;
+}
+
+static int run_loaded(struct kvml_vcpu *vcpu)
+{
+	int (*complete)(struct kvml_vcpu *vcpu) = vcpu->complete;
+	struct kvm_run *run = vcpu->run;
+	int ret = 1;
+
+	if (run->kvm_dirty_regs) {
+		ret = kvml_regs_sync_in(vcpu);
+		if (ret)
+			return ret;
+		ret = 1;
+	}
+	if (kvml_cr8_write(vcpu, run->cr8))
+		return -EINVAL;
+	if (complete) {
+		vcpu->complete = NULL;
+		ret = complete(vcpu);
+	} else if (vcpu->complete_memory) {
+		ret = complete_memory(vcpu);
+	}
+	if (ret > 0 && compat_immediate_exit(run)) {
+		vcpu->stat.signal_exits++;
+		ret = -EINTR;
+	}
+	if (ret > 0)
+		ret = run_loop(vcpu);
+	vcpu->stat.userspace_exits++;
+	fill_run(vcpu);
+	return ret;
+}
+
+static int run_locked(struct kvml_vcpu *vcpu)
+{
+	int ret;
+
+	kvml_vcpu_load(vcpu);
+	kvml_fpu_begin(vcpu);
+	ret = run_loaded(vcpu);
+	kvml_fpu_end(vcpu);
+	kvml_vcpu_put(vcpu);
+	return ret;
+}
+
+/*
+ * KVM_RUN (api.rst 4.10): -EINTR a signal or immediate_exit, -EIO another mm
+ * or no hardware, -EINVAL registers in kvm_run that make no sense, -EFAULT
+ * the VMM's memory behind a slot is not there.
+ */
+int kvml_vcpu_run(struct kvml_vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+	sigset_t saved;
+	int ret;
+
+	/* Nothing to complete or to tell: it costs no more than it must. */
+	if (compat_immediate_exit(run) && vcpu->run_told && !vcpu->complete &&
+	    !vcpu->complete_memory && !run->kvm_dirty_regs &&
+	    !run->kvm_valid_regs) {
+		vcpu->stat.signal_exits++;
+		return -EINTR;
+	}
+	if (run->kvm_valid_regs & ~KVML_SYNC_REGS ||
+	    run->kvm_dirty_regs & ~KVML_SYNC_REGS)
+		return -EINVAL;
+	if (vcpu->sigset_active)
+		sigprocmask(SIG_SETMASK, &vcpu->sigset, &saved);
+	ret = run_locked(vcpu);
+	if (vcpu->sigset_active)
+		sigprocmask(SIG_SETMASK, &saved, NULL);
+	return ret;
+}

@@ -1,0 +1,409 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The vCPU's file.  Most ioctls copy a fixed structure in or out: they stand
+ * in a table, with the size that their number encodes.
+ */
+#include <linux/anon_inodes.h>
+#include <linux/fs.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "base/hardware.h"
+#include "base/ops.h"
+#include "cpuid/cpuid.h"
+#include "cpuid/xstate.h"
+#include "emul/walk.h"
+#include "vcpu/debug.h"
+#include "vcpu/event.h"
+#include "vcpu/fpu.h"
+#include "vcpu/load.h"
+#include "vcpu/msr.h"
+#include "vcpu/pv.h"
+#include "vcpu/regs.h"
+#include "vcpu/tsc.h"
+#include "vcpu/vcpu.h"
+#include "vm/run.h"
+#include "vm/stats.h"
+#include "vm/vcpu_ioctl.h"
+#include "vm/vm.h"
+
+/* ---- small ones ---- */
+
+static int set_regs(struct kvml_vcpu *vcpu, void *data)
+{
+	kvml_regs_set(vcpu, data);
+	return 0;
+}
+
+static int get_sregs(struct kvml_vcpu *vcpu, void *data)
+{
+	kvml_sregs_get(vcpu, data);
+	return 0;
+}
+
+static int set_sregs(struct kvml_vcpu *vcpu, void *data)
+{
+	return kvml_sregs_set(vcpu, data);
+}
+
+static int get_sregs2(struct kvml_vcpu *vcpu, void *data)
+{
+	return kvml_sregs2_get(vcpu, data);
+}
+
+static int set_sregs2(struct kvml_vcpu *vcpu, void *data)
+{
+	return kvml_sregs2_set(vcpu, data);
+}
+
+static int get_fpu(struct kvml_vcpu *vcpu, void *data)
+{
+	kvml_fpu_get(vcpu, data);
+	return 0;
+}
+
+static int set_fpu(struct kvml_vcpu *vcpu, void *data)
+{
+	kvml_fpu_set(vcpu, data);
+	return 0;
+}
+
+static int get_xcrs(struct kvml_vcpu *vcpu, void *data)
+{
+	kvml_fpu_get_xcrs(vcpu, data);
+	return 0;
+}
+
+static int set_xcrs(struct kvml_vcpu *vcpu, void *data)
+{
+	return kvml_fpu_set_xcrs(vcpu, data);
+}
+
+static int get_debugregs(struct kvml_vcpu *vcpu, void *data)
+{
+	kvml_debugregs_get(vcpu, data);
+	return 0;
+}
+
+static int set_debugregs(struct kvml_vcpu *vcpu, void *data)
+{
+	return kvml_debugregs_set(vcpu, data);
+}
+
+static int get_events(struct kvml_vcpu *vcpu, void *data)
+{
+	kvml_event_get(vcpu, data);
+	return 0;
+}
+
+static int set_events(struct kvml_vcpu *vcpu, void *data)
+{
+	return kvml_event_set(vcpu, data);
+}
+
+/* Userspace has the APIC: it alone knows about INIT and SIPI. */
+static int get_mp_state(struct kvml_vcpu *vcpu, void *data)
+{
+	struct kvm_mp_state *state = data;
+
+	state->mp_state = KVM_MP_STATE_RUNNABLE;
+	return 0;
+}
+
+static int set_mp_state(struct kvml_vcpu *vcpu, void *data)
+{
+	struct kvm_mp_state *state = data;
+
+	return state->mp_state == KVM_MP_STATE_RUNNABLE ? 0 : -EINVAL;
+}
+
+static int interrupt(struct kvml_vcpu *vcpu, void *data)
+{
+	struct kvm_interrupt *irq = data;
+
+	return kvml_event_interrupt(vcpu, irq->irq);
+}
+
+static int translate(struct kvml_vcpu *vcpu, void *data)
+{
+	struct kvm_translation *tr = data;
+	int idx = srcu_read_lock(&vcpu->vm->srcu);
+	u64 gpa;
+	u32 error;
+
+	tr->valid = !kvml_walk(vcpu, tr->linear_address, KVML_WALK_PROBE, &gpa,
+			       &error);
+	srcu_read_unlock(&vcpu->vm->srcu, idx);
+	tr->physical_address = tr->valid ? gpa : ~0ull;
+	tr->writeable = 1;
+	tr->usermode = 0;
+	return 0;
+}
+
+static int set_guest_debug(struct kvml_vcpu *vcpu, void *data)
+{
+	return kvml_debug_set(vcpu, data);
+}
+
+static int setup_mce(struct kvml_vcpu *vcpu, void *data)
+{
+	return kvml_msr_setup_mce(vcpu, *(u64 *)data);
+}
+
+/* There is nothing to enable. */
+static int enable_cap(struct kvml_vcpu *vcpu, void *data)
+{
+	return -EINVAL;
+}
+
+/* ---- the table ---- */
+
+/* Largest structure of the table: see the BUILD_BUG_ON below. */
+union vcpu_arg {
+	struct kvm_regs regs;
+	struct kvm_sregs sregs;
+	struct kvm_sregs2 sregs2;
+	struct kvm_fpu fpu;
+	struct kvm_xcrs xcrs;
+	struct kvm_debugregs debugregs;
+	struct kvm_vcpu_events events;
+	struct kvm_mp_state mp_state;
+	struct kvm_translation translation;
+	struct kvm_guest_debug debug;
+	struct kvm_interrupt irq;
+	struct kvm_enable_cap cap;
+	u64 value;
+};
+
+struct vcpu_ioctl {
+	unsigned int cmd;
+	int (*handle)(struct kvml_vcpu *vcpu, void *data);
+};
+
+static const struct vcpu_ioctl vcpu_ioctls[] = {
+	{ KVM_SET_REGS, set_regs },
+	{ KVM_GET_SREGS, get_sregs },
+	{ KVM_SET_SREGS, set_sregs },
+	{ KVM_GET_SREGS2, get_sregs2 },
+	{ KVM_SET_SREGS2, set_sregs2 },
+	{ KVM_GET_FPU, get_fpu },
+	{ KVM_SET_FPU, set_fpu },
+	{ KVM_GET_XCRS, get_xcrs },
+	{ KVM_SET_XCRS, set_xcrs },
+	{ KVM_GET_DEBUGREGS, get_debugregs },
+	{ KVM_SET_DEBUGREGS, set_debugregs },
+	{ KVM_GET_VCPU_EVENTS, get_events },
+	{ KVM_SET_VCPU_EVENTS, set_events },
+	{ KVM_GET_MP_STATE, get_mp_state },
+	{ KVM_SET_MP_STATE, set_mp_state },
+	{ KVM_INTERRUPT, interrupt },
+	{ KVM_TRANSLATE, translate },
+	{ KVM_SET_GUEST_DEBUG, set_guest_debug },
+	{ KVM_X86_SETUP_MCE, setup_mce },
+	{ KVM_ENABLE_CAP, enable_cap },
+};
+
+static const struct vcpu_ioctl *vcpu_ioctl_find(unsigned int cmd)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(vcpu_ioctls); i++)
+		if (vcpu_ioctls[i].cmd == cmd)
+			return &vcpu_ioctls[i];
+	return NULL;
+}
+
+static long vcpu_ioctl_table(struct kvml_vcpu *vcpu,
+			     const struct vcpu_ioctl *entry, void __user *arg)
+{
+	union vcpu_arg data;
+	size_t size = _IOC_SIZE(entry->cmd);
+	int err;
+
+	if (_IOC_DIR(entry->cmd) & _IOC_WRITE) {
+		if (copy_from_user(&data, arg, size))
+			return -EFAULT;
+	}
+	kvml_vcpu_load(vcpu);
+	err = entry->handle(vcpu, &data);
+	kvml_vcpu_put(vcpu);
+	if (err)
+		return err;
+	if (_IOC_DIR(entry->cmd) & _IOC_READ && copy_to_user(arg, &data, size))
+		return -EFAULT;
+	return 0;
+}
+
+/* ---- those with a shape of their own ---- */
+
+/* Some VMMs call it at every exit: mostly all that it tells is at hand. */
+static long get_regs(struct kvml_vcpu *vcpu, struct kvm_regs __user *arg)
+{
+	u32 needed = BIT(KVML_RSP) | BIT(KVML_RIP) | BIT(KVML_RFLAGS);
+
+	if ((vcpu->reg_avail & needed) != needed) {
+		kvml_vcpu_load(vcpu);
+		kvml_ops->regs_fetch(vcpu);
+		kvml_vcpu_put(vcpu);
+	}
+	return kvml_regs_put_user(vcpu, arg);
+}
+
+static int set_signal_mask(struct kvml_vcpu *vcpu,
+			   struct kvm_signal_mask __user *arg)
+{
+	struct kvm_signal_mask mask;
+	sigset_t set;
+
+	if (!arg) {
+		vcpu->sigset_active = false;
+		return 0;
+	}
+	if (copy_from_user(&mask, arg, sizeof(mask)))
+		return -EFAULT;
+	if (mask.len != sizeof(set))
+		return -EINVAL;
+	if (copy_from_user(&set, arg->sigset, sizeof(set)))
+		return -EFAULT;
+	sigdelsetmask(&set, sigmask(SIGKILL) | sigmask(SIGSTOP));
+	vcpu->sigset = set;
+	vcpu->sigset_active = true;
+	return 0;
+}
+
+static long vcpu_ioctl_loaded(struct kvml_vcpu *vcpu, unsigned int cmd,
+			      unsigned long value)
+{
+	void __user *arg = (void __user *)value;
+
+	switch (cmd) {
+	case KVM_GET_MSRS:
+		return kvml_msrs_get(vcpu, arg);
+	case KVM_SET_MSRS:
+		return kvml_msrs_set(vcpu, arg);
+	case KVM_SET_CPUID:
+		return kvml_cpuid_set_v1(vcpu, arg);
+	case KVM_SET_CPUID2:
+		return kvml_cpuid_set(vcpu, arg);
+	case KVM_GET_CPUID2:
+		return kvml_cpuid_get(vcpu, arg);
+	case KVM_GET_XSAVE:
+		return kvml_fpu_get_xsave(vcpu, arg, sizeof(struct kvm_xsave));
+	case KVM_GET_XSAVE2:
+		return kvml_fpu_get_xsave(vcpu, arg, kvml_xsave_size());
+	case KVM_SET_XSAVE:
+		return kvml_fpu_set_xsave(vcpu, arg);
+	case KVM_NMI:
+		return kvml_event_nmi(vcpu);
+	case KVM_GET_TSC_KHZ:
+		return vcpu->tsc_khz;
+	case KVM_SET_TSC_KHZ:
+		return kvml_tsc_set_khz(&vcpu->tsc_khz, value);
+	case KVM_KVMCLOCK_CTRL:
+		return kvml_pv_clock_ctrl(vcpu);
+	}
+	return -EINVAL;
+}
+
+static long vcpu_ioctl_locked(struct kvml_vcpu *vcpu, unsigned int cmd,
+			      unsigned long value)
+{
+	void __user *arg = (void __user *)value;
+	const struct vcpu_ioctl *entry;
+	long ret;
+
+	switch (cmd) {
+	case KVM_RUN:
+		return value ? -EINVAL : kvml_vcpu_run(vcpu);
+	case KVM_GET_REGS:
+		return get_regs(vcpu, arg);
+	}
+	vcpu->run_told = false;
+	if (cmd == KVM_SET_SIGNAL_MASK)
+		return set_signal_mask(vcpu, arg);
+	entry = vcpu_ioctl_find(cmd);
+	if (entry)
+		return vcpu_ioctl_table(vcpu, entry, arg);
+	kvml_vcpu_load(vcpu);
+	ret = vcpu_ioctl_loaded(vcpu, cmd, value);
+	kvml_vcpu_put(vcpu);
+	return ret;
+}
+
+/* -EIO: another process than the VM's, or the CPUs are switched off for good. */
+static long vcpu_ioctl(struct file *file, unsigned int cmd,
+		       unsigned long value)
+{
+	struct kvml_vcpu *vcpu = file->private_data;
+	long ret;
+
+	if (vcpu->vm->mm != current->mm || kvml_hardware_lost())
+		return -EIO;
+	if (_IOC_TYPE(cmd) != KVMIO)
+		return -EINVAL;
+	if (cmd == KVM_GET_STATS_FD)
+		return kvml_stats_vcpu_fd(vcpu);
+	if (mutex_lock_killable(&vcpu->mutex))
+		return -EINTR;
+	ret = vcpu_ioctl_locked(vcpu, cmd, value);
+	mutex_unlock(&vcpu->mutex);
+	/* Meanwhile, and nothing that was read of the VMCS is true. */
+	return kvml_hardware_lost() ? -EIO : ret;
+}
+
+/* ---- mmap, release ---- */
+
+static vm_fault_t vcpu_fault(struct vm_fault *vmf)
+{
+	struct kvml_vcpu *vcpu = vmf->vma->vm_file->private_data;
+	void *pages[KVML_VCPU_MMAP_PAGES] = {
+		vcpu->run, vcpu->pio_data, vcpu->coalesced,
+	};
+
+	if (vmf->pgoff >= KVML_VCPU_MMAP_PAGES)
+		return VM_FAULT_SIGBUS;
+	vmf->page = virt_to_page(pages[vmf->pgoff]);
+	get_page(vmf->page);
+	return 0;
+}
+
+static const struct vm_operations_struct vcpu_vm_ops = {
+	.fault = vcpu_fault,
+};
+
+static int vcpu_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	vma->vm_ops = &vcpu_vm_ops;
+	return 0;
+}
+
+static int vcpu_release(struct inode *inode, struct file *file)
+{
+	struct kvml_vcpu *vcpu = file->private_data;
+
+	kvml_vm_put(vcpu->vm);
+	return 0;
+}
+
+static const struct file_operations vcpu_fops = {
+	.owner = THIS_MODULE,
+	.unlocked_ioctl = vcpu_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.mmap = vcpu_mmap,
+	.release = vcpu_release,
+	.llseek = noop_llseek,
+};
+
+/* It holds the VM, and with that the vCPU. */
+struct file *kvml_vcpu_file(struct kvml_vcpu *vcpu)
+{
+	struct file *file;
+	char name[24];
+
+	BUILD_BUG_ON(sizeof(union vcpu_arg) > 512);
+	snprintf(name, sizeof(name), "kvm-vcpu:%u", vcpu->id);
+	file = anon_inode_getfile(name, &vcpu_fops, vcpu, O_RDWR);
+	if (!IS_ERR(file))
+		kvml_vm_get(vcpu->vm);
+	return file;
+}

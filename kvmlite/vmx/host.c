@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0
+/* See host.h. */
+#include <linux/init.h>
+#include <linux/jump_label.h>
+#include <linux/sched.h>
+#include <asm/cpu_entry_area.h>
+#include <asm/debugreg.h>
+#include <asm/desc.h>
+#include <asm/fsgsbase.h>
+#include <asm/mmu_context.h>
+#include <asm/msr.h>
+
+#include "vmx/caps.h"
+#include "vmx/entry.h"
+#include "vmx/host.h"
+#include "vmx/usermsr.h"
+#include "vmx/vmcs.h"
+#include "vmx/vmx.h"
+
+/* What is the same for every exit, on every CPU. */
+void kvml_vmx_host_init(struct vmx_vcpu *vmx)
+{
+	struct desc_ptr idt;
+	u64 value;
+
+	store_idt(&idt);
+	vmcs_write(HOST_IDTR_BASE, idt.address);
+	vmcs_write(HOST_CR0, read_cr0() & ~X86_CR0_TS);
+	vmcs_write(HOST_CS_SELECTOR, __KERNEL_CS);
+	vmcs_write(HOST_SS_SELECTOR, __KERNEL_DS);
+	vmcs_write(HOST_DS_SELECTOR, 0);
+	vmcs_write(HOST_ES_SELECTOR, 0);
+	vmcs_write(HOST_FS_SELECTOR, 0);
+	vmcs_write(HOST_GS_SELECTOR, 0);
+	vmcs_write(HOST_TR_SELECTOR, GDT_ENTRY_TSS * 8);
+	vmcs_write(HOST_RIP, (unsigned long)kvml_vmx_exit_point);
+	rdmsrl(MSR_IA32_SYSENTER_CS, value);
+	vmcs_write(HOST_IA32_SYSENTER_CS, value);
+	rdmsrl(MSR_IA32_SYSENTER_EIP, value);
+	vmcs_write(HOST_IA32_SYSENTER_EIP, value);
+	rdmsrl(MSR_EFER, value);
+	vmcs_write(HOST_IA32_EFER, value);
+	if (kvml_vmx_caps.exit & VM_EXIT_LOAD_IA32_PAT) {
+		rdmsrl(MSR_IA32_CR_PAT, value);
+		vmcs_write(HOST_IA32_PAT, value);
+	}
+}
+
+/* HOST_ fields that differ from CPU to CPU. */
+void kvml_vmx_host_set_cpu(int cpu)
+{
+	u64 value;
+
+	vmcs_write(HOST_TR_BASE,
+		   (unsigned long)&get_cpu_entry_area(cpu)->tss.x86_tss);
+	vmcs_write(HOST_GDTR_BASE, (unsigned long)get_cpu_gdt_ro(cpu));
+	rdmsrl(MSR_GS_BASE, value);
+	vmcs_write(HOST_GS_BASE, value);
+	rdmsrl(MSR_IA32_SYSENTER_ESP, value);
+	vmcs_write(HOST_IA32_SYSENTER_ESP, value);
+}
+
+/* Interrupts off, before an entry: what it changes, once while loaded. */
+void kvml_vmx_host_save(struct vmx_vcpu *vmx)
+{
+	kvml_vmx_usermsr_load(vmx);
+	if (vmx->host_saved)
+		return;
+	current_save_fsgs();
+	vmx->host_fs = current->thread.fsindex;
+	vmx->host_gs = current->thread.gsindex;
+	savesegment(ds, vmx->host_ds);
+	savesegment(es, vmx->host_es);
+	asm("sldt %0" : "=m"(vmx->host_ldt));
+	vmcs_write(HOST_FS_BASE, current->thread.fsbase);
+	/* Not by way of paravirtual operations: there is no VMX under any. */
+	native_wrmsrl(MSR_KERNEL_GS_BASE, vmx->kernel_gs_base);
+	vmx->host_saved = true;
+}
+
+/* ---- perf ---- */
+
+static DEFINE_STATIC_KEY_FALSE(host_has_pebs);
+
+void __init kvml_vmx_host_perf_init(void)
+{
+	u64 value;
+
+	if (boot_cpu_has(X86_FEATURE_PEBS) &&
+	    !rdmsrl_safe(MSR_IA32_PEBS_ENABLE, &value))
+		static_branch_enable(&host_has_pebs);
+}
+
+/*
+ * PEBS writes records to an address that is translated as the CPU's next access is:
+ * in a guest, to the guest's memory (SDM volume 3, 20.6.2.4).  The counters stop as
+ * well, as one that runs over would write at once when PEBS is on again.
+ */
+static void pebs_off(struct vmx_vcpu *vmx)
+{
+	vmx->host_pebs = __rdmsr(MSR_IA32_PEBS_ENABLE);
+	if (likely(!vmx->host_pebs))
+		return;
+	vmx->host_counters = __rdmsr(MSR_CORE_PERF_GLOBAL_CTRL);
+	native_wrmsrl(MSR_CORE_PERF_GLOBAL_CTRL,
+		      vmx->host_counters & ~vmx->host_pebs);
+	native_wrmsrl(MSR_IA32_PEBS_ENABLE, 0);
+}
+
+static void pebs_on(struct vmx_vcpu *vmx)
+{
+	native_wrmsrl(MSR_IA32_PEBS_ENABLE, vmx->host_pebs);
+	native_wrmsrl(MSR_CORE_PERF_GLOBAL_CTRL, vmx->host_counters);
+	vmx->host_pebs = 0;
+}
+
+/* An exit clears DEBUGCTL (SDM volume 3, 28.5.1). */
+void kvml_vmx_host_perf_save(struct vmx_vcpu *vmx)
+{
+	vmx->host_debugctl = __rdmsr(MSR_IA32_DEBUGCTLMSR);
+	if (static_branch_unlikely(&host_has_pebs))
+		pebs_off(vmx);
+}
+
+void kvml_vmx_host_perf_restore(struct vmx_vcpu *vmx)
+{
+	if (unlikely(vmx->host_debugctl))
+		update_debugctlmsr(vmx->host_debugctl);
+	if (unlikely(vmx->host_pebs))
+		pebs_on(vmx);
+}
+
+/*
+ * Preemption off.  An exit leaves null selectors, GDT and TSS limits that are
+ * too large, and the guest's KERNEL_GS_BASE behind (SDM volume 3, 28.5.2).
+ */
+void kvml_vmx_host_restore(struct vmx_vcpu *vmx)
+{
+	if (!vmx->host_saved)
+		return;
+	vmx->host_saved = false;
+	vmx->kernel_gs_base = __rdmsr(MSR_KERNEL_GS_BASE);
+	if (unlikely(vmx->host_ldt))
+		asm volatile("lldt %0" :: "m"(vmx->host_ldt));
+	if (unlikely(vmx->host_gs))
+		load_gs_index(vmx->host_gs);
+	if (unlikely(vmx->host_fs))
+		loadsegment(fs, vmx->host_fs);
+	if (unlikely(vmx->host_ds | vmx->host_es)) {
+		loadsegment(ds, vmx->host_ds);
+		loadsegment(es, vmx->host_es);
+	}
+	native_wrmsrl(MSR_KERNEL_GS_BASE, current->thread.gsbase);
+	invalidate_tss_limit();
+	load_fixmap_gdt(smp_processor_id());
+}

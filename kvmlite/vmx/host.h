@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The host's state: what an exit loads, and what it leaves to us. */
+#ifndef _KVMLITE_VMX_HOST_H
+#define _KVMLITE_VMX_HOST_H
+
+struct vmx_vcpu;
+
+/* HOST_ fields that are the same on every CPU; and those that differ. */
+void kvml_vmx_host_init(struct vmx_vcpu *vmx);
+void kvml_vmx_host_set_cpu(int cpu);
+/* Interrupts off, before an entry; preemption off, the way back. */
+void kvml_vmx_host_save(struct vmx_vcpu *vmx);
+void kvml_vmx_host_restore(struct vmx_vcpu *vmx);
+
+/* What perf has in the CPU: around entries, interrupts off. */
+void kvml_vmx_host_perf_save(struct vmx_vcpu *vmx);
+void kvml_vmx_host_perf_restore(struct vmx_vcpu *vmx);
+/* When the module loads. */
+void kvml_vmx_host_perf_init(void);
+
+#endif /* _KVMLITE_VMX_HOST_H */

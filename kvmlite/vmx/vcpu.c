@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0
+/* See vcpu.h. */
+#include <linux/io.h>
+#include <linux/preempt.h>
+#include <linux/slab.h>
+
+#include "base/kick.h"
+#include "vcpu/pv.h"
+#include "vcpu/vcpu.h"
+#include "vmx/caps.h"
+#include "vmx/ept.h"
+#include "vmx/host.h"
+#include "vmx/permission.h"
+#include "vmx/vcpu.h"
+#include "vmx/vmcs.h"
+#include "vmx/vmx.h"
+#include "vmx/vpid.h"
+
+/* ---- the VMCS of a new vCPU ---- */
+
+static void vmcs_init_controls(struct vmx_vcpu *vmx)
+{
+	const struct kvml_vmx_caps *caps = &kvml_vmx_caps;
+
+	vmx->cpu_controls = caps->cpu;
+	vmcs_write(PIN_BASED_VM_EXEC_CONTROL, caps->pin);
+	vmcs_write(CPU_BASED_VM_EXEC_CONTROL, caps->cpu);
+	/* With this control a VPID of 0 is not entered (27.2.1.1). */
+	vmcs_write(SECONDARY_VM_EXEC_CONTROL,
+		   vmx->vpid ? caps->cpu2 :
+			       caps->cpu2 & ~SECONDARY_EXEC_ENABLE_VPID);
+	vmcs_write(VM_EXIT_CONTROLS, caps->exit);
+	vmcs_write(VM_ENTRY_CONTROLS, caps->entry);
+	vmcs_write(VM_EXIT_MSR_STORE_COUNT, 0);
+	vmcs_write(VM_EXIT_MSR_LOAD_COUNT, 0);
+	vmcs_write(VM_ENTRY_MSR_LOAD_COUNT, 0);
+	vmcs_write(VM_ENTRY_INTR_INFO_FIELD, 0);
+	vmcs_write(PAGE_FAULT_ERROR_CODE_MASK, 0);
+	vmcs_write(PAGE_FAULT_ERROR_CODE_MATCH, 0);
+	vmcs_write(CR3_TARGET_COUNT, 0);
+	vmcs_write(MSR_BITMAP, virt_to_phys(kvml_vmx_msr_bitmap));
+	vmcs_write(VIRTUAL_PROCESSOR_ID, vmx->vpid);
+	vmcs_write(VMCS_LINK_POINTER, ~0ull);
+	vmcs_write(TSC_OFFSET, vmx->vcpu.tsc_offset);
+	if (caps->pin & PIN_BASED_VMX_PREEMPTION_TIMER)
+		vmcs_write(VMX_PREEMPTION_TIMER_VALUE, caps->preemption_timer);
+	if (caps->cpu2 & SECONDARY_EXEC_ENCLS_EXITING)
+		vmcs_write(ENCLS_EXITING_BITMAP, ~0ull);
+	vmcs_write(CR0_GUEST_HOST_MASK, ~VMX_CR0_GUEST_OWNED);
+	vmcs_write(CR4_GUEST_HOST_MASK, ~VMX_CR4_GUEST_OWNED);
+	vmcs_write(EPT_POINTER, kvml_vmx_eptp(vmx->vcpu.vm));
+}
+
+/* What is beside kvml_vcpu_reset(). */
+static void vmcs_init_guest(void)
+{
+	vmcs_write(GUEST_SYSENTER_CS, 0);
+	vmcs_write(GUEST_SYSENTER_ESP, 0);
+	vmcs_write(GUEST_SYSENTER_EIP, 0);
+	vmcs_write(GUEST_IA32_DEBUGCTL, 0);
+	vmcs_write(GUEST_ACTIVITY_STATE, GUEST_ACTIVITY_ACTIVE);
+	vmcs_write(GUEST_INTERRUPTIBILITY_INFO, 0);
+	vmcs_write(GUEST_PENDING_DBG_EXCEPTIONS, 0);
+	if (kvml_vmx_caps.entry & VM_ENTRY_LOAD_IA32_PAT)
+		vmcs_write(GUEST_IA32_PAT, 0x0007040600070406ull);
+}
+
+/* ---- the vCPU ---- */
+
+struct kvml_vcpu *kvml_vmx_vcpu_alloc(void)
+{
+	struct vmx_vcpu *vmx = kzalloc(sizeof(*vmx), GFP_KERNEL_ACCOUNT);
+
+	if (!vmx)
+		return NULL;
+	if (kvml_vmcs_alloc(&vmx->vmcs, kvml_vmx_caps.revision)) {
+		kfree(vmx);
+		return NULL;
+	}
+	return &vmx->vcpu;
+}
+
+void kvml_vmx_vcpu_init(struct kvml_vcpu *vcpu)
+{
+	struct vmx_vcpu *vmx = to_vmx(vcpu);
+
+	vmx->vpid = kvml_vmx_vpid_alloc();
+	vmcs_init_controls(vmx);
+	kvml_vmx_host_init(vmx);
+	vmcs_init_guest();
+}
+
+void kvml_vmx_vcpu_free(struct kvml_vcpu *vcpu)
+{
+	struct vmx_vcpu *vmx = to_vmx(vcpu);
+
+	preempt_disable();
+	kvml_vmcs_clear(&vmx->vmcs);
+	preempt_enable();
+	kvml_vmx_vpid_free(vmx->vpid);
+	kvml_vmcs_free(&vmx->vmcs);
+	kfree(vmx);
+}
+
+void kvml_vmx_vcpu_load(struct kvml_vcpu *vcpu, int cpu)
+{
+	struct vmx_vcpu *vmx = to_vmx(vcpu);
+
+	vmx->flush_l1d = true;
+	if (kvml_vmcs_load(&vmx->vmcs)) {
+		kvml_vmx_host_set_cpu(cpu);
+		vmx->host_cr3 = 0;
+		vmx->host_cr4 = 0;
+		kvml_pv_cpu_changed(vcpu);
+		/* What this CPU remembers may be from long ago. */
+		kvml_vcpu_request(vcpu, KVML_REQ_FLUSH_TLB);
+	}
+}
+
+void kvml_vmx_vcpu_put(struct kvml_vcpu *vcpu)
+{
+	kvml_vmx_host_restore(to_vmx(vcpu));
+}
