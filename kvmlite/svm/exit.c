@@ -268,6 +268,7 @@ static int handle_dr(struct kvml_vcpu *vcpu)
 #define NPF_WRITE	BIT(1)
 #define NPF_RESERVED	BIT(3)
 #define NPF_FETCH	BIT(4)
+#define NPF_WALK	BIT_ULL(33)	/* the CPU walked the guest's tables */
 
 /* An event's delivery touched what is not memory: it cannot be emulated. */
 static int delivery_error(struct kvml_vcpu *vcpu, u64 gpa)
@@ -287,20 +288,26 @@ static u32 npf_access(u32 error)
 	return error & NPF_FETCH ? KVML_ACCESS_EXEC : KVML_ACCESS_READ;
 }
 
+static u32 npf_mmio_flags(u64 error)
+{
+	return (error & NPF_WRITE ? KVML_MMIO_WRITE : 0) |
+	       (error & NPF_WALK ? KVML_MMIO_WALK : 0);
+}
+
 static int handle_npf(struct kvml_vcpu *vcpu)
 {
 	const struct svm_exit *exit = &to_svm(vcpu)->exit;
 	u64 gpa = exit->info_2;
-	u32 error = exit->info_1;
+	u64 error = exit->info_1;
 	int ret = KVML_FAULT_MMIO;
 
-	trace_kvm_page_fault(vcpu, gpa, exit->info_1);
+	trace_kvm_page_fault(vcpu, gpa, error);
 	if (!(error & NPF_RESERVED) || !kvml_mmu_is_mmio(vcpu, gpa))
 		ret = kvml_mmu_fault(vcpu, gpa, npf_access(error));
 	if (ret == KVML_FAULT_MMIO) {
 		if (exit->int_info)
 			return delivery_error(vcpu, gpa);
-		return kvml_emulate_mmio(vcpu, gpa, 0, false);
+		return kvml_emulate_mmio(vcpu, gpa, 0, npf_mmio_flags(error));
 	}
 	if (ret == -EINTR) {
 		vcpu->run->exit_reason = KVM_EXIT_INTR;
