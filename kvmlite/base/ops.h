@@ -29,6 +29,8 @@ struct kvml_ops {
 	u64 ucode_rev;
 	/* OSVW_ID_LENGTH and OSVW_STATUS of a new vCPU; NULL: 0. */
 	const u64 *osvw;
+	/* Guests have SPEC_CTRL, and get_msr() and set_msr() know it. */
+	bool spec_ctrl;
 	/* When the module loads: what guests cannot have, kvml_cpuid_forbid(). */
 	void (*forbid_cpuid)(void);
 	/* Files in debugfs, kvmlite/. */

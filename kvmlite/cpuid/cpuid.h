@@ -32,6 +32,8 @@ struct kvml_cpuid {
 void kvml_cpuid_init(void);
 /* The vendor cannot virtualize an X86_FEATURE_ of the host. */
 void kvml_cpuid_forbid(unsigned int feature);
+/* Feature words that guests may have. */
+const u32 *kvml_cpuid_offered(void);
 /* EFER bits that no guest may have. */
 u64 kvml_efer_unsupported(void);
 

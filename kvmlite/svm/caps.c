@@ -33,6 +33,28 @@ static void __init osvw_init(u64 *osvw)
 	osvw[1] = status & ~6ull;
 }
 
+/* Of CPUID 8000_000A EDX. */
+#define EDX_NPT		BIT(0)
+#define EDX_NRIPS	BIT(3)
+#define EDX_FLUSH	BIT(6)
+#define EDX_DECODE	BIT(7)
+
+const char *kvml_svm_caps_missing(const struct kvml_svm_caps *caps, u32 ebx,
+				  u32 edx)
+{
+	if (ebx < caps->asids)
+		return "address space identifiers";
+	if (!(edx & EDX_NPT))
+		return "nested paging";
+	if (caps->nrips && !(edx & EDX_NRIPS))
+		return "the next RIP (NRIPS)";
+	if (caps->flush_by_asid && !(edx & EDX_FLUSH))
+		return "flushing by ASID";
+	if (caps->decode_assists && !(edx & EDX_DECODE))
+		return "decode assists";
+	return NULL;
+}
+
 int __init kvml_svm_caps_init(void)
 {
 	struct kvml_svm_caps *caps = &kvml_svm_caps;
@@ -63,6 +85,7 @@ int __init kvml_svm_caps_init(void)
 	caps->decode_assists = boot_cpu_has(X86_FEATURE_DECODEASSISTS);
 	caps->flush_by_asid = boot_cpu_has(X86_FEATURE_FLUSHBYASID);
 	osvw_init(caps->osvw);
+	caps->emulated = boot_cpu_has(X86_FEATURE_HYPERVISOR);
 	caps->la57 = cr4_read_shadow() & X86_CR4_LA57;
 	return 0;
 }

@@ -52,6 +52,7 @@ const struct kvml_ops kvml_svm_ops = {
 	.name = "AMD-V",
 	.ucode_rev = 0x01000065,
 	.osvw = kvml_svm_caps.osvw,
+	.spec_ctrl = true,
 	.forbid_cpuid = svm_nothing,
 	.debugfs = svm_nothing,
 	.unload = svm_unload,

@@ -332,6 +332,21 @@ static u64 *msr_field(struct kvml_vcpu *vcpu, u32 index)
 	return NULL;
 }
 
+/* The VMCB's is the guest's own where VMRUN loads it; else run.c does. */
+static u64 get_spec_ctrl(const struct svm_vcpu *svm)
+{
+	return boot_cpu_has(X86_FEATURE_V_SPEC_CTRL) ?
+	       svm->vmcb->save.spec_ctrl : svm->spec_ctrl;
+}
+
+static void set_spec_ctrl(struct svm_vcpu *svm, u64 data)
+{
+	if (boot_cpu_has(X86_FEATURE_V_SPEC_CTRL))
+		svm->vmcb->save.spec_ctrl = data;
+	else
+		svm->spec_ctrl = data;
+}
+
 int kvml_svm_get_msr(struct kvml_vcpu *vcpu, u32 index, u64 *data)
 {
 	const u64 *field = msr_field(vcpu, index);
@@ -342,6 +357,8 @@ int kvml_svm_get_msr(struct kvml_vcpu *vcpu, u32 index, u64 *data)
 		*data = to_svm(vcpu)->tsc_aux;
 	else if (index == MSR_AMD64_DE_CFG)
 		*data = to_svm(vcpu)->de_cfg;
+	else if (index == MSR_IA32_SPEC_CTRL)
+		*data = get_spec_ctrl(to_svm(vcpu));
 	else
 		return 1;
 	return 0;
@@ -389,6 +406,8 @@ int kvml_svm_set_msr(struct kvml_vcpu *vcpu, u32 index, u64 data)
 		set_tsc_aux(to_svm(vcpu), data);
 	} else if (index == MSR_AMD64_DE_CFG) {
 		return set_de_cfg(to_svm(vcpu), data);
+	} else if (index == MSR_IA32_SPEC_CTRL) {
+		set_spec_ctrl(to_svm(vcpu), data);
 	} else {
 		return 1;
 	}
@@ -420,12 +439,12 @@ void kvml_svm_update_tsc(struct kvml_vcpu *vcpu)
 
 void kvml_svm_dump(struct kvml_vcpu *vcpu)
 {
+	const struct svm_exit *exit = &to_svm(vcpu)->exit;
 	const struct vmcb *vmcb = to_svm(vcpu)->vmcb;
 
 	pr_info_ratelimited("kvmlite: vCPU %u: exit %#x info %#llx %#llx RIP %04x:%016lx RSP %016lx RFLAGS %08lx CR0 %08lx CR3 %lx CR4 %lx EFER %llx CS base %llx attributes %x\n",
-			    vcpu->id, to_svm(vcpu)->exit_code,
-			    vmcb->control.exit_info_1,
-			    vmcb->control.exit_info_2, vmcb->save.cs.selector,
+			    vcpu->id, exit->code, exit->info_1, exit->info_2,
+			    vmcb->save.cs.selector,
 			    kvml_rip(vcpu), kvml_reg(vcpu, KVML_RSP),
 			    kvml_reg(vcpu, KVML_RFLAGS),
 			    kvml_reg(vcpu, KVML_CR0), kvml_reg(vcpu, KVML_CR3),

@@ -6,6 +6,7 @@
 #include <asm/debugreg.h>
 #include <asm/nospec-branch.h>
 
+#include "svm/errata.h"
 #include "svm/host.h"
 #include "svm/npt.h"
 #include "svm/permission.h"
@@ -61,14 +62,16 @@ static void vmcb_init_guest(struct svm_vcpu *svm)
 struct kvml_vcpu *kvml_svm_vcpu_alloc(void)
 {
 	struct svm_vcpu *svm = kzalloc(sizeof(*svm), GFP_KERNEL_ACCOUNT);
+	struct page *page;
 
 	if (!svm)
 		return NULL;
-	svm->vmcb = (struct vmcb *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	if (!svm->vmcb) {
+	page = kvml_svm_page_alloc(GFP_KERNEL_ACCOUNT);
+	if (!page) {
 		kfree(svm);
 		return NULL;
 	}
+	svm->vmcb = page_address(page);
 	return &svm->vcpu;
 }
 
@@ -104,7 +107,8 @@ void kvml_svm_vcpu_load(struct kvml_vcpu *vcpu, int cpu)
 		return;
 	this_cpu_write(last_vcpu, svm);
 	/* Branches that another guest has trained are not for this one. */
-	indirect_branch_prediction_barrier();
+	if (!cpu_feature_enabled(X86_FEATURE_IBPB_ON_VMEXIT))
+		indirect_branch_prediction_barrier();
 }
 
 void kvml_svm_vcpu_put(struct kvml_vcpu *vcpu)

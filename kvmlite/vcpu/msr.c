@@ -12,12 +12,14 @@
 #include "base/ops.h"
 #include "base/quirk.h"
 #include "cpuid/cpuid.h"
+#include "cpuid/spec_ctrl.h"
 #include "vcpu/apic_base.h"
 #include "vcpu/msr.h"
 #include "vcpu/pv.h"
 #include "vcpu/regs.h"
 #include "vcpu/tsc.h"
 #include "vcpu/vcpu.h"
+#include "vm/vm.h"
 
 #define VAR_MTRRS	8
 #define VIRT_BITS	48
@@ -298,6 +300,45 @@ static int set_arch_cap(struct kvml_vcpu *vcpu, const struct msr_def *msr,
 	return 0;
 }
 
+static u64 host_spec_ctrl(void)
+{
+	return kvml_spec_ctrl_bits(boot_cpu_data.x86_capability);
+}
+
+static bool has_spec_ctrl(struct kvml_vcpu *vcpu, bool host)
+{
+	return host || (vcpu->cpuid && kvml_spec_ctrl_bits(vcpu->cpuid->feature));
+}
+
+static int get_spec_ctrl(struct kvml_vcpu *vcpu, const struct msr_def *msr,
+			 u32 index, u64 *data, bool host)
+{
+	return !has_spec_ctrl(vcpu, host) || kvml_ops->get_msr(vcpu, index, data);
+}
+
+/* As KVM has it: what the CPU takes, the guest may write if it has the MSR. */
+static int set_spec_ctrl(struct kvml_vcpu *vcpu, const struct msr_def *msr,
+			 u32 index, u64 data, bool host)
+{
+	return !has_spec_ctrl(vcpu, host) || data & ~host_spec_ctrl() ||
+	       kvml_ops->set_msr(vcpu, index, data);
+}
+
+static int set_pred_cmd(struct kvml_vcpu *vcpu, const struct msr_def *msr,
+			u32 index, u64 data, bool host)
+{
+	u64 mine = vcpu->cpuid ? kvml_pred_cmd_bits(vcpu->cpuid->feature) : 0;
+	u64 bits = kvml_pred_cmd_bits(boot_cpu_data.x86_capability);
+
+	if (!host && !mine)
+		return 1;
+	if (data & ~(host ? bits : bits & mine))
+		return 1;
+	if (data)
+		wrmsrl(MSR_IA32_PRED_CMD, data);
+	return 0;
+}
+
 /* What userspace may be told; 0 only. */
 static int set_platform_info(struct kvml_vcpu *vcpu, const struct msr_def *msr,
 			     u32 index, u64 data, bool host)
@@ -518,6 +559,8 @@ static const struct msr_def msrs[] = {
 	{ ONE(MSR_IA32_FEAT_CTL), get_mem, set_feat_ctl, FEAT_CTL_LOCKED,
 	  MEM(feat_ctl) },
 	{ ONE(MSR_IA32_TSC_ADJUST), get_mem, set_tsc_adjust, MEM(tsc_adjust) },
+	{ ONE(MSR_IA32_SPEC_CTRL), get_spec_ctrl, set_spec_ctrl },
+	{ ONE(MSR_IA32_PRED_CMD), get_none, set_pred_cmd },
 	{ ONE(MSR_IA32_UCODE_WRITE), get_none, set_ignored },
 	{ ONE(MSR_IA32_UCODE_REV), get_mem, set_ucode_rev, MEM(ucode_rev) },
 	{ RANGE(MSR_P6_PERFCTR0, MSR_P6_PERFCTR1), .set = set_ignored },
@@ -626,6 +669,19 @@ int kvml_msr_set(struct kvml_vcpu *vcpu, u32 index, u64 data, bool host)
 	return !msr->set || msr->set(vcpu, msr, index, data, host);
 }
 
+bool kvml_msr_write_is_hot(struct kvml_vcpu *vcpu, u32 index)
+{
+	switch (index) {
+	case MSR_IA32_TSC:
+	case MSR_IA32_TSC_ADJUST:
+		/* Clocks of all vCPUs follow, which takes IPIs. */
+		return !READ_ONCE(vcpu->vm->clock_used);
+	case MSR_IA32_MISC_ENABLE:
+		return true;
+	}
+	return false;
+}
+
 /* ---- life ---- */
 
 /* Vulnerabilities that the host's CPU has not: the guest's has not, either. */
@@ -685,7 +741,7 @@ static const u32 saved[] = {
 	MSR_PLATFORM_INFO, MSR_MISC_FEATURES_ENABLES, MSR_IA32_POWER_CTL,
 	MSR_IA32_UCODE_REV, MSR_SMI_COUNT, MSR_K7_HWCR,
 	/* Those that depend on the host: see list_skips(). */
-	MSR_TSC_AUX, MSR_IA32_ARCH_CAPABILITIES,
+	MSR_TSC_AUX, MSR_IA32_ARCH_CAPABILITIES, MSR_IA32_SPEC_CTRL,
 };
 
 static const u32 features[] = {
@@ -704,6 +760,8 @@ static bool list_skips(u32 index)
 		return !boot_cpu_has(X86_FEATURE_ARCH_CAPABILITIES);
 	case MSR_AMD64_DE_CFG:
 		return kvml_ops->get_feature_msr(index, &data);
+	case MSR_IA32_SPEC_CTRL:
+		return !kvml_spec_ctrl_bits(kvml_cpuid_offered());
 	}
 	return false;
 }

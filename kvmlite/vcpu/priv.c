@@ -6,6 +6,7 @@
 #include "base/ops.h"
 #include "base/quirk.h"
 #include "base/trace.h"
+#include "cpuid/cpuid.h"
 #include "vcpu/debug.h"
 #include "vcpu/event.h"
 #include "vcpu/fpu.h"
@@ -57,7 +58,7 @@ int kvml_priv_mwait(struct kvml_vcpu *vcpu)
 	return kvml_priv_skip(vcpu);
 }
 
-int kvml_priv_wrmsr(struct kvml_vcpu *vcpu)
+bool kvml_priv_set_msr(struct kvml_vcpu *vcpu)
 {
 	u32 index = vcpu->reg[KVML_RCX];
 	u64 data = (u32)vcpu->reg[KVML_RAX] | vcpu->reg[KVML_RDX] << 32;
@@ -65,7 +66,17 @@ int kvml_priv_wrmsr(struct kvml_vcpu *vcpu)
 
 	vcpu->stat.msr_exits++;
 	trace_kvm_msr(true, index, data, fault);
-	return skip_or_gp(vcpu, fault);
+	if (!fault)
+		return true;
+	/* Its handler runs: this is no fault of its delivery. */
+	vcpu->event.exception.injected = false;
+	kvml_queue_gp(vcpu);
+	return false;
+}
+
+int kvml_priv_wrmsr(struct kvml_vcpu *vcpu)
+{
+	return kvml_priv_set_msr(vcpu) ? kvml_priv_skip(vcpu) : 1;
 }
 
 int kvml_priv_xsetbv(struct kvml_vcpu *vcpu)

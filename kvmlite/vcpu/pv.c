@@ -223,6 +223,8 @@ int kvml_pv_set_msr(struct kvml_vcpu *vcpu, u32 index, u64 data)
 	case MSR_KVM_SYSTEM_TIME:
 	case MSR_KVM_SYSTEM_TIME_NEW:
 		vcpu->pv_clock_msr = data;
+		/* Before anybody's TSC is looked at. */
+		smp_store_mb(vcpu->vm->clock_used, true);
 		kvml_vcpu_request(vcpu, KVML_REQ_CLOCK);
 		return 0;
 	case MSR_KVM_WALL_CLOCK:
@@ -239,7 +241,10 @@ int kvml_pv_set_msr(struct kvml_vcpu *vcpu, u32 index, u64 data)
 /* All pages: whether the TSC is stable depends on all vCPUs. */
 void kvml_pv_tsc_changed(struct kvml_vcpu *vcpu)
 {
-	kvml_vm_request(vcpu->vm, KVML_REQ_CLOCK, false);
+	/* Pairs with the one in kvml_pv_set_msr(). */
+	smp_mb();
+	if (READ_ONCE(vcpu->vm->clock_used))
+		kvml_vm_request(vcpu->vm, KVML_REQ_CLOCK, false);
 }
 
 void kvml_pv_cpu_changed(struct kvml_vcpu *vcpu)

@@ -40,6 +40,7 @@ struct kvml_vm {
 	u64 disabled_quirks;		/* KVM_CAP_DISABLE_QUIRKS2; only grows */
 	u32 tsc_khz;			/* of new vCPUs */
 	struct kvml_tsc_sync tsc;
+	bool clock_used;		/* a guest has kvmclock, or had it */
 	raw_spinlock_t clock_lock;	/* pv.c: the four below */
 	u64 boot_ns;			/* host's time when kvmclock was 0 */
 	u64 clock_tsc, clock_ns;	/* host's TSC when kvmclock was that */

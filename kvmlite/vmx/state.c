@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The guest's registers in the VMCS (SDM volume 3, chapter 25.4). */
+#include <linux/io.h>
 #include <linux/printk.h>
 #include <asm/debugreg.h>
 #include <asm/msr.h>
@@ -10,6 +11,7 @@
 #include "vcpu/vcpu.h"
 #include "vm/vm.h"
 #include "vmx/caps.h"
+#include "vmx/permission.h"
 #include "vmx/state.h"
 #include "vmx/vmcs.h"
 #include "vmx/vmx.h"
@@ -369,10 +371,22 @@ int kvml_vmx_get_msr(struct kvml_vcpu *vcpu, u32 index, u64 *data)
 		*data = vmx->kernel_gs_base;
 	} else if (index == MSR_CSTAR) {
 		*data = vmx->cstar;
+	} else if (index == MSR_IA32_SPEC_CTRL) {
+		*data = vmx->spec_ctrl;
 	} else {
 		return 1;
 	}
 	return 0;
+}
+
+/* The caller has checked that the CPU takes these bits. */
+static void set_spec_ctrl(struct vmx_vcpu *vmx, u64 data)
+{
+	vmx->spec_ctrl = data;
+	if (!data)
+		return;
+	vmx->load_spec_ctrl = &vmx->spec_ctrl;
+	vmcs_write(MSR_BITMAP, virt_to_phys(kvml_vmx_msr_bitmap_spec_ctrl));
 }
 
 int kvml_vmx_set_msr(struct kvml_vcpu *vcpu, u32 index, u64 data)
@@ -395,6 +409,8 @@ int kvml_vmx_set_msr(struct kvml_vcpu *vcpu, u32 index, u64 data)
 		preempt_enable();
 	} else if (index == MSR_CSTAR) {
 		vmx->cstar = data;
+	} else if (index == MSR_IA32_SPEC_CTRL) {
+		set_spec_ctrl(vmx, data);
 	} else {
 		return 1;
 	}

@@ -70,8 +70,19 @@ GUEST(rdmsr, "mov $0x1b, %ecx\n\trdmsr\n\t" END)	/* IA32_APIC_BASE */
 GUEST(touch, "movb $1, (%rdi)\n\tadd %rdx, %rdi\n\t" END)
 GUEST(out, "out %al, $0x10\n\tjmp 1b")
 GUEST(in, "in $0x10, %al\n\tjmp 1b")
+/* Of the same bytes in 32-bit code. */
 GUEST(write, "mov %eax, (%rdi)\n\tjmp 1b")
 GUEST(read, "mov (%rdi), %eax\n\tjmp 1b")
+#define WRMSR		"xor %edx, %edx\n\twrmsr\n\t" END
+GUEST(tsc_adjust, "mov $0x3b, %ecx\n\tmov $4096, %eax\n\t" WRMSR)
+GUEST(misc_enable, "mov $0x1a0, %ecx\n\tmov $0x1801, %eax\n\t" WRMSR)
+/* CD goes on and off, which no CPU leaves to the guest; so do PSE and DR7. */
+GUEST(mov_cr0, "mov %cr0, %rax\n\tbtc $30, %rax\n\tmov %rax, %cr0\n\t" END)
+GUEST(mov_cr4, "mov %cr4, %rax\n\tbtc $4, %rax\n\tmov %rax, %cr4\n\t" END)
+GUEST(mov_dr, "mov %rsi, %dr0\n\t" END)
+/* The same again and again: a priority that falls is for userspace, which has the APIC. */
+GUEST(mov_cr8, "mov $5, %eax\n\tmov %rax, %cr8\n\t" END)
+GUEST(wbinvd, "wbinvd\n\t" END)
 
 extern const char __start_guest_code[], __stop_guest_code[];
 
@@ -314,6 +325,86 @@ static double measure_mmio_write(void)
 static double measure_mmio_read(void)
 {
 	return measure_exits(guest_read, KVM_EXIT_MMIO);
+}
+
+/* 32-bit code, flat, without paging: a guest before it has set up its tables. */
+static void set_protected_mode(void)
+{
+	struct kvm_sregs sregs;
+
+	do_ioctl(vcpu_fd, KVM_GET_SREGS, &sregs);
+	sregs.cr0 = 0x33;	/* NE ET MP PE */
+	sregs.cr4 = 0;
+	sregs.efer = 0;
+	sregs.cs.db = 1;
+	sregs.cs.l = 0;
+	do_ioctl(vcpu_fd, KVM_SET_SREGS, &sregs);
+}
+
+static double measure_exits32(void (*program)(void))
+{
+	double result;
+
+	/* An exit that is not completed yet belongs to the mode before. */
+	set_program(program, 0, 0, 0);
+	set_protected_mode();
+	result = measure_exits(program, KVM_EXIT_MMIO);
+	set_program(program, 0, 0, 0);
+	set_long_mode();
+	return result;
+}
+
+static double measure_mmio32_write(void)
+{
+	return measure_exits32(guest_write);
+}
+
+static double measure_mmio32_read(void)
+{
+	return measure_exits32(guest_read);
+}
+
+/* ---- instructions that exit and are done in the kernel ---- */
+
+static double measure_tsc_adjust(void)
+{
+	return measure_loop(guest_tsc_adjust);
+}
+
+static double measure_misc_enable(void)
+{
+	return measure_loop(guest_misc_enable);
+}
+
+static double measure_mov_cr0(void)
+{
+	double result = measure_loop(guest_mov_cr0);
+
+	set_long_mode();
+	return result;
+}
+
+static double measure_mov_cr4(void)
+{
+	double result = measure_loop(guest_mov_cr4);
+
+	set_long_mode();
+	return result;
+}
+
+static double measure_mov_dr(void)
+{
+	return measure_loop(guest_mov_dr);
+}
+
+static double measure_mov_cr8(void)
+{
+	return measure_loop(guest_mov_cr8);
+}
+
+static double measure_wbinvd(void)
+{
+	return measure_loop(guest_wbinvd);
 }
 
 static double measure_call(unsigned long request, void *arg)
@@ -609,6 +700,15 @@ static const struct bench_case {
 	{ "pio_in", measure_pio_in },
 	{ "mmio_write", measure_mmio_write },
 	{ "mmio_read", measure_mmio_read },
+	{ "mmio32_write", measure_mmio32_write },
+	{ "mmio32_read", measure_mmio32_read },
+	{ "wrmsr_tsc_adjust", measure_tsc_adjust },
+	{ "wrmsr_misc_enable", measure_misc_enable },
+	{ "mov_cr0", measure_mov_cr0 },
+	{ "mov_cr4", measure_mov_cr4 },
+	{ "mov_dr", measure_mov_dr },
+	{ "mov_cr8", measure_mov_cr8 },
+	{ "wbinvd", measure_wbinvd },
 	{ "get_regs", measure_get_regs },
 	{ "immediate_exit", measure_immediate_exit },
 	{ "ept_fill_4k", measure_fill_4k },
@@ -631,6 +731,9 @@ static bool is_chosen(const struct bench_case *c)
 {
 	char **name;
 
+	/* On VT-x stock KVM goes to userspace with it, or there is no exit at all. */
+	if (c->measure == measure_mov_cr8 && !cpu_is_amd())
+		return false;
 	for (name = chosen; *name; name++)
 		if (!strcmp(*name, c->name))
 			return true;

@@ -5,6 +5,12 @@
  */
 #include <kunit/test.h>
 
+static u32 written_msr;
+static u64 written;
+
+#undef wrmsrl
+#define wrmsrl(msr, value)	(written_msr = (msr), written = (value))
+
 #include "vcpu/apic_base.c"
 #include "base/tsc.c"
 #include "vcpu/msr.c"
@@ -57,6 +63,29 @@ static unsigned int feature_on, maxphyaddr;
 bool kvml_cpuid_has(struct kvml_vcpu *v, unsigned int feature)
 {
 	return feature == feature_on;
+}
+
+/* Of the host's CPU, and what the guest's CPUID says. */
+static u64 host_bits, guest_bits;
+
+static u64 bits_of(const u32 *words)
+{
+	return words == boot_cpu_data.x86_capability ? host_bits : guest_bits;
+}
+
+u64 kvml_spec_ctrl_bits(const u32 *words)
+{
+	return bits_of(words);
+}
+
+u64 kvml_pred_cmd_bits(const u32 *words)
+{
+	return bits_of(words);
+}
+
+const u32 *kvml_cpuid_offered(void)
+{
+	return boot_cpu_data.x86_capability;
 }
 
 unsigned int kvml_cpuid_maxphyaddr(struct kvml_vcpu *v)
@@ -358,12 +387,12 @@ static void msr_x2apic_test(struct kunit *test)
 			vcpu->apic_base = states[from];
 			KUNIT_EXPECT_EQ_MSG(test,
 					    kvml_apic_base_set(vcpu, states[to],
-								   false),
+							       false),
 					    bad, "from %u to %u", from, to);
 			vcpu->apic_base = states[from];
 			KUNIT_EXPECT_EQ(test,
 					kvml_apic_base_set(vcpu, states[to],
-							       true), 0);
+							   true), 0);
 			KUNIT_EXPECT_EQ(test, vcpu->apic_base, states[to]);
 		}
 	KUNIT_EXPECT_EQ(test, kvml_apic_base_set(vcpu, X2APIC_ENABLE, true), 1);
@@ -440,6 +469,78 @@ static void msr_misc_enable_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, data & mwait, 0);
 }
 
+/* ---- speculation ---- */
+
+struct speculation_case {
+	const char *name;
+	u64 host, guest, data;
+	int by_host, by_guest;	/* 1: refused */
+};
+
+/* A value that the CPU refuses would be #GP in the host. */
+static const struct speculation_case spec_ctrl_cases[] = {
+	{ "the guest has no such MSR", 7, 0, 0, 0, 1 },
+	{ "0", 7, 7, 0, 0, 0 },
+	{ "all bits of the host", 7, 1, 7, 0, 0 },
+	{ "a bit that the host lacks", 3, 7, 4, 1, 1 },
+	{ "the host has none", 0, 7, 1, 1, 1 },
+};
+
+/* Commands that the guest's CPUID does not have are not for it. */
+static const struct speculation_case pred_cmd_cases[] = {
+	{ "the guest has no such MSR", 0x81, 0, 0, 0, 1 },
+	{ "IBPB", 0x81, 1, 1, 0, 0 },
+	{ "SBPB without its bit of CPUID", 0x81, 1, 0x80, 0, 1 },
+	{ "SBPB", 0x81, 0x81, 0x80, 0, 0 },
+	{ "SBPB, which the host lacks", 1, 0x81, 0x80, 1, 1 },
+	{ "an unknown command", 0x81, 0x81, 2, 1, 1 },
+};
+
+static void check_speculation(struct kunit *test, u32 index,
+			      const struct speculation_case *c)
+{
+	host_bits = c->host;
+	guest_bits = c->guest;
+	KUNIT_EXPECT_EQ_MSG(test, c->by_host,
+			    kvml_msr_set(vcpu, index, c->data, true),
+			    "%s, by the VMM", c->name);
+	written_msr = 0;
+	vendor_value = 0;
+	KUNIT_EXPECT_EQ_MSG(test, c->by_guest,
+			    kvml_msr_set(vcpu, index, c->data, false),
+			    "%s, by the guest", c->name);
+}
+
+static void msr_speculation_test(struct kunit *test)
+{
+	unsigned int i;
+	u64 data;
+
+	vcpu->cpuid = kunit_kzalloc(test, sizeof(*vcpu->cpuid), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, vcpu->cpuid);
+	for (i = 0; i < ARRAY_SIZE(spec_ctrl_cases); i++) {
+		const struct speculation_case *c = &spec_ctrl_cases[i];
+
+		check_speculation(test, MSR_IA32_SPEC_CTRL, c);
+		KUNIT_EXPECT_EQ(test, vendor_value, c->by_guest ? 0 : c->data);
+		KUNIT_EXPECT_EQ(test, !c->guest,
+				kvml_msr_get(vcpu, MSR_IA32_SPEC_CTRL, &data,
+					     false));
+	}
+	for (i = 0; i < ARRAY_SIZE(pred_cmd_cases); i++) {
+		const struct speculation_case *c = &pred_cmd_cases[i];
+		bool does = !c->by_guest && c->data;
+
+		check_speculation(test, MSR_IA32_PRED_CMD, c);
+		KUNIT_EXPECT_EQ(test, written_msr,
+				does ? MSR_IA32_PRED_CMD : 0);
+		if (does)
+			KUNIT_EXPECT_EQ(test, written, c->data);
+	}
+	KUNIT_EXPECT_EQ(test, 1, kvml_msr_get(vcpu, MSR_IA32_PRED_CMD, &data,
+					      true));
+}
+
 static struct kunit_case msr_cases[] = {
 	KUNIT_CASE(msr_table_order_test),
 	KUNIT_CASE(msr_find_test),
@@ -453,6 +554,7 @@ static struct kunit_case msr_cases[] = {
 	KUNIT_CASE(msr_mce_test),
 	KUNIT_CASE(msr_tsc_adjust_test),
 	KUNIT_CASE(msr_misc_enable_test),
+	KUNIT_CASE(msr_speculation_test),
 	{ }
 };
 
