@@ -169,8 +169,8 @@ static int fill_spares(struct kvml_spares *spares)
 }
 
 /*
- * The entry of @gfn at @level, with new tables above it as needed.  A large
- * leaf in the way goes.  NULL: out of spare tables.
+ * The entry of @gfn at @level, with new tables above it as needed, for which
+ * fill_spares() has made enough.  A large leaf in the way goes.
  */
 static u64 *make_entry(struct kvml_mmu *mmu, struct kvml_spares *spares,
 		       kvml_gfn gfn, int level)
@@ -183,8 +183,6 @@ static u64 *make_entry(struct kvml_mmu *mmu, struct kvml_spares *spares,
 		if (stop == level)
 			return entry;
 		zap_leaf(mmu, entry, stop);
-		if (!spares->nr)
-			return NULL;
 		table = spares->table[--spares->nr];
 		WRITE_ONCE(*entry, __pa(table) | mmu->fmt->table);
 		count_table(mmu, table, 1);
@@ -469,7 +467,7 @@ static void map_mmio(struct kvml_vcpu *vcpu, kvml_gfn gfn, u32 generation)
 		level = 1;
 	}
 	/* A leaf: there is a slot now. */
-	if (entry && level == 1 && !is_leaf(mmu->fmt, *entry))
+	if (level == 1 && !is_leaf(mmu->fmt, *entry))
 		WRITE_ONCE(*entry, mmio_entry(mmu->fmt, generation));
 	spin_unlock(&mmu->lock);
 }
@@ -589,8 +587,6 @@ static int map_locked(struct kvml_mmu *mmu, struct fault *f, struct list_head *f
 
 	level = f->page.level == 2 && may_be_huge(mmu, f) ? 2 : 1;
 	entry = make_entry(mmu, f->spares, f->gfn, level);
-	if (!entry)
-		return -EAGAIN;
 	if (is_table(mmu->fmt, *entry, level))
 		replace_table(mmu, entry, freed);
 	set_leaf(mmu, f, entry, level);

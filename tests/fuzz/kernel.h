@@ -54,6 +54,7 @@ static inline s64 sign_extend64(u64 value, int index)
 
 #define __user
 #define __rcu
+#define __percpu
 #define __packed	__attribute__((__packed__))
 #define noinline	__attribute__((__noinline__))
 #define likely(x)	__builtin_expect(!!(x), 1)
@@ -90,13 +91,15 @@ struct mm_struct;
 struct mutex { int unused; };
 struct preempt_notifier { const struct preempt_ops *ops; };
 struct fpu_guest { int unused; };
-struct rcu_head { int unused; };
-struct mmu_notifier { const struct mmu_notifier_ops *ops; };
+struct mmu_notifier {
+	const struct mmu_notifier_ops *ops;
+	struct mm_struct *mm;
+};
 struct srcu_struct { unsigned int readers; };
-struct xarray { int unused; };
 typedef struct { bool held; } spinlock_t;
 typedef struct { bool held; } raw_spinlock_t;
-typedef struct { int unused; } refcount_t;
+typedef struct { unsigned int count; } refcount_t;
+typedef struct { int unused; } wait_queue_head_t;
 
 /* ---- linux/atomic.h: one thread ---- */
 
@@ -134,6 +137,159 @@ static inline void INIT_LIST_HEAD(struct list_head *head)
 	     &at->member != (head);					\
 	     at = after,						\
 	     after = list_entry(at->member.next, __typeof__(*at), member))
+
+static inline bool list_empty(const struct list_head *head)
+{
+	return head->next == head;
+}
+
+static inline void list_add_tail(struct list_head *new, struct list_head *head)
+{
+	*new = (struct list_head){ .next = head, .prev = head->prev };
+	head->prev->next = new;
+	head->prev = new;
+}
+
+static inline void list_del_init(struct list_head *entry)
+{
+	entry->prev->next = entry->next;
+	entry->next->prev = entry->prev;
+	INIT_LIST_HEAD(entry);
+}
+
+/* ---- linux/rbtree.h: in order, and not balanced ---- */
+
+struct rb_node { struct rb_node *rb_left, *rb_right, *parent; };
+struct rb_root { struct rb_node *rb_node; };
+struct rb_root_cached { struct rb_root rb_root; };
+
+#define RB_ROOT			((struct rb_root){ NULL })
+#define RB_ROOT_CACHED		((struct rb_root_cached){ { NULL } })
+#define RB_EMPTY_ROOT(root)	(!(root)->rb_node)
+#define RB_EMPTY_NODE(node)	((node)->parent == (node))
+#define RB_CLEAR_NODE(node)	((node)->parent = (node))
+#define rb_entry(p, type, member) container_of(p, type, member)
+#define rb_insert_color(node, root) ((void)(node), (void)(root))
+
+static inline void rb_link_node(struct rb_node *node, struct rb_node *parent,
+				struct rb_node **link)
+{
+	*node = (struct rb_node){ .parent = parent };
+	*link = node;
+}
+
+/* @new, or NULL, comes where @old was below its parent. */
+static inline void rb_set_child(const struct rb_node *old, struct rb_node *new,
+				struct rb_root *root)
+{
+	struct rb_node *parent = old->parent;
+
+	if (!parent)
+		root->rb_node = new;
+	else if (parent->rb_left == old)
+		parent->rb_left = new;
+	else
+		parent->rb_right = new;
+	if (new)
+		new->parent = parent;
+}
+
+static inline void rb_replace_node(struct rb_node *old, struct rb_node *new,
+				   struct rb_root *root)
+{
+	rb_set_child(old, new, root);
+	*new = *old;
+	if (new->rb_left)
+		new->rb_left->parent = new;
+	if (new->rb_right)
+		new->rb_right->parent = new;
+}
+
+static inline void rb_erase(struct rb_node *node, struct rb_root *root)
+{
+	struct rb_node *next = node->rb_right;
+
+	if (!node->rb_left || !next) {
+		rb_set_child(node, node->rb_left ?: next, root);
+		return;
+	}
+	while (next->rb_left)
+		next = next->rb_left;
+	rb_set_child(next, next->rb_right, root);
+	rb_replace_node(node, next, root);
+}
+
+static inline struct rb_node *rb_next(const struct rb_node *node)
+{
+	struct rb_node *next = node->rb_right;
+
+	if (!next) {
+		while (node->parent && node->parent->rb_right == node)
+			node = node->parent;
+		return node->parent;
+	}
+	while (next->rb_left)
+		next = next->rb_left;
+	return next;
+}
+
+/* ---- linux/interval_tree.h: all are looked at ---- */
+
+struct interval_tree_node {
+	struct rb_node rb;
+	unsigned long start, last;
+};
+
+static inline void interval_tree_insert(struct interval_tree_node *node,
+					struct rb_root_cached *root)
+{
+	struct rb_node **link = &root->rb_root.rb_node, *parent = NULL;
+
+	while (*link) {
+		parent = *link;
+		link = node->start < rb_entry(parent, struct interval_tree_node, rb)->start ?
+		       &parent->rb_left : &parent->rb_right;
+	}
+	rb_link_node(&node->rb, parent, link);
+}
+
+static inline void interval_tree_remove(struct interval_tree_node *node,
+					struct rb_root_cached *root)
+{
+	rb_erase(&node->rb, &root->rb_root);
+}
+
+/* From @rb on. */
+static inline struct interval_tree_node *
+interval_tree_from(struct rb_node *rb, unsigned long start, unsigned long last)
+{
+	for (; rb; rb = rb_next(rb)) {
+		struct interval_tree_node *node =
+			rb_entry(rb, struct interval_tree_node, rb);
+
+		if (node->start <= last && start <= node->last)
+			return node;
+	}
+	return NULL;
+}
+
+static inline struct interval_tree_node *
+interval_tree_iter_first(struct rb_root_cached *root, unsigned long start,
+			 unsigned long last)
+{
+	struct rb_node *rb = root->rb_root.rb_node;
+
+	while (rb && rb->rb_left)
+		rb = rb->rb_left;
+	return interval_tree_from(rb, start, last);
+}
+
+static inline struct interval_tree_node *
+interval_tree_iter_next(struct interval_tree_node *node, unsigned long start,
+			unsigned long last)
+{
+	return interval_tree_from(rb_next(&node->rb), start, last);
+}
 
 /* ---- asm/msr-index.h, asm/traps.h ---- */
 
@@ -177,21 +333,99 @@ static inline void *kmemdup(const void *from, size_t size, int gfp)
 #define kvfree(p)		free((void *)(p))
 #define struct_size(p, member, n) (sizeof(*(p)) + (n) * sizeof((p)->member[0]))
 
+/* ---- linux/xarray.h: a list ---- */
+
+struct xa_entry {
+	struct xa_entry *next;
+	unsigned long index;
+	void *value;
+};
+
+struct xarray { struct xa_entry *first; };
+
+static inline void xa_init(struct xarray *xa)
+{
+	xa->first = NULL;
+}
+
+/* The link to the entry of @index, or to the end. */
+static inline struct xa_entry **xa_find_link(struct xarray *xa, unsigned long index)
+{
+	struct xa_entry **link = &xa->first;
+
+	while (*link && (*link)->index != index)
+		link = &(*link)->next;
+	return link;
+}
+
+static inline void *xa_load(struct xarray *xa, unsigned long index)
+{
+	struct xa_entry *entry = *xa_find_link(xa, index);
+
+	return entry ? entry->value : NULL;
+}
+
+static inline int xa_insert(struct xarray *xa, unsigned long index, void *value, int gfp)
+{
+	struct xa_entry **link = xa_find_link(xa, index);
+
+	if (*link)
+		return -EBUSY;
+	*link = kcalloc(1, sizeof(**link), gfp);
+	if (!*link)
+		return -ENOMEM;
+	(*link)->index = index;
+	(*link)->value = value;
+	return 0;
+}
+
+/* In place of what is there. */
+static inline void xa_store(struct xarray *xa, unsigned long index, void *value, int gfp)
+{
+	struct xa_entry **link = xa_find_link(xa, index), *entry = *link;
+
+	(void)gfp;
+	if (!entry)
+		abort();
+	entry->value = value;
+	if (value)
+		return;
+	*link = entry->next;
+	free(entry);
+}
+
+static inline void xa_destroy(struct xarray *xa)
+{
+	while (xa->first) {
+		struct xa_entry *next = xa->first->next;
+
+		free(xa->first);
+		xa->first = next;
+	}
+}
+
+#define xa_for_each(xa, i, v)						\
+	for (struct xa_entry *_e = (xa)->first;				\
+	     _e && ((i) = _e->index, (void)(i), (v) = _e->value, true);	\
+	     _e = _e->next)
+
 /* ---- one thread: nobody waits, and a grace period is over at once ---- */
 
+#define mutex_init(m)		((void)(m))
 #define mutex_lock(m)		((void)(m))
 #define mutex_unlock(m)		((void)(m))
-#define lockdep_is_held(m)	((void)(m), 1)
-#define irqs_disabled()		0
-#define rcu_dereference_protected(p, c) ((void)(c), (p))
-#define srcu_dereference(p, srcu) (p)
-#define srcu_dereference_check(p, srcu, c) (p)
-#define rcu_assign_pointer(p, v) ((p) = (v))
-#define RCU_INIT_POINTER(p, v)	((p) = (v))
+#define smp_load_acquire(p)	(*(p))
+#define smp_store_release(p, v)	((void)(*(p) = (v)))
+#define this_cpu_add(var, n)	((void)((var) += (n)))
+#define RCU_LOCKDEP_WARN(condition, text) ((void)(condition))
+#define srcu_read_lock_held(srcu) ((void)(srcu), 1)
+#define init_srcu_struct(srcu)	((srcu)->readers = 0)
+#define cleanup_srcu_struct(srcu) ((void)(srcu))
 #define srcu_read_lock(srcu)	((srcu)->readers++, 0)
 #define srcu_read_unlock(srcu, index) ((void)(index), (void)(srcu)->readers--)
 #define synchronize_srcu_expedited(srcu) ((void)(srcu))
-#define kvfree_rcu(p, member)	free(p)
+#define init_waitqueue_head(q)	((void)(q))
+#define wake_up(q)		((void)(q))
 
 /* ---- linux/mmu_notifier.h: the program is the host ---- */
 
@@ -212,6 +446,25 @@ struct mmu_notifier_ops {
 };
 
 #define mmu_notifier_range_blockable(range) ((range)->blockable)
+
+/* ---- linux/sched.h, linux/hashtable.h, linux/refcount.h: one process ---- */
+
+static __attribute__((__unused__)) struct { struct mm_struct *mm; } fuzz_task;
+
+#define current			(&fuzz_task)
+
+struct hlist_node { int unused; };
+
+#define DEFINE_HASHTABLE(name, bits) struct hlist_node *name
+#define hash_for_each_possible(table, at, member, key)			\
+	for (at = NULL, (void)(key); at && table; )
+#define hash_add(table, node, key) (table = (node))
+#define hash_del(node)		((void)(node))
+#define DEFINE_SPINLOCK(name)	spinlock_t name
+#define refcount_set(r, n)	((r)->count = (n))
+#define refcount_inc(r)		((void)(r)->count++)
+#define refcount_dec_and_lock(r, lock)					\
+	(--(r)->count ? false : (spin_lock(lock), true))
 #define mmu_notifier_register(n, mm) ((void)(n), (void)(mm), 0)
 #define mmu_notifier_unregister(n, mm) ((void)(n), (void)(mm))
 
@@ -242,9 +495,18 @@ static inline bool test_and_clear_bit(unsigned long n, unsigned long *map)
 	return set;
 }
 
-#define for_each_set_bit(bit, map, bits)				\
-	for ((bit) = 0; (bit) < (bits); (bit)++)			\
-		if (test_bit(bit, map))
+static inline unsigned long find_next_bit(const unsigned long *map, unsigned long n,
+					  unsigned long from)
+{
+	while (from < n && !test_bit(from, map))
+		from++;
+	return min(from, n);
+}
+
+#define find_first_bit(map, n)	find_next_bit(map, n, 0)
+#define for_each_set_bit_from(bit, map, n)				\
+	for ((bit) = find_next_bit(map, n, bit); (bit) < (n);		\
+	     (bit) = find_next_bit(map, n, (bit) + 1))
 
 static inline void bitmap_set(unsigned long *map, unsigned long first,
 			      unsigned long n)

@@ -19,7 +19,7 @@ unsigned int fuzz_fail_alloc;
 
 void kvml_mmu_zap_slot(struct kvml_vm *vm, struct kvml_slot *slot)
 {
-	struct kvml_slot *there = kvml_slot_lookup(vm, slot->base);
+	struct kvml_slot *there = kvml_slot_lookup(&slot_vcpu, slot->base);
 
 	FUZZ_CHECK(there, "no slot while its mappings go");
 	FUZZ_CHECK(there->flags & KVML_SLOT_INVALID || !there->dirty,
@@ -28,18 +28,18 @@ void kvml_mmu_zap_slot(struct kvml_vm *vm, struct kvml_slot *slot)
 
 void kvml_mmu_protect_slot(struct kvml_vm *vm, struct kvml_slot *slot)
 {
-	FUZZ_CHECK(kvml_slot_find(vm, slot->base) == slot,
+	FUZZ_CHECK(kvml_slot_find(&slot_vcpu, slot->base) == slot,
 		   "protected before it is there");
 }
 
 /* Bitmaps have room for each page of their slots. */
-static void write_all(struct kvml_vm *vm)
+static void write_all(void)
 {
 	struct kvml_slot *slot;
 	u64 gfn;
 
 	for (gfn = 0; gfn < PAGES; gfn++) {
-		slot = kvml_slot_find(vm, gfn);
+		slot = kvml_slot_find(&slot_vcpu, gfn);
 		if (slot)
 			kvml_slot_mark_dirty(slot, gfn);
 	}
@@ -74,13 +74,12 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	vm.manual_dirty = data[0] & 1 ? KVM_DIRTY_LOG_INITIALLY_SET : 0;
 	data++;
 	size--;
-	if (kvml_slots_init(&vm))
-		abort();
+	slots_begin(&vm);
 	for (; size >= 8; data += 8, size -= 8) {
 		request(&vm, &m, data);
-		check_slots(&vm, &m, PAGES);
-		write_all(&vm);
+		check_slots(&slot_vcpu, &m, PAGES);
+		write_all();
 	}
-	kvml_slots_free(&vm);
+	slots_end(&vm);
 	return 0;
 }

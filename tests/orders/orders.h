@@ -449,6 +449,11 @@ static inline void spin_unlock(spinlock_t *lock)
 
 #define spin_lock_init(lock)	((lock)->held = false)
 
+/* Nobody else runs: what is waited for has come, or never does. */
+#ifndef wait_event
+#define wait_event(queue, condition) FUZZ_CHECK(condition, "waits for ever")
+#endif
+
 static inline void list_add(struct list_head *new, struct list_head *head)
 {
 	struct list_head *next = head->next;
@@ -569,13 +574,30 @@ static inline void *orders_per_cpu(const volatile void *p, int cpu)
 #define this_cpu_read(var)	per_cpu(var, this_cpu)
 #define this_cpu_write(var, v)	((void)(per_cpu(var, this_cpu) = (v)))
 #define this_cpu_inc(var)	((void)per_cpu(var, this_cpu)++)
+#undef this_cpu_add
+#define this_cpu_add(var, n)	((void)(per_cpu(var, this_cpu) += (n)))
 #define for_each_possible_cpu(cpu) for ((cpu) = 0; (cpu) < ORDERS_CPUS; (cpu)++)
 #define smp_processor_id()	this_cpu
-#define smp_load_acquire(p)	(*(p))			/* one thread */
-#define smp_store_release(p, v)	((void)(*(p) = (v)))	/* the same */
 
 #define local_irq_save(flags)	((flags) = irqs_off, irqs_off = true)
 #define local_irq_restore(flags) (irqs_off = (flags))
+
+/* Counters that are allocated. */
+static DEFINE_PER_CPU(int, orders_counters[2]);
+static unsigned int orders_counters_used;
+
+static inline int *orders_alloc_counter(void)
+{
+	int *counter = &orders_counters[orders_counters_used++], cpu;
+
+	FUZZ_CHECK(orders_counters_used <= ARRAY_SIZE(orders_counters), "too many");
+	for_each_possible_cpu(cpu)
+		*per_cpu_ptr(counter, cpu) = 0;
+	return counter;
+}
+
+#define alloc_percpu_gfp(type, gfp) orders_alloc_counter()
+#define free_percpu(p)		((void)(p), (void)orders_counters_used--)
 
 /* All are online and have nothing. */
 static inline void orders_cpus_init(void)

@@ -7,6 +7,7 @@
 #include "orders.h"
 
 #include "memslot.c"
+#include "backing.c"
 #include "notifier.c"
 
 const struct kvml_ops *kvml_ops;
@@ -38,10 +39,19 @@ static void mean(kvml_gfn start, kvml_gfn end)
 		meant[start++]++;
 }
 
-void kvml_mmu_zap_range(struct kvml_vm *of, kvml_gfn start, kvml_gfn end,
-			bool may_sleep)
+void kvml_mmu_invalidate_start(struct kvml_backing *b, unsigned long start,
+			       unsigned long end, bool may_sleep)
 {
-	mean(start, end);
+	kvml_gfn first, behind;
+
+	kvml_backing_gfns(b, start, end, &first, &behind);
+	mean(first, behind);
+	b->taken++;
+}
+
+void kvml_mmu_invalidate_end(struct kvml_backing *b)
+{
+	b->taken--;
 }
 
 bool kvml_mmu_age_range(struct kvml_vm *of, kvml_gfn start, kvml_gfn end)
@@ -50,9 +60,9 @@ bool kvml_mmu_age_range(struct kvml_vm *of, kvml_gfn start, kvml_gfn end)
 	return true;
 }
 
-bool kvml_mmu_test_young(struct kvml_vm *of, kvml_gfn gfn)
+bool kvml_mmu_test_young(struct kvml_vm *of, kvml_gfn start, kvml_gfn end)
 {
-	mean(gfn, gfn + 1);
+	mean(start, end);
 	return true;
 }
 
@@ -66,8 +76,9 @@ void kvml_mmu_flush(struct kvml_vm *of)
 	flushed = true;
 }
 
-void kvml_mmu_zap_all(struct kvml_vm *of)
+void kvml_mmu_zap(struct kvml_vm *of, kvml_gfn start, kvml_gfn end)
 {
+	mean(start, end);
 }
 
 void kvml_mmu_zap_slot(struct kvml_vm *of, struct kvml_slot *slot)
@@ -105,24 +116,25 @@ static bool check_meant(unsigned int first, unsigned int end)
 
 static void check_range(unsigned int first, unsigned int end)
 {
-	const struct mmu_notifier_ops *ops = vm.mmu.notifier.ops;
+	struct mmu_notifier *mn = &vm.notifier->mn;
+	const struct mmu_notifier_ops *ops = mn->ops;
 	struct mmu_notifier_range range = {
 		HVA + first * PAGE_SIZE, HVA + end * PAGE_SIZE, true
 	};
 	bool young;
 
 	flushed = false;
-	ops->invalidate_range_start(&vm.mmu.notifier, &range);
+	ops->invalidate_range_start(mn, &range);
 	FUZZ_CHECK(check_meant(first, end) == flushed,
 		   "pages %u to %u: CPUs have%s flushed", first, end,
 		   flushed ? "" : " not");
-	ops->invalidate_range_end(&vm.mmu.notifier, &range);
-	young = ops->clear_young(&vm.mmu.notifier, NULL, range.start, range.end);
+	ops->invalidate_range_end(mn, &range);
+	young = ops->clear_young(mn, NULL, range.start, range.end);
 	FUZZ_CHECK(check_meant(first, end) == young, "pages %u to %u: young",
 		   first, end);
 	if (end != first + 1)
 		return;
-	young = ops->test_young(&vm.mmu.notifier, NULL, range.start);
+	young = ops->test_young(mn, NULL, range.start);
 	FUZZ_CHECK(check_meant(first, end) == young, "page %u: young", first);
 }
 
@@ -133,8 +145,14 @@ static void check(void)
 	for (first = 0; first < PAGES; first++)
 		for (end = first + 1; end <= PAGES; end++)
 			check_range(first, end);
-	FUZZ_CHECK(!vm.srcu.readers && !vm.mmu.notifier_count && !vm.mmu.lock.held,
+	vm.notifier->mn.ops->release(&vm.notifier->mn, NULL);
+	check_meant(0, PAGES);
+	FUZZ_CHECK(!vm.srcu.readers && !vm.notifier->backings.srcu.readers,
 		   "something is still held");
+	for (first = 0; first < SLOTS; first++)
+		FUZZ_CHECK(!placed[first].npages ||
+			   !kvml_slot_by_id(&vm, first)->backing->taken,
+			   "slot %u is still being taken", first);
 }
 
 /* ---- the calls ---- */
@@ -203,13 +221,17 @@ static void begin(void)
 	memset(&vm, 0, sizeof(vm));
 	memset(placed, 0, sizeof(placed));
 	vm.mmu.fmt = &fmt;
-	FUZZ_CHECK(!kvml_slots_init(&vm) && !kvml_notifier_register(&vm), "init");
+	orders_cpus_init();
+	vm.notifier = kvml_notifier_get();
+	FUZZ_CHECK(!IS_ERR(vm.notifier), "init");
+	kvml_slots_init(&vm);
 }
 
 static void end(void)
 {
-	kvml_notifier_unregister(&vm);
+	kvml_slots_unhook(&vm);
 	kvml_slots_free(&vm);
+	kvml_notifier_put(vm.notifier);
 }
 
 int main(int argc, char **argv)

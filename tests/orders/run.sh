@@ -12,7 +12,7 @@ here=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)
 root=$(cd "$here/../.." && pwd)
 # shellcheck source=tests/fuzz/userspace.sh
 source "$here/../fuzz/userspace.sh"
-PROGRAMS=(slots tables ranges vmcs asid)
+PROGRAMS=(slots tables ranges backings vmcs asid)
 
 die() {
 	printf '%s\n' "$*" >&2
@@ -49,6 +49,16 @@ program() {
 	"$folder/$1" "${options[@]}" || status=1
 }
 
+# headers_place FOLDER: headers in it are found there as sources name them, by their path.
+headers_place() {
+	local header path
+	for header in "$1"/*.h; do
+		[[ -e $header ]] || continue
+		path=$(find "$root/kvmlite" -name "${header##*/}" -printf %P)
+		[[ -z $path ]] || install -D "$header" "$1/$path" || return
+	done
+}
+
 # mutant PROGRAM PATCH: a program whose sources have a mistake fails, and says so.
 mutant() {
 	local program=$1 patch=$2 name folder caught file only
@@ -64,7 +74,7 @@ mutant() {
 	echo 1..1
 	if ! patch -s -p1 -d "$folder" --no-backup-if-mismatch <"$patch" >"$folder/log" 2>&1; then
 		result bad "mutant $name: the patch applies" "$folder/log"
-	elif ! compile "$program" "$folder" -O0; then
+	elif ! headers_place "$folder" || ! compile "$program" "$folder" -O0; then
 		result bad "mutant $name: it compiles" "$folder/log"
 	elif "$folder/$program" "${only[@]}" >"$folder/log" 2>&1 || ! grep -q '^not ok' "$folder/log"; then
 		result bad "mutant $name: it is caught" "$folder/log"

@@ -9,14 +9,10 @@
  */
 #include "orders.h"
 
-/* memslot.c waits for readers of a set; who only looks with interrupts off may stay. */
-struct kvml_slots;
+/* memslot.c waits for readers of a set. */
 static void readers_end(void);
-static void free_later(struct kvml_slots *slots);
 #undef synchronize_srcu_expedited
 #define synchronize_srcu_expedited(srcu) readers_end()
-#undef kvfree_rcu
-#define kvfree_rcu(p, member) free_later(p)
 
 #include "memslot.c"
 #include "slot_check.h"
@@ -49,15 +45,17 @@ static void fault(struct kvml_slot *slot, kvml_gfn gfn)
 		kvml_slot_mark_dirty(slot, gfn);
 }
 
-static void fault_all(const struct kvml_slots *slots)
+/* By a vCPU that is in the set of @generation. */
+static void fault_all(u64 generation)
 {
-	unsigned int i;
+	struct kvml_slot *slot;
 	kvml_gfn gfn;
 
-	for (i = 0; i < slots->nr; i++)
-		for (gfn = 0; gfn < gfns; gfn++)
-			if (slot_has(slots->slot[i], gfn))
-				fault(slots->slot[i], gfn);
+	for (gfn = 0; gfn < gfns; gfn++) {
+		slot = slot_of(&vm.slots, generation, gfn);
+		if (slot)
+			fault(slot, gfn);
+	}
 }
 
 static void check_mapped(void)
@@ -65,7 +63,7 @@ static void check_mapped(void)
 	kvml_gfn gfn;
 
 	for (gfn = 0; gfn < gfns; gfn++) {
-		struct kvml_slot *slot = kvml_slot_find(&vm, gfn);
+		struct kvml_slot *slot = kvml_slot_find(&slot_vcpu, gfn);
 
 		if (!mapped[gfn].there)
 			continue;
@@ -83,36 +81,30 @@ static void check_mapped(void)
 
 /* ---- readers, one after the other, and what they hold ---- */
 
-/* The set that a vCPU found when it came out of the guest. */
-static struct kvml_slots *held;
-/* Sets that were current since the last grace period, and what it lets go. */
-static struct kvml_slots *hot[2], *freed[2];
-static unsigned int nr_hot, nr_freed;
+/* The set that a vCPU found when it came out of the guest, and what was in it. */
+static u64 held;
+static struct kvml_slot *held_slots[PAGES];
+
+static void hold(u64 generation)
+{
+	kvml_gfn gfn;
+
+	held = generation;
+	for (gfn = 0; gfn < gfns; gfn++)
+		held_slots[gfn] = slot_of(&vm.slots, held, gfn);
+}
 
 /* The fault of who found that set comes last. */
 static void readers_end(void)
 {
-	FUZZ_CHECK(nr_hot < ARRAY_SIZE(hot), "more sets than a request makes");
-	hot[nr_hot++] = held;
-	fault_all(held);
-	held = vm.slots;
-	fault_all(held);
-}
+	kvml_gfn gfn;
 
-static void free_later(struct kvml_slots *slots)
-{
-	FUZZ_CHECK(nr_freed < ARRAY_SIZE(freed), "more than were there");
-	freed[nr_freed++] = slots;
-}
-
-/* Hot exits end, which have looked at a set's generation with interrupts off. */
-static void grace_period_ends(void)
-{
-	while (nr_hot)
-		FUZZ_CHECK(hot[--nr_hot]->generation != vm.slots->generation,
-			   "two sets of generation %u", vm.slots->generation);
-	while (nr_freed)
-		free(freed[--nr_freed]);
+	for (gfn = 0; gfn < gfns; gfn++)
+		FUZZ_CHECK(held_slots[gfn] == slot_of(&vm.slots, held, gfn),
+			   "gfn %llu: a set changes while it is read", gfn);
+	fault_all(held);
+	hold(vm.slots.generation);
+	fault_all(held);
 }
 
 /* ---- in place of mmu.c ---- */
@@ -124,7 +116,7 @@ void kvml_mmu_zap_slot(struct kvml_vm *of, struct kvml_slot *slot)
 	for (gfn = 0; gfn < gfns; gfn++)
 		if (slot_has(slot, gfn))
 			mapped[gfn].there = false;
-	fault_all(of->slots);
+	fault_all(of->slots.generation);
 }
 
 void kvml_mmu_protect_slot(struct kvml_vm *of, struct kvml_slot *slot)
@@ -134,7 +126,7 @@ void kvml_mmu_protect_slot(struct kvml_vm *of, struct kvml_slot *slot)
 	for (gfn = 0; gfn < gfns; gfn++)
 		if (slot_has(slot, gfn))
 			mapped[gfn].writable = false;
-	fault_all(of->slots);
+	fault_all(of->slots.generation);
 }
 
 /* ---- requests ---- */
@@ -145,40 +137,40 @@ static int set_with_failures(const struct kvm_userspace_memory_region *r)
 	unsigned int n;
 
 	for (n = 1; ; n++) {
-		const struct kvml_slots *before = vm.slots;
+		u64 before = vm.slots.generation;
 		int got;
 
 		fuzz_fail_alloc = n;
 		got = kvml_slot_set(&vm, r);
 		if (fuzz_fail_alloc)
 			return got;
-		FUZZ_CHECK(got == -ENOMEM && vm.slots == before,
+		FUZZ_CHECK(got == -ENOMEM && vm.slots.generation == before,
 			   "allocation %u failed: %d", n, got);
 	}
 }
 
 static enum order request(struct kvm_userspace_memory_region r)
 {
-	u32 generation = vm.slots->generation;
+	u64 generation = vm.slots.generation;
 	struct slot_model after = model;
 	int want = slot_model_set(&after, &r), got;
 	bool changes = !want && memcmp(&after, &model, sizeof(model));
 
 	got = set_with_failures(&r);
 	FUZZ_CHECK(got == want, "%d, not %d", got, want);
-	FUZZ_CHECK((vm.slots->generation != generation) == changes,
-		   "generation %u", vm.slots->generation);
+	FUZZ_CHECK((vm.slots.generation != generation) == changes,
+		   "generation %llu", vm.slots.generation);
 	if (changes)
 		model = after;
-	FUZZ_CHECK(held == vm.slots, "readers of the last set have not ended");
-	grace_period_ends();
-	fault_all(vm.slots);
+	FUZZ_CHECK(held == vm.slots.generation,
+		   "readers of the last set have not ended");
+	fault_all(held);
 	return changes ? ORDER_ON : ORDER_SAME;
 }
 
 static void check(void)
 {
-	check_slots(&vm, &model, gfns);
+	check_slots(&slot_vcpu, &model, gfns);
 	check_mapped();
 }
 
@@ -188,13 +180,13 @@ static void begin(void)
 	memset(&model, 0, sizeof(model));
 	memset(mapped, 0, sizeof(mapped));
 	vm.manual_dirty = *(const u64 *)universe->arg;
-	FUZZ_CHECK(!kvml_slots_init(&vm), "init");
-	held = vm.slots;
+	slots_begin(&vm);
+	hold(0);
 }
 
 static void end(void)
 {
-	kvml_slots_free(&vm);
+	slots_end(&vm);
 }
 
 static void say_request(const struct kvm_userspace_memory_region *r, char *text,

@@ -44,7 +44,8 @@ static const kvml_gfn mmio_gfn[] = { BASE + OTHER + 1, BIT_ULL(27) };
 
 static struct kvml_vm vm;
 static struct kvml_slot slot, other_slot;
-static struct kvml_slots *slots;
+static u32 generation;
+static struct kvml_vcpu vcpus[4];	/* by the depth of their calls */
 static unsigned long dirty_log[NPAGES / BITS_PER_LONG + 1];
 static const struct kvml_pt_format *fmt;
 
@@ -98,10 +99,9 @@ static bool mapping_unevictable(const struct address_space *mapping)
 
 /* ---- pausing a call ---- */
 
-enum pause { RUN, LOOKED, LOCK1, LOCK4, RESCHED, FLUSHING, FLUSHED };
+enum pause { RUN, LOOKED, LOCK, RESCHED, FLUSHING, FLUSHED };
 
 static enum pause pause_at;
-static unsigned int locks_taken;
 /* Calls in progress, and whether one came between another. */
 static unsigned int depth;
 static bool disturbed;
@@ -123,11 +123,7 @@ static void reached(enum pause where)
 
 static void before_lock(void)
 {
-	locks_taken++;
-	if (locks_taken == 1)
-		reached(LOCK1);
-	else if (locks_taken == 4)
-		reached(LOCK4);
+	reached(LOCK);
 }
 
 static void cond_resched_lock(spinlock_t *lock)
@@ -236,7 +232,7 @@ void kvml_vm_request(struct kvml_vm *of, unsigned int req, bool wait)
 
 /* ---- in place of memslot.c and hostpage.c ---- */
 
-struct kvml_slot *kvml_slot_lookup(struct kvml_vm *of, kvml_gfn gfn)
+struct kvml_slot *kvml_slot_lookup(struct kvml_vcpu *of, kvml_gfn gfn)
 {
 	return gfn - slot.base < slot.npages ? &slot :
 	       gfn == other_slot.base ? &other_slot : NULL;
@@ -249,7 +245,7 @@ static const struct kvml_slot *slot_of(int i)
 
 u32 kvml_slots_generation(struct kvml_vm *of)
 {
-	return slots->generation;
+	return generation;
 }
 
 void kvml_slot_mark_dirty(struct kvml_slot *s, kvml_gfn gfn)
@@ -445,6 +441,7 @@ static void count_entries(const u64 *table, int level, struct count *c)
 static void check_counters(void)
 {
 	struct kvml_mmu *mmu = &vm.mmu;
+	unsigned int spares = 0, i;
 	struct count c = { };
 
 	count_entries(mmu->root, 4, &c);
@@ -457,9 +454,11 @@ static void check_counters(void)
 	FUZZ_CHECK(c.large == atomic_long_read(&mmu->pages_2m),
 		   "%ld pages of 2 MiB, and %ld counted", c.large,
 		   atomic_long_read(&mmu->pages_2m));
-	FUZZ_CHECK(pages_used == c.tables + mmu->nr_spare,
+	for (i = 0; i < ARRAY_SIZE(vcpus); i++)
+		spares += vcpus[i].spares.nr;
+	FUZZ_CHECK(pages_used == c.tables + spares,
 		   "%u pages, for %ld tables and %u spare ones", pages_used,
-		   c.tables, mmu->nr_spare);
+		   c.tables, spares);
 	FUZZ_CHECK(vm.stat.mmu_unmapped == model.unmapped,
 		   "%llu pages unmapped, and %llu counted", model.unmapped,
 		   vm.stat.mmu_unmapped);
@@ -484,7 +483,7 @@ static void check_entry(int i)
 		   "gfn %llu: entry %llx, not %llx", gfn_of[i], entry, want);
 	FUZZ_CHECK(!(entry & fmt->write) || (entry & fmt->dirty) == fmt->dirty,
 		   "gfn %llu: the CPU would have to set D", gfn_of[i]);
-	FUZZ_CHECK(kvml_mmu_test_young(&vm, gfn_of[i]) == model.young[i],
+	FUZZ_CHECK(kvml_mmu_test_young(&vm, gfn_of[i], gfn_of[i] + 1) == model.young[i],
 		   "gfn %llu is %syoung", gfn_of[i], model.young[i] ? "not " : "");
 }
 
@@ -492,7 +491,7 @@ static void check_mmio(int i)
 {
 	struct kvml_vcpu vcpu = { .vm = &vm, .mmio_gfn = ~0ull };
 	bool want = model.mmio[i] &&
-		    model.mmio_generation[i] == slots->generation;
+		    model.mmio_generation[i] == generation;
 
 	FUZZ_CHECK(kvml_mmu_is_mmio(&vcpu, mmio_gfn[i] << PAGE_SHIFT) == want,
 		   "gfn %llu: an MMIO entry is%s current", mmio_gfn[i],

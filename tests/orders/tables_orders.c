@@ -29,7 +29,6 @@ static void cpu_walks(void);
 #define PMD_SIZE	(1UL << 21)
 #define PMD_MASK	(~(PMD_SIZE - 1))
 #define PAGE_MAPPING_FLAGS 3
-#define current		NULL
 #define signal_pending(task) false
 #define cond_resched()	((void)0)
 
@@ -63,6 +62,7 @@ static inline const void *memchr_inv(const void *p, int c, size_t size)
 }
 
 #include "mmu.c"
+#include "backing.c"
 #include "notifier.c"
 
 const struct kvml_ops *kvml_ops;
@@ -123,11 +123,11 @@ static void check_fault(int i, bool write, bool huge, int result)
 
 static int fault(kvml_gfn gfn, bool write)
 {
-	struct kvml_vcpu vcpu = { .vm = &vm, .mmio_gfn = ~0ull };
+	struct kvml_vcpu *vcpu = &vcpus[depth];
 	int result;
 
 	vm.srcu.readers++;
-	result = kvml_mmu_fault(&vcpu, gfn << PAGE_SHIFT,
+	result = kvml_mmu_fault(vcpu, gfn << PAGE_SHIFT,
 				write ? KVML_ACCESS_WRITE : KVML_ACCESS_READ);
 	vm.srcu.readers--;
 	return result;
@@ -165,14 +165,14 @@ static bool mmio_is_current(unsigned int i)
 
 static enum order access_mmio(unsigned int i)
 {
-	u32 generation = slots->generation;
+	u32 before = generation;
 	int result;
 
 	if (mmio_is_current(i))
 		return ORDER_NONE;
 	result = fault(mmio_gfn[i], false);
 	FUZZ_CHECK(result == KVML_FAULT_MMIO, "%d", result);
-	model.mmio_generation[i] = generation;
+	model.mmio_generation[i] = before;
 	model.mmio[i] = mmio_is_current(i);
 	FUZZ_CHECK(!alone() || no_memory || model.mmio[i],
 		   "gfn %llu: no MMIO entry", mmio_gfn[i]);
@@ -193,7 +193,7 @@ static void take(unsigned int r)
 	int i;
 
 	must_not_sleep = !ranges[r].range.blockable;
-	vm.mmu.notifier.ops->invalidate_range_start(&vm.mmu.notifier,
+	vm.notifier->mn.ops->invalidate_range_start(&vm.notifier->mn,
 						    &ranges[r].range);
 	must_not_sleep = false;
 	for (i = ranges[r].first; i <= ranges[r].last; i++)
@@ -210,7 +210,7 @@ static void give_back(unsigned int r)
 
 	for (i = ranges[r].first; i <= ranges[r].last; i++)
 		host[i].taken--;
-	vm.mmu.notifier.ops->invalidate_range_end(&vm.mmu.notifier,
+	vm.notifier->mn.ops->invalidate_range_end(&vm.notifier->mn,
 						  &ranges[r].range);
 }
 
@@ -282,7 +282,7 @@ static enum order write_protect(unsigned int unused)
 	return ORDER_ON;
 }
 
-static enum order age(unsigned int unused)
+static enum order age_pages(unsigned int unused)
 {
 	bool young = false, result;
 	int i;
@@ -290,7 +290,7 @@ static enum order age(unsigned int unused)
 	for (i = A; i <= C; i++)
 		young |= model.young[i];
 	must_not_sleep = true;
-	result = vm.mmu.notifier.ops->clear_young(&vm.mmu.notifier, NULL, HVA,
+	result = vm.notifier->mn.ops->clear_young(&vm.notifier->mn, NULL, HVA,
 						  HVA + NPAGES * PAGE_SIZE);
 	must_not_sleep = false;
 	if (!alone())
@@ -303,13 +303,13 @@ static enum order age(unsigned int unused)
 	return young ? ORDER_ON : ORDER_SAME;
 }
 
-/* The VMM's memory ends: nothing is left. */
+/* The VMM's memory ends: nothing of it is left. */
 static enum order release_all(unsigned int unused)
 {
-	vm.mmu.notifier.ops->release(&vm.mmu.notifier, NULL);
+	vm.notifier->mn.ops->release(&vm.notifier->mn, NULL);
 	model_zap(A, D);
-	memset(model.mmio, 0, sizeof(model.mmio));
-	FUZZ_CHECK(atomic_long_read(&vm.mmu.tables) == 1, "%ld tables are left",
+	FUZZ_CHECK(model.mmio[0] || model.mmio[1] ||
+		   atomic_long_read(&vm.mmu.tables) == 1, "%ld tables are left",
 		   atomic_long_read(&vm.mmu.tables));
 	return ORDER_ON;
 }
@@ -332,7 +332,7 @@ static enum order toggle_log(unsigned int unused)
 		return ORDER_NONE;
 	vm_locked = true;
 	log_calls++;
-	slots->generation++;
+	generation++;
 	if (slot.dirty) {
 		slot.dirty = NULL;
 		kvml_mmu_zap_slot(&vm, &slot);
@@ -350,8 +350,8 @@ static enum order toggle_log(unsigned int unused)
 
 static enum order fetch_log(unsigned int unused)
 {
-	bool flush = false, any = false;
-	unsigned long i, bits;
+	unsigned long bits[ARRAY_SIZE(dirty_log)], i;
+	bool any = false;
 
 	if (!slot.dirty || vm_locked)
 		return ORDER_NONE;
@@ -361,14 +361,11 @@ static enum order fetch_log(unsigned int unused)
 		if (test_bit(gfn_of[i] - BASE, slot.dirty))
 			model_protect(i);
 	for (i = 0; i < ARRAY_SIZE(dirty_log); i++) {
-		bits = slot.dirty[i];
+		bits[i] = slot.dirty[i];
 		slot.dirty[i] = 0;
-		if (!bits)
-			continue;
-		any = true;
-		flush |= kvml_mmu_protect_mask(&vm, &slot, i * BITS_PER_LONG, bits);
+		any |= bits[i];
 	}
-	if (flush)
+	if (any && kvml_mmu_protect_bits(&vm, &slot, 0, NPAGES, bits))
 		kvml_mmu_flush(&vm);
 	log_calls--;
 	vm_locked = false;
@@ -384,11 +381,11 @@ static enum order remake_slot(unsigned int unused)
 		return ORDER_NONE;
 	vm_locked = true;
 	slot.flags |= KVML_SLOT_INVALID;
-	slots->generation++;
+	generation++;
 	kvml_mmu_zap_slot(&vm, &slot);
 	slot.flags = flags;
 	slot.dirty = NULL;
-	slots->generation++;
+	generation++;
 	model_zap(A, C);
 	vm_locked = false;
 	return ORDER_ON;
@@ -428,7 +425,7 @@ enum {
 	REPLACE_A, REPLACE_2M, REPLACE_C, HUGE, WRITE_PROTECT, AGE,
 	BEGIN_A, BEGIN_2M, BEGIN_C, END, RELEASE, LOG, FETCH, REMAKE,
 	FAIL_1, FAIL_2, TELL_SMALL,
-	PAUSE_LOOKED, PAUSE_LOCK1, PAUSE_LOCK4, PAUSE_RESCHED, PAUSE_FLUSHING,
+	PAUSE_LOOKED, PAUSE_LOCK, PAUSE_RESCHED, PAUSE_FLUSHING,
 	PAUSE_FLUSHED,
 };
 
@@ -452,7 +449,7 @@ static const struct {
 	[HUGE] = { "the host replaces the 2 MiB by a huge page", put_together,
 		   RANGE_2M },
 	[WRITE_PROTECT] = { "the host write-protects page A", write_protect },
-	[AGE] = { "the host looks at what was accessed", age },
+	[AGE] = { "the host looks at what was accessed", age_pages },
 	[BEGIN_A] = { "the host begins to replace page A", begin_taking, RANGE_A },
 	[BEGIN_2M] = { "the host begins to replace the 2 MiB, huge or not",
 		       begin_taking, RANGE_2M },
@@ -468,10 +465,8 @@ static const struct {
 			 tell_small_next },
 	[PAUSE_LOOKED] = { "(the next call pauses when it has asked the host, for:)",
 			   pause_next, LOOKED },
-	[PAUSE_LOCK1] = { "(the next call pauses before it takes the lock, for:)",
-			  pause_next, LOCK1 },
-	[PAUSE_LOCK4] = { "(the next call pauses before it takes the lock for the fourth time, for:)",
-			  pause_next, LOCK4 },
+	[PAUSE_LOCK] = { "(the next call pauses before it takes the lock, for:)",
+			 pause_next, LOCK },
 	[PAUSE_RESCHED] = { "(the next call pauses in the middle of its range, for:)",
 			    pause_next, RESCHED },
 	[PAUSE_FLUSHING] = { "(the next call pauses before CPUs flush, for:)",
@@ -494,7 +489,7 @@ static const u8 logs[] = {
 static const u8 races[] = {
 	READ_A, WRITE_A, READ_B, WRITE_C, MMIO_FAR, HUGE, AGE,
 	BEGIN_A, BEGIN_2M, BEGIN_C, END, LOG, FETCH, REMAKE,
-	PAUSE_LOOKED, PAUSE_LOCK1, PAUSE_LOCK4, PAUSE_RESCHED, PAUSE_FLUSHING,
+	PAUSE_LOOKED, PAUSE_LOCK, PAUSE_RESCHED, PAUSE_FLUSHING,
 	PAUSE_FLUSHED,
 };
 
@@ -516,19 +511,17 @@ static bool is_modifier(unsigned int call)
 /* A call that was to be paused, or to fail, and was not, is tried without that. */
 static enum order call(u32 nr)
 {
-	unsigned int c = tables()->calls[nr], outer_locks = locks_taken;
+	unsigned int c = tables()->calls[nr];
 	bool outer_disturbed = disturbed;
 	enum order result;
 
 	depth++;
-	locks_taken = 0;
 	disturbed = false;
 	result = calls[c].fn(calls[c].arg);
 	check_known();
 	if (disturbed)
 		model_look();
 	depth--;
-	locks_taken = outer_locks;
 	disturbed = outer_disturbed;
 	if (is_modifier(c) || depth)
 		return result;
@@ -548,10 +541,16 @@ static void say(u32 nr, char *text, size_t size)
 	snprintf(text, size, "%s", calls[t->calls[nr]].text);
 }
 
-static u64 slots_memory[sizeof(struct kvml_slots) / 8 + 2];
+static void add_backing(struct kvml_slot *s)
+{
+	s->backing = kvml_backing_alloc(&vm, s->base, s->npages, s->hva);
+	kvml_backing_add(&vm.notifier->backings, s->backing);
+}
 
 static void begin(void)
 {
+	unsigned int i;
+
 	fmt = tables()->fmt;
 	memset(&vm, 0, sizeof(vm));
 	memset(&model, 0, sizeof(model));
@@ -568,28 +567,34 @@ static void begin(void)
 	slot = (struct kvml_slot){ .base = BASE, .npages = NPAGES, .hva = HVA };
 	other_slot = (struct kvml_slot){ .base = BASE + OTHER, .npages = 1,
 					 .hva = HVA + OTHER * PAGE_SIZE };
-	slots = (void *)slots_memory;
-	slots->generation = 1;
-	slots->nr = 2;
-	slots->hva_min = HVA;
-	slots->hva_max = HVA + (OTHER + 1) * PAGE_SIZE;
-	slots->slot[0] = &slot;
-	slots->slot[1] = &other_slot;
-	vm.slots = slots;
+	generation = 1;
 	vm.mmu.fmt = fmt;
+	for (i = 0; i < ARRAY_SIZE(vcpus); i++)
+		vcpus[i] = (struct kvml_vcpu){ .vm = &vm, .mmio_gfn = ~0ull };
+	orders_before_lock = NULL;
+	vm.notifier = kvml_notifier_get();
+	FUZZ_CHECK(!IS_ERR(vm.notifier) && !kvml_mmu_init(&vm), "init");
+	add_backing(&slot);
+	add_backing(&other_slot);
 	orders_before_lock = before_lock;
 	orders_page_freed = page_freed;
-	FUZZ_CHECK(!kvml_mmu_init(&vm), "init");
 	cpus_run = true;
 }
 
 /* No vCPU is left. */
 static void end(void)
 {
+	unsigned int i;
+
 	fuzz_fail_alloc = 0;
 	pause_at = RUN;
 	cpus_run = false;
-	kvml_notifier_unregister(&vm);
+	kvml_backing_remove(&vm.notifier->backings, slot.backing);
+	kvml_backing_remove(&vm.notifier->backings, other_slot.backing);
+	kvml_backings_settle(&vm.notifier->backings);
+	kvml_notifier_put(vm.notifier);
+	for (i = 0; i < ARRAY_SIZE(vcpus); i++)
+		kvml_mmu_vcpu_free(&vcpus[i]);
 	kvml_mmu_free(&vm);
 	FUZZ_CHECK(!pages_used, "%u pages are left", pages_used);
 }
