@@ -7,22 +7,23 @@
  * generation that is remembered with it.  An access that begins when the ioctl that
  * makes the slot has returned must not be taken for MMIO.  A leaf that another vCPU has
  * put there meanwhile must not get lost, or the host would take the page away without a
- * flush.  And nobody may look at a set of slots that was freed, not even an exit that is
- * dealt with while interrupts are off and reads the generation without SRCU.
+ * flush.  Nobody may look at a tree of slots that is being changed, nor at a slot that
+ * was freed, though the vCPU remembers the slot that it found last.
  *
  * One address.  A set of slots is its generation: 0 without the slot, 1 with it, 2 with
- * an invalid copy of it, 3 without, and so on.
+ * an invalid copy of it, 3 without, and so on.  Its tree is that of every second one.
  *
  * README says what the rows are.
  *
  *	function	85334c76ddc9	kvml_mmu_is_mmio
- *	function	cdfc1e0f1ae5	map_mmio
- *	function	a1973cf4831c	kvml_mmu_fault
- *	function	fcfc664efe3c	kvml_slots_generation
- *	function	aa1f82a12195	kvml_slot_lookup
- *	function	6fcc97892fbd	slots_publish
- *	function	70865500e635	slot_create
- *	function	3e94ae8307aa	slot_remove
+ *	function	556f250b183c	map_mmio
+ *	function	c3448a87c215	kvml_mmu_fault
+ *	function	23be3409c7d2	kvml_slots_generation
+ *	function	e7e291eeaa91	kvml_slot_lookup
+ *	function	279c747d77e8	current_generation
+ *	function	55f3c4617fab	slots_publish
+ *	function	4ce728de538d	slot_create
+ *	function	86143464a41c	slot_remove
  *	function	399ebfbd4a4c	zap_leaf
  *
  *	holds	VCPUS=1
@@ -31,8 +32,9 @@
  *	caught	must	ENTRY_IS_ENOUGH: an entry of any generation will do
  *	caught	must	CACHE_IS_ENOUGH: as will what the vCPU remembers
  *	caught	page_freed	OVER_LEAF VCPUS=2 CHANGES=1: the entry replaces a leaf
- *	caught	set_freed	NO_RCU: sets are freed after SRCU's grace period
- *	caught	set_freed	NO_GRACE: or at once
+ *	caught	tree_changes	NO_GRACE: the other tree is changed at once
+ *	caught	slot_freed	HINT_IS_ENOUGH: the slot that was found last is taken for there
+ *	caught	slot_freed	HINT_LATE: it is remembered with a generation that is read later
  *	deep	VCPUS=2
  */
 #ifndef VCPUS
@@ -45,7 +47,8 @@
 #define LEAF 101		/* else an MMIO entry of this generation */
 
 byte slots;			/* the published set */
-bool set_freed[CHANGES + 1];
+/* A slot of each set but the empty ones; and what has happened to set and slot */
+bool tree_changes[CHANGES + 1], slot_freed[CHANGES + 1];
 bool there;			/* the slot was made, nobody has begun to remove it */
 #define is_valid(set)	((set) % 3 == 1)
 #define is_empty(set)	((set) % 3 == 0)
@@ -57,28 +60,18 @@ bool due;			/* zapped != flushed */
 bool taken_away;		/* by the host, as the sequence count tells */
 bool page_freed;
 
-/* Readers of vm->srcu, then those of RCU: 1, or 2 if a grace period waits for them */
-byte reading[2 * VCPUS];
-#define SRCU 0
-#define RCU VCPUS
+/* Readers of vm->srcu: 1, or 2 if a grace period waits for them */
+byte reading[VCPUS];
 
 #define lock()		atomic { !locked -> locked = true }
 #define unlock()	locked = false
 
 /* ---- a vCPU ---- */
 
-/* kvml_slots_generation() */
-inline read_generation(to)
-{
-	set = slots;
-	assert(!set_freed[set]);
-	atomic { to = set; set = 0 }
-}
-
 /* kvml_mmu_is_mmio() */
 inline is_mmio()
 {
-	read_generation(generation);
+	generation = slots;
 	if
 #ifdef CACHE_IS_ENOUGH
 	:: remembered != NONE -> found = true
@@ -102,19 +95,40 @@ inline is_mmio()
 	fi
 }
 
+/* kvml_slot_lookup(): the set whose slot it is; not when interrupts are off */
+inline look_up()
+{
+	set = slots;
+	if
+#ifdef HINT_IS_ENOUGH
+	:: hint != NONE -> set = hint_slot
+#else
+	:: hint == set -> set = hint_slot
+#endif
+	:: else ->
+		assert(!tree_changes[set]);
+		if
+#ifdef HINT_LATE
+		:: !is_empty(set) -> hint_slot = set; hint = slots
+#else
+		:: !is_empty(set) -> atomic { hint_slot = set; hint = set }
+#endif
+		:: else
+		fi
+	fi
+}
+
 /* kvml_mmu_fault() */
 inline fault()
 {
 #ifndef GENERATION_LATE
-	read_generation(generation);
+	generation = slots;
 #endif
-	set = slots;
-	assert(!set_freed[set]);
+	look_up();
 	if
 	:: is_empty(set) ->
-		set = 0;
 #ifdef GENERATION_LATE
-		read_generation(generation);
+		generation = slots;
 #endif
 		/* map_mmio() */
 		lock();
@@ -129,12 +143,13 @@ inline fault()
 	:: is_valid(set) ->
 		/* map_locked(); the sequence count is notifier.pml's. */
 		lock();
+		assert(!slot_freed[set]);
 		if
 		:: !taken_away -> entry = LEAF
 		:: else
 		fi;
 		unlock()
-	:: else
+	:: else -> assert(!slot_freed[set])
 	fi;
 	set = 0
 }
@@ -142,49 +157,44 @@ inline fault()
 proctype vcpu(byte me)
 {
 	byte set, generation, seen, remembered = NONE;
+	byte hint = NONE, hint_slot;	/* generation, and the set whose slot it is */
 	bool found, must;
 
 	do
 	/* The guest uses the page. */
 	:: atomic { entry == LEAF && !tlb[me] -> tlb[me] = true }
 	:: atomic { tlb[me] -> assert(!page_freed) }
-	/* An exit that is dealt with while interrupts are off */
-	:: true ->
-		reading[RCU + me] = 1;
-		read_generation(generation);
-		atomic { reading[RCU + me] = 0; generation = 0 }
 	/* The access exits. */
 	:: !tlb[me] ->
-		atomic { reading[SRCU + me] = 1; must = there };
+		atomic { reading[me] = 1; must = there };
 		is_mmio();
 		if
 		:: !found -> fault()
 		:: else
 		fi;
 		assert(!(must && found));
-		atomic { reading[SRCU + me] = 0; found = false; must = false; generation = 0 }
+		atomic { reading[me] = 0; found = false; must = false; generation = 0 }
 	:: break
 	od
 }
 
 /* ---- ioctls on the slot ---- */
 
-inline grace_period(first)
+inline grace_period()
 {
 	atomic {
-		v = first;
 		do
-		:: v < first + VCPUS ->
+		:: v < VCPUS ->
 			if
 			:: reading[v] -> reading[v] = 2
 			:: else
 			fi;
 			v++
-		:: else -> v = first; break
+		:: else -> v = 0; break
 		od
 	};
 	do
-	:: v < first + VCPUS -> reading[v] != 2; v++
+	:: v < VCPUS -> reading[v] != 2; v++
 	:: else -> v = 0; break
 	od
 }
@@ -215,17 +225,16 @@ proctype memslot()
 		/* slots_publish() */
 		slots++;
 #ifndef NO_GRACE
-		grace_period(SRCU);
+		grace_period();
 #endif
-		/* kvfree_rcu() would do that later. */
-#if !defined(NO_GRACE) && !defined(NO_RCU)
-		grace_period(RCU);
-#endif
-		set_freed[slots - 1] = true;
+		tree_changes[slots - 1] = true;
 		if
 		:: is_valid(slots) -> there = true
-		:: !is_valid(slots) && !is_empty(slots) -> zap()
-		:: else
+		:: is_empty(slots) ->
+			/* The end of slot_remove() */
+			slot_freed[slots - 1] = true;
+			slot_freed[slots - 2] = true
+		:: else -> zap()
 		fi
 	:: slots == CHANGES -> break
 	od

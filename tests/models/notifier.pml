@@ -10,28 +10,39 @@
  * deletes the slot has returned, no guest may use memory of it, and nobody may look at
  * the slot when it is freed.
  *
- * One page of the guest and its address at the host; a second address is there for
- * the range of invalidations that run at the same time.  The flush is a handshake:
- * kick.pml looks into it.  SRCU: a grace period waits for the readers that were there
- * when it began.
+ * One page of the guest and its address at the host; a second address, in the same slot,
+ * is there for the range of invalidations that run at the same time.  Invalidations find
+ * the slot by its backing, which enters what they look at when none is in progress.  The
+ * flush is a handshake: kick.pml looks into it.  SRCU: a grace period waits for the
+ * readers that were there when it began.
  *
  * README says what the rows are.
  *
- *	function	a1973cf4831c	kvml_mmu_fault
+ *	function	c3448a87c215	kvml_mmu_fault
  *	function	3a9de14a6a7c	kvml_hostpage_find
  *	function	caec61b8947c	notifier_seq
  *	function	885349706451	fault_in
- *	function	8c67b50091d5	map(struct fault *f)
- *	function	35861803318f	map_locked
- *	function	f36ca95903b6	is_stale
+ *	function	cd32111ef43e	map(struct fault *f)
+ *	function	160c5dac2ca5	map_locked
+ *	function	3367c1a70f8f	is_stale
  *	function	9d139c702a28	set_leaf
- *	function	ee805341dc84	invalidate_start
- *	function	659be6588458	invalidate_end
- *	function	739c74945dfc	do_gfn_ranges
- *	function	a7028f989974	kvml_mmu_zap_range
- *	function	f494ab5d34bb	zap_and_free
- *	function	3e94ae8307aa	slot_remove
- *	function	6fcc97892fbd	slots_publish
+ *	function	27cddad76fd4	invalidate_start
+ *	function	f9a5c7d450eb	invalidate_end
+ *	function	f931b78be93d	take_range
+ *	function	fa294d71fbff	kvml_mmu_invalidate_start
+ *	function	7e63cc8d30a6	kvml_mmu_invalidate_end
+ *	function	0f8fb638c677	kvml_backings_count(struct kvml_backings *set, int n)
+ *	function	fcb9c7226c42	kvml_backings_count_exact
+ *	function	35c537913c3a	gather_counts
+ *	function	eac312d112b3	update_tree
+ *	function	4d0433715dc1	switch_tree_idle
+ *	function	524ad4e8bd99	kvml_backing_add
+ *	function	8608ed96a2e6	kvml_backing_remove
+ *	function	6e63e9132ac5	kvml_backings_settle
+ *	function	ae44e22ef35f	kvml_mmu_zap
+ *	function	86143464a41c	slot_remove
+ *	function	4ce728de538d	slot_create
+ *	function	55f3c4617fab	slots_publish
  *
  *	holds	HOSTS=2 OTHER_HOST: one of them takes the other address
  *	holds	HOSTS=2 CREATE
@@ -47,7 +58,13 @@
  *	caught	freed	RANGE_OF_LAST HOSTS=2 OTHER_HOST: it takes the place of the first
  *	caught	freed	NO_FLUSH: the host does not have vCPUs flush
  *	caught	freed	FLUSH_OWN HOSTS=2: who took nothing does not flush
- *	caught	freed	SKIP_INVALID REMOVE: the notifier passes over invalid slots
+ *	caught	freed	BACKING_GONE_FIRST REMOVE: the notifier forgets the slot before its pages go
+ *	caught	freed	BACKING_LATE CREATE: the notifier knows the slot after faults do
+ *	caught	count	NO_IDLE CREATE: nobody waits for invalidations that are in progress
+ *	caught	count	NO_EXACT_GRACE CREATE: nor for who has not seen that all count in one place
+ *	caught	count	LOOK_FIRST CREATE: a start counts when it has looked
+ *	caught	count	END_COUNTS_FIRST CREATE: an end counts before it looks
+ *	caught	backing_freed	NO_SETTLE_GRACE REMOVE: a backing is freed while callbacks have it
  *	caught	slot_gone	NO_INVALID REMOVE: pages are zapped while the slot is valid
  *	caught	slot_gone	NO_FIRST_GRACE REMOVE: and while readers have the valid one
  *	caught	slot_gone	SLOT_NO_FLUSH REMOVE: the ioctl does not have vCPUs flush
@@ -73,7 +90,8 @@ bool freed[PAGES + 1];
 /* mmu: the leaf of the guest's page, the lock's other fields */
 bool locked;
 byte leaf;
-byte seq, count, range;		/* range: a bit for each of the two addresses */
+byte seq;
+byte count, range;		/* of the backing; a bit for each of the two addresses */
 byte zapped, flushed;
 #define OURS 1
 #define OTHER 2
@@ -91,7 +109,19 @@ mtype slots = VALID;
 #endif
 bool slot_freed;		/* kfree() of the slot and of its copy */
 bool slot_gone;			/* the ioctl has returned */
-/* Readers of vm->srcu: 1, or 2 if a grace period waits for them */
+
+/* The backing is in the active tree; it was removed; kfree() */
+#ifdef CREATE
+bool in_tree;
+#else
+bool in_tree = true;
+#endif
+bool gone, backing_freed;
+/* Invalidations in progress: the CPUs' own counts, and the exact one with its lock */
+short counts, in_progress;
+bool exact, exact_locked;
+
+/* Readers of vm->srcu, then those of backings->srcu: 1, or 2 if a grace period waits */
 byte reading[VCPUS + HOSTS];
 
 #define lock()			atomic { !locked -> locked = true }
@@ -262,7 +292,6 @@ proctype vcpu(byte me)
 
 inline announce()
 {
-	lock();
 	if
 	:: count == 0 -> range = mine
 	:: else ->
@@ -278,35 +307,67 @@ inline announce()
 #ifdef SEQ_AT_START
 	seq++;
 #endif
+}
+
+#define zap_ours()							\
+	if								\
+	:: mine & OURS -> zap()						\
+	:: else								\
+	fi
+
+/* kvml_backings_count() */
+inline count_in_progress(n)
+{
+	all = exact;
+	if
+	:: !all -> counts = counts + n
+	:: all ->
+		atomic { !exact_locked -> exact_locked = true };
+		in_progress = in_progress + n;
+		exact_locked = false
+	fi;
+	all = false
+}
+
+/* kvml_mmu_invalidate_start() */
+inline take()
+{
+#ifdef ZAP_FIRST
+	lock();
+	zap_ours();
+	unlock();
+	lock();
+	announce();
 	unlock()
+#else
+	lock();
+	announce();
+	zap_ours();
+	unlock()
+#endif
 }
 
 proctype host(byte me; byte mine)
 {
 	byte v, seen, old;
-	bool own;
-	mtype set;
+	bool own, met, all;
 
 	/* invalidate_start() */
-#ifndef ZAP_FIRST
-	announce();
-#endif
-	/* do_gfn_ranges() */
 	srcu_read_lock();
-	set = slots;
-	if
-#ifdef SKIP_INVALID
-	:: (mine & OURS) && set == VALID ->
-#else
-	:: (mine & OURS) && set != EMPTY ->
+#ifndef LOOK_FIRST
+	count_in_progress(1);
 #endif
-		assert(!slot_freed);
-		lock();
-		zap();
-		unlock()
-	:: else
+	met = in_tree;
+#ifdef LOOK_FIRST
+	count_in_progress(1);
+#endif
+	if
+	:: met && !gone ->
+		assert(!backing_freed);
+		take();
+		assert(!backing_freed)
+	:: else -> met = false
 	fi;
-	srcu_read_unlock();
 #ifdef FLUSH_OWN
 	if
 	:: own -> flush_if_due()
@@ -315,14 +376,14 @@ proctype host(byte me; byte mine)
 #else
 #ifndef NO_FLUSH
 	if
-	:: (mine & OURS) && set != EMPTY -> flush_if_due()
+	:: met -> flush_if_due()
 	:: else
 	fi;
 #endif
 #endif
-#ifdef ZAP_FIRST
-	announce();
-#endif
+	met = false;
+	own = false;
+	srcu_read_unlock();
 
 	/* Its own page table; nobody refers to the page any more. */
 	if
@@ -336,24 +397,43 @@ proctype host(byte me; byte mine)
 	fi;
 
 	/* invalidate_end() */
-	lock();
-#ifndef SEQ_AT_START
-	seq++;
+	srcu_read_lock();
+#ifdef END_COUNTS_FIRST
+	count_in_progress(-1);
 #endif
-	count--;
-	unlock();
+	met = in_tree;
+	if
+	:: met && !gone ->
+		assert(!backing_freed);
+		/* kvml_mmu_invalidate_end() */
+		lock();
+#ifndef SEQ_AT_START
+		seq++;
+#endif
+		/* It was begun, unless nobody needs it any more. */
+		assert(count > 0 || gone);
+		count--;
+		unlock();
+		assert(!backing_freed)
+	:: else
+	fi;
+#ifndef END_COUNTS_FIRST
+	count_in_progress(-1);
+#endif
+	met = false;
+	srcu_read_unlock();
 	old = NONE
 }
 
 /* ---- an ioctl on the slot, which holds vm->lock ---- */
 
-/* The readers that are there now are waited for. */
-inline synchronize_srcu()
+/* Readers from @first to @end that are there now are waited for. */
+inline synchronize_readers(first, end)
 {
 	atomic {
-		r = 0;
+		r = first;
 		do
-		:: r < VCPUS + HOSTS ->
+		:: r < end ->
 			if
 			:: reading[r] -> reading[r] = 2
 			:: else
@@ -361,21 +441,27 @@ inline synchronize_srcu()
 			r++
 		:: else -> break
 		od;
-		r = 0
+		r = first
 	};
 	do
-	:: r < VCPUS + HOSTS -> reading[r] != 2; r++
+	:: r < end -> reading[r] != 2; r++
 	:: else -> break
 	od;
 	r = 0
 }
 
-/* slot_remove() */
+#define synchronize_srcu()	synchronize_readers(0, VCPUS)
+#define synchronize_callbacks()	synchronize_readers(VCPUS, VCPUS + HOSTS)
+
+/* slot_remove(); then the backing goes, with the next one or the VM */
 proctype slot_remove()
 {
 	byte r, v, seen;
 	bool own;
 
+#ifdef BACKING_GONE_FIRST
+	gone = true;
+#endif
 #ifndef NO_INVALID
 	slots = INVALID;
 #ifndef NO_FIRST_GRACE
@@ -388,12 +474,44 @@ proctype slot_remove()
 #ifndef SLOT_NO_FLUSH
 	flush_if_due();
 #endif
+	gone = true;
 	slots = EMPTY;
 #ifndef NO_LAST_GRACE
 	synchronize_srcu();
 #endif
 	slot_freed = true;
-	slot_gone = true
+	slot_gone = true;
+
+	/* kvml_backings_settle(): out of the tree that nobody reads; that one is active. */
+	in_tree = false;
+#ifndef NO_SETTLE_GRACE
+	synchronize_callbacks();
+#endif
+	backing_freed = true
+}
+
+/* kvml_backing_add() */
+inline backing_add()
+{
+	exact = true;
+#ifndef NO_EXACT_GRACE
+	synchronize_callbacks();
+#endif
+	atomic { !exact_locked -> exact_locked = true };
+	in_progress = in_progress + counts;
+	counts = 0;
+#ifndef NO_IDLE
+	do
+	:: in_progress == 0 -> break
+	:: else ->
+		exact_locked = false;
+		in_progress == 0;
+		atomic { !exact_locked -> exact_locked = true }
+	od;
+#endif
+	in_tree = true;
+	exact = false;
+	exact_locked = false
 }
 
 /* slot_create() */
@@ -401,8 +519,14 @@ proctype slot_create()
 {
 	byte r;
 
+#ifndef BACKING_LATE
+	backing_add();
+#endif
 	slots = VALID;
-	synchronize_srcu()
+	synchronize_srcu();
+#ifdef BACKING_LATE
+	backing_add()
+#endif
 }
 
 init {

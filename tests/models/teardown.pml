@@ -8,19 +8,22 @@
  * reads the sums of all VMs in debugfs.  They all walk the vCPUs.  Before that, vCPUs are
  * made while others walk, and an ioeventfd is removed while a vCPU may look at it.
  *
- * Of core mm's code there is what mmu_notifier_unregister() promises: it calls ->release
- * unless the memory has ended, and returns when no callback runs and none can begin.
+ * The MMU notifier is the process's, whose other VMs go on: what ends is that callbacks
+ * find the VM, by the backings of its slots.  Those that have found it are waited for.
  *
  * README says what the rows are.
  *
- *	function	1b87ce10ba05	vm_free
+ *	function	4ff79e330a2f	vm_free
  *	function	22099692c388	vcpus_free
  *	function	7452cb9c412d	kvml_vm_put
  *	function	63e61d626ac7	kvml_vm_request
- *	function	7c5ac2bf0bae	kvml_notifier_unregister
- *	function	41f326f555e5	kvml_mmu_free
- *	function	37536944a8c2	release
- *	function	739c74945dfc	do_gfn_ranges
+ *	function	a7acb54a6279	kvml_slots_unhook
+ *	function	8608ed96a2e6	kvml_backing_remove
+ *	function	6e63e9132ac5	kvml_backings_settle
+ *	function	23d993474b66	kvml_mmu_free
+ *	function	186b295f5b1f	release
+ *	function	a771ee3adfef	do_range
+ *	function	f931b78be93d	take_range
  *	function	7d0ec7267a25	kvml_bus_free
  *	function	f71471db2314	kvml_bus_write
  *	function	d78296dee66d	bus_publish
@@ -33,7 +36,7 @@
  *
  *	holds	HOSTS=2
  *	holds	HOSTS=1 BUS_AFTER_VCPUS: nobody looks at the bus by then
- *	caught	vcpu_freed	NOTIFIER_AFTER_VCPUS: as vm_free() once was
+ *	caught	vcpu_freed	UNHOOK_AFTER_VCPUS: as vm_free() once was
  *	caught	tables_freed	TABLES_FIRST: page tables go before the notifier
  *	caught	slots_freed	SLOTS_FIRST: slots go before it
  *	caught	vcpu_freed	STATS_LATE: the VM leaves the list when its vCPUs are gone
@@ -56,9 +59,10 @@ bool present[VCPUS];		/* in vm->vcpus */
 bool listed = true;		/* in the list of VMs */
 bool vms_lock;
 
-/* The notifier: is it registered, and how many callbacks run? */
-bool registered = true;
+/* Do callbacks find the VM, how many are at work on it, and are there no more? */
+bool hooked = true;
 byte callbacks;
+bool memory_ended;
 
 /* The bus of ioeventfds; readers of vm->srcu: 1, or 2 if a grace period waits */
 bool bus = true;
@@ -94,18 +98,10 @@ inline stats_remove()
 	vms_lock = false
 }
 
-inline release()
+/* kvml_slots_unhook() */
+inline unhook()
 {
-	assert(!tables_freed);
-	walk()
-}
-
-inline notifier_unregister()
-{
-	if
-	:: registered -> release(); registered = false
-	:: else
-	fi;
+	hooked = false;
 #ifndef NO_WAIT
 	callbacks == 0
 #endif
@@ -133,8 +129,8 @@ inline vm_free()
 #ifdef SLOTS_FIRST
 	slots_freed = true;
 #endif
-#ifndef NOTIFIER_AFTER_VCPUS
-	notifier_unregister();
+#ifndef UNHOOK_AFTER_VCPUS
+	unhook();
 #endif
 #ifndef BUS_AFTER_VCPUS
 	bus_freed = true;
@@ -146,8 +142,8 @@ inline vm_free()
 #ifdef BUS_AFTER_VCPUS
 	bus_freed = true;
 #endif
-#ifdef NOTIFIER_AFTER_VCPUS
-	notifier_unregister();
+#ifdef UNHOOK_AFTER_VCPUS
+	unhook();
 #endif
 	tables_freed = true;
 	slots_freed = true;
@@ -242,13 +238,13 @@ proctype vmm()
 
 /* ---- the others ---- */
 
-/* invalidate_start(): do_gfn_ranges(), kvml_mmu_flush() */
+/* invalidate_start(): take_range(), kvml_mmu_flush() */
 proctype host()
 {
 	byte n;
 
 	do
-	:: atomic { registered -> callbacks++ };
+	:: atomic { hooked && !memory_ended -> callbacks++ };
 		assert(!vm_freed && !slots_freed);
 		assert(!tables_freed);
 		walk();
@@ -264,9 +260,12 @@ proctype memory_ends()
 	byte n;
 
 	if
-	:: atomic { registered -> callbacks++ };
-		release();
-		atomic { registered = false; callbacks-- }
+	:: atomic { hooked -> callbacks++ };
+		/* release() */
+		assert(!vm_freed && !slots_freed);
+		assert(!tables_freed);
+		walk();
+		atomic { memory_ended = true; callbacks-- }
 	:: true
 	fi
 }
