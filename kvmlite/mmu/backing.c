@@ -168,7 +168,7 @@ int kvml_backings_init(struct kvml_backings *set)
 {
 	int err;
 
-	set->counts = alloc_percpu(int);
+	set->counts = alloc_percpu_gfp(int, GFP_KERNEL_ACCOUNT);
 	if (!set->counts)
 		return -ENOMEM;
 	err = init_srcu_struct(&set->srcu);
