@@ -358,6 +358,70 @@ static void test_unload_child(void)
 	load();
 }
 
+/* ---- processes, their VMs and the device's descriptors ---- */
+
+/* The guest counts in a page that is given back: it must see the new one. */
+static void count_in_new_page(const struct machine *m)
+{
+	u64 *page = (u64 *)(m->tool + TOOL_DATA);
+
+	*page = 5;
+	vcpu_run_until(m, KVM_EXIT_IO);
+	CHECK_EQ(*page, 6);
+	MUST(madvise(page, PAGE, MADV_DONTNEED));
+	vcpu_run_until(m, KVM_EXIT_IO);
+	CHECK_EQ(*page, 1);
+}
+
+static struct machine counter_on(int kvm)
+{
+	struct machine m = machine_make_on(kvm, TOOL_PAGES * PAGE);
+
+	guest_start(&m, guest_out, TOOL_DATA, 0, 0);
+	count_in_new_page(&m);
+	return m;
+}
+
+static void close_vm(const struct machine *m)
+{
+	close(m->vcpu);
+	close(m->vm);
+}
+
+/*
+ * What the host takes away from a process, its guests lose, by whichever descriptor
+ * their VMs were made, and whichever VMs have gone meanwhile.
+ */
+static void test_shared_device(void)
+{
+	struct machine first = counter_on(kvm_open()), second, other;
+	pid_t child = tap_fork();
+
+	if (!child) {
+		close_vm(&first);
+		other = counter_on(first.kvm);
+		close_vm(&other);
+		other = counter_on(first.kvm);
+		count_in_new_page(&other);
+		_exit(0);
+	}
+	tap_join(child);
+	count_in_new_page(&first);
+	second = counter_on(first.kvm);
+	close_vm(&first);
+	count_in_new_page(&second);
+	close_vm(&second);
+	/* No VM is left, then no descriptor of the device by which it was made. */
+	first = counter_on(first.kvm);
+	close(first.kvm);
+	count_in_new_page(&first);
+	second = counter_on(kvm_open());
+	count_in_new_page(&first);
+	close_vm(&first);
+	count_in_new_page(&second);
+	machine_close(&second);
+}
+
 /* Free memory in KiB; the free lists of each CPU are kept short. */
 static s64 mem_free(void)
 {
@@ -793,6 +857,7 @@ static void test_no_memory_for_guest(void)
 static const struct tap_test tests[] = {
 	{ "descriptors closed in any order", test_close },
 	{ "VMMs killed at any moment", test_kill },
+	{ "a descriptor of the device, two processes and their VMs", test_shared_device },
 	{ "no descriptors left", test_no_files },
 	{ "no descriptors left while others look at vCPUs", test_no_files_walked },
 	{ "many vCPUs", test_many_vcpus },

@@ -213,9 +213,9 @@ static inline void vcpu_set_cpuid(int kvm, int vcpu)
 }
 
 /* A VM with a vCPU as it is after reset, and no memory. */
-static inline struct machine machine_bare(void)
+static inline struct machine machine_bare_on(int kvm)
 {
-	struct machine m = { .kvm = kvm_open() };
+	struct machine m = { .kvm = kvm };
 
 	m.vm = vm_create(m.kvm);
 	m.vcpu = MUST(ioctl(m.vm, KVM_CREATE_VCPU, 0));
@@ -223,12 +223,17 @@ static inline struct machine machine_bare(void)
 	return m;
 }
 
+static inline struct machine machine_bare(void)
+{
+	return machine_bare_on(kvm_open());
+}
+
 extern const char __start_guest_code[], __stop_guest_code[];
 
-/* With @size bytes of memory at 0; TOOL_PAGES pages at least. */
-static inline struct machine machine_make_size(u64 size)
+/* With @size bytes of memory at 0, TOOL_PAGES pages at least; @kvm: the device. */
+static inline struct machine machine_make_on(int kvm, u64 size)
 {
-	struct machine m = machine_bare();
+	struct machine m = machine_bare_on(kvm);
 
 	m.tool = map_memory(size);
 	make_page_tables(m.tool);
@@ -239,6 +244,11 @@ static inline struct machine machine_make_size(u64 size)
 	vcpu_set_cpuid(m.kvm, m.vcpu);
 	vcpu_set_long_mode(m.vcpu);
 	return m;
+}
+
+static inline struct machine machine_make_size(u64 size)
+{
+	return machine_make_on(kvm_open(), size);
 }
 
 static inline struct machine machine_make(void)

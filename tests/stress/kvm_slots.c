@@ -9,8 +9,8 @@
 #include "kvm_guest.h"
 
 #define BASE	(64 * MIB)
-#define SIZE	(16 * MIB)
-#define ROUNDS	40
+#define SIZE	(8 * MIB)
+#define ROUNDS	20
 
 GUEST(load, "mov (%rdi), %rax\n\t" GUEST_OUT);
 
