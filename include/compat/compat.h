@@ -166,4 +166,22 @@ static inline void follow_pfnmap_end(struct follow_pfnmap_args *args)
 }
 #endif
 
+/* Memory of SNP guests (CC_ATTR_HOST_SEV_SNP) is protected from this host. */
+#if KERNEL_VERSION(6, 9, 0) > LINUX_VERSION_CODE
+#define compat_snp_host()	false
+#else
+#define compat_snp_host()	cc_platform_has(CC_ATTR_HOST_SEV_SNP)
+#endif
+
+/*
+ * AMD-V is on in this CPU: perf may count in the host only.  Newer kernels keep this
+ * for their own KVM; there, events that ask for it count in guests, too.
+ */
+#if KERNEL_VERSION(6, 19, 0) > LINUX_VERSION_CODE
+#define compat_amd_pmu_virt(on)						\
+	((on) ? amd_pmu_enable_virt() : amd_pmu_disable_virt())
+#else
+#define compat_amd_pmu_virt(on)	((void)(on))
+#endif
+
 #endif /* _COMPAT_COMPAT_H */

@@ -2,13 +2,22 @@
 /* See hardware.h. */
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
+#include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/reboot.h>
 #include <linux/smp.h>
 #include <linux/syscore_ops.h>
 
+#include "../../include/compat/emergency.h"
+
 #include "base/hardware.h"
 #include "base/ops.h"
+#include "base/tsc.h"
+
+static bool kdump;
+module_param(kdump, bool, 0444);
+MODULE_PARM_DESC(kdump,
+		 "while VMs exist, switch virtualization off when the host crashes, so that a crash kernel gets all CPUs; not beside KVM, which has the kernel's only slot for that (default: no)");
 
 /* users, kvml_hardware_gone. Taken after cpus_read_lock(), as hotplug does. */
 static DEFINE_MUTEX(lock);
@@ -69,6 +78,31 @@ static int enable_all(void)
 	return err;
 }
 
+/* ---- a crash ---- */
+
+/*
+ * An NMI on a CPU that stops in it for good, or the CPU that crashes, with
+ * interrupts off.  What either has interrupted stays half done.
+ */
+static void emergency(void)
+{
+	WRITE_ONCE(kvml_hardware_gone, true);
+	kvml_ops->hw_emergency();
+}
+
+/* Must hold lock. */
+static void expect_crash(bool on)
+{
+	if (!kdump || !kvml_ops->hw_emergency)
+		return;
+	if (on)
+		compat_emergency_register(emergency);
+	else
+		compat_emergency_unregister(emergency);
+}
+
+/* ---- VMs ---- */
+
 int kvml_hardware_get(void)
 {
 	int err = 0;
@@ -79,8 +113,8 @@ int kvml_hardware_get(void)
 		err = -ESHUTDOWN;
 	else if (!users)
 		err = enable_all();
-	if (!err)
-		users++;
+	if (!err && !users++)
+		expect_crash(true);
 	mutex_unlock(&lock);
 	cpus_read_unlock();
 	return err;
@@ -90,8 +124,10 @@ void kvml_hardware_put(void)
 {
 	cpus_read_lock();
 	mutex_lock(&lock);
-	if (!--users)
+	if (!--users) {
+		expect_crash(false);
 		on_each_cpu(disable_here, NULL, 1);
+	}
 	mutex_unlock(&lock);
 	cpus_read_unlock();
 }
@@ -132,11 +168,13 @@ static int hardware_offline(unsigned int cpu)
 static int hardware_suspend(void *unused)
 {
 	disable_here(NULL);
+	kvml_tsc_suspend();
 	return 0;
 }
 
 static void hardware_resume(void *unused)
 {
+	kvml_tsc_resume();
 	if (!users || !enable_here())
 		return;
 	WRITE_ONCE(kvml_hardware_gone, true);

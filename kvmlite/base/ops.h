@@ -27,6 +27,10 @@ struct kvml_ops {
 	const char *name;
 	/* IA32_BIOS_SIGN_ID of a new vCPU. */
 	u64 ucode_rev;
+	/* OSVW_ID_LENGTH and OSVW_STATUS of a new vCPU; NULL: 0. */
+	const u64 *osvw;
+	/* Guests have SPEC_CTRL, and get_msr() and set_msr() know it. */
+	bool spec_ctrl;
 	/* When the module loads: what guests cannot have, kvml_cpuid_forbid(). */
 	void (*forbid_cpuid)(void);
 	/* Files in debugfs, kvmlite/. */
@@ -37,6 +41,8 @@ struct kvml_ops {
 	/* ---- the CPU; interrupts off ---- */
 	int (*hw_enable)(void);
 	void (*hw_disable)(void);
+	/* The same, in an NMI, and whatever was done to the CPU by then; or NULL. */
+	void (*hw_emergency)(void);
 
 	/* ---- the VM ---- */
 	int (*vm_init)(struct kvml_vm *vm);
@@ -45,8 +51,8 @@ struct kvml_ops {
 	/* ---- the vCPU ---- */
 	/* Allocates the vendor's structure around a zeroed kvml_vcpu. */
 	struct kvml_vcpu *(*vcpu_alloc)(void);
-	/* The state after RESET (SDM volume 3, table 10-1). */
-	int (*vcpu_init)(struct kvml_vcpu *vcpu);
+	/* Controls, and of the state after RESET what common code does not set. */
+	void (*vcpu_init)(struct kvml_vcpu *vcpu);
 	void (*vcpu_free)(struct kvml_vcpu *vcpu);
 	/* Preemption off. */
 	void (*vcpu_load)(struct kvml_vcpu *vcpu, int cpu);
@@ -99,6 +105,8 @@ struct kvml_ops {
 	 */
 	int (*get_msr)(struct kvml_vcpu *vcpu, u32 index, u64 *data);
 	int (*set_msr)(struct kvml_vcpu *vcpu, u32 index, u64 data);
+	/* What guests may have of an MSR that only the vendor knows; or 1. */
+	int (*get_feature_msr)(u32 index, u64 *data);
 
 	/* ---- events ---- */
 	void (*inject_exception)(struct kvml_vcpu *vcpu,

@@ -8,9 +8,12 @@
 #include <asm/msr.h>
 #include <asm/processor.h>
 
+#include "base/quirk.h"
+#include "base/ops.h"
 #include "base/tsc.h"
 #include "cpuid/cpuid.h"
 #include "cpuid/xstate.h"
+#include "cpuid/spec_ctrl.h"
 #include "vcpu/vcpu.h"
 
 #define MAX_BASIC	0x1f
@@ -28,8 +31,9 @@
 /*
  * Words of feature bits, by the kernel's numbers, and the bits of them that we
  * virtualize.  Absent: what needs an APIC or PMU in the kernel (X2APIC,
- * TSC_DEADLINE_TIMER, PDCM), MSRs that are not switched (SPEC_CTRL, XSAVES,
- * XFD, PKU, CET, RTM) or exits that are not handled (MONITOR, SGX, WAITPKG).
+ * TSC_DEADLINE_TIMER, PDCM), MSRs that are not switched (XSAVES, XFD, PKU, CET,
+ * RTM) or exits that are not handled (MONITOR, SGX, WAITPKG).  Those of SPEC_CTRL
+ * and PRED_CMD: spec_ctrl.h.
  */
 static const struct feature_word {
 	u32 function;
@@ -73,10 +77,14 @@ static const struct feature_word {
 	  F(3DNOWEXT) | F(3DNOW) },
 	{ 0x80000001, 0, CPUID_ECX, CPUID_8000_0001_ECX,
 	  F(LAHF_LM) | F(CMP_LEGACY) | F(CR8_LEGACY) | F(ABM) | F(SSE4A) |
-	  F(MISALIGNSSE) | F(3DNOWPREFETCH) | F(XOP) | F(FMA4) | F(TBM) |
-	  F(TOPOEXT) },
+	  F(MISALIGNSSE) | F(3DNOWPREFETCH) | F(OSVW) | F(XOP) | F(FMA4) |
+	  F(TBM) | F(TOPOEXT) },
 	{ 0x80000008, 0, CPUID_EBX, CPUID_8000_0008_EBX,
-	  F(CLZERO) | F(XSAVEERPTR) | F(WBNOINVD) },
+	  F(CLZERO) | F(XSAVEERPTR) | F(WBNOINVD) | F(AMD_SSB_NO) },
+	/* No nested breakpoints, LFENCE serializes, null clears bases. */
+	{ 0x80000021, 0, CPUID_EAX, CPUID_8000_0021_EAX,
+	  BIT(0) | BIT(2) | BIT(6) | F(VERW_CLEAR) | F(AUTOIBRS) |
+	  F(SRSO_NO) },
 };
 
 /* What we can offer; set when the module loads. */
@@ -140,6 +148,8 @@ static u64 efer_reserved(const u32 *words)
 		allowed |= EFER_NX;
 	if (feature_in(words, X86_FEATURE_FXSR_OPT))
 		allowed |= EFER_FFXSR;
+	if (feature_in(words, X86_FEATURE_AUTOIBRS))
+		allowed |= EFER_AUTOIBRS;
 	return ~allowed;
 }
 
@@ -284,6 +294,13 @@ static void add_address_sizes(struct list *l)
 	e->edx = 0;
 }
 
+/* What the CPU does not suffer from, by the kernel's word, which is its own. */
+static u32 tsa_bits(void)
+{
+	return (boot_cpu_has(X86_FEATURE_TSA_SQ_NO) ? BIT(1) : 0) |
+	       (boot_cpu_has(X86_FEATURE_TSA_L1_NO) ? BIT(2) : 0);
+}
+
 static void add_extended(struct list *l, u32 function)
 {
 	struct kvm_cpuid_entry2 *e;
@@ -314,9 +331,10 @@ static void add_extended(struct list *l, u32 function)
 		add_caches(l, function);
 		break;
 	case 0x80000021:
-		e = add(l, function, 0);
-		/* No nested breakpoints, LFENCE serializes, null clears bases. */
-		e->eax = cpuid_eax(function) & (BIT(0) | BIT(2) | BIT(6));
+		e = add_host(l, function, 0);
+		e->ebx = 0;
+		e->ecx = tsa_bits();
+		e->edx = 0;
 		break;
 	default:
 		add(l, function, 0);
@@ -388,6 +406,10 @@ int kvml_cpuid_supported(struct kvm_cpuid2 __user *arg)
 	return err;
 }
 
+static const unsigned int immunities[] = {
+	X86_FEATURE_SRSO_NO, X86_FEATURE_VERW_CLEAR,
+};
+
 void __init kvml_cpuid_init(void)
 {
 	unsigned int i;
@@ -407,6 +429,14 @@ void __init kvml_cpuid_init(void)
 	/* These are ours, whatever the host has. */
 	supported[CPUID_1_ECX] |= F(HYPERVISOR);
 	supported[CPUID_7_0_EBX] |= F(TSC_ADJUST);
+	/* Known by the kernel, where CPUID of old microcode does not tell. */
+	for (i = 0; i < ARRAY_SIZE(immunities); i++)
+		if (boot_cpu_has(immunities[i]))
+			supported[immunities[i] / 32] |= BIT(immunities[i] % 32);
+	if (!boot_cpu_has_bug(X86_BUG_SPEC_STORE_BYPASS))
+		supported[CPUID_8000_0008_EBX] |= F(AMD_SSB_NO);
+	if (kvml_ops->spec_ctrl)
+		kvml_spec_ctrl_offer(boot_cpu_data.x86_capability, supported);
 	if (!kvml_xcr0_supported())
 		kvml_cpuid_forbid(X86_FEATURE_XSAVE);
 }
@@ -414,6 +444,11 @@ void __init kvml_cpuid_init(void)
 void kvml_cpuid_forbid(unsigned int feature)
 {
 	supported[feature / 32] &= ~BIT(feature % 32);
+}
+
+const u32 *kvml_cpuid_offered(void)
+{
+	return supported;
 }
 
 /* ---- what a vCPU has ---- */
@@ -492,6 +527,10 @@ static void update(struct kvml_vcpu *vcpu, struct kvml_cpuid *c)
 		set_or_clear(&e->ecx, F(OSXSAVE), vcpu->osxsave);
 		set_or_clear(&e->edx, F(APIC),
 			     vcpu->apic_base & MSR_IA32_APICBASE_ENABLE);
+	}
+	if (e && !kvml_has_quirk(vcpu, KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT)) {
+		set_or_clear(&e->ecx, F(MWAIT), vcpu->mwait);
+		c->feature[CPUID_1_ECX] = e->ecx;
 	}
 	e = find(c, 0xd, 0);
 	if (e)

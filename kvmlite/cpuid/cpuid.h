@@ -32,6 +32,8 @@ struct kvml_cpuid {
 void kvml_cpuid_init(void);
 /* The vendor cannot virtualize an X86_FEATURE_ of the host. */
 void kvml_cpuid_forbid(unsigned int feature);
+/* Feature words that guests may have. */
+const u32 *kvml_cpuid_offered(void);
 /* EFER bits that no guest may have. */
 u64 kvml_efer_unsupported(void);
 
@@ -45,7 +47,7 @@ int kvml_cpuid_get(struct kvml_vcpu *vcpu, struct kvm_cpuid2 __user *arg);
 void kvml_cpuid_reset(struct kvml_vcpu *vcpu);
 void kvml_cpuid_free(struct kvml_vcpu *vcpu);
 
-/* vcpu->osxsave, ->apic_base or ->xcr0 changed. */
+/* vcpu->osxsave, ->apic_base, ->xcr0 or ->mwait changed. */
 void kvml_cpuid_update(struct kvml_vcpu *vcpu);
 
 /* What the guest sees; registers in and out. Hot: no allocation, no sleep. */

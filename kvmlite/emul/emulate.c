@@ -8,6 +8,7 @@
 #include <linux/string.h>
 
 #include "base/ops.h"
+#include "base/quirk.h"
 #include "emul/decode.h"
 #include "emul/emul.h"
 #include "emul/emulate.h"
@@ -242,7 +243,8 @@ int kvml_emulate_ud(struct kvml_vcpu *vcpu)
 		r = kvml_emulate_fetch(vcpu, e->nbytes);
 	if (r == 1 || r < 0)
 		return r;	/* the page went away meanwhile */
-	if (r != KVML_EMUL_GO || e->bytes[0] != 0x0f || e->bytes[1] != 0x01 ||
+	if (!kvml_has_quirk(vcpu, KVM_X86_QUIRK_FIX_HYPERCALL_INSN) ||
+	    r != KVML_EMUL_GO || e->bytes[0] != 0x0f || e->bytes[1] != 0x01 ||
 	    !memchr(calls, e->bytes[2], sizeof(calls))) {
 		kvml_queue_exception(vcpu, 6);
 		return 1;

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * IN and OUT of one value.  As in KVM, the instruction is done when userspace
- * has called KVM_RUN again: until then RIP is at it.  A VMM that sets another
- * RIP meanwhile (a reset by a port) means that one.
+ * has called KVM_RUN again: until then RIP is at it, but for one port.  A VMM
+ * that sets another RIP meanwhile (a reset by a port) means that one.
  */
 #include <linux/kvm.h>
 #include <linux/string.h>
 
 #include "base/ops.h"
+#include "base/quirk.h"
 #include "base/trace.h"
 #include "io/io.h"
 #include "vcpu/debug.h"
@@ -41,6 +42,9 @@ static int complete_out(struct kvml_vcpu *vcpu)
 	return skip(vcpu);
 }
 
+/* The port of QEMU's kvmvapic, which patches the OUT at RIP - 2. */
+#define VAPIC_PORT	0x7e
+
 int kvml_io_out(struct kvml_vcpu *vcpu, u16 port, unsigned int size)
 {
 	u32 data = vcpu->reg[KVML_RAX];
@@ -49,6 +53,12 @@ int kvml_io_out(struct kvml_vcpu *vcpu, u16 port, unsigned int size)
 		return skip(vcpu);
 	kvml_io_exit(vcpu, KVM_EXIT_IO_OUT, port, size, 1);
 	*(u32 *)vcpu->pio_data = data;
+	if (unlikely(port == VAPIC_PORT) &&
+	    kvml_has_quirk(vcpu, KVM_X86_QUIRK_OUT_7E_INC_RIP)) {
+		kvml_ops->skip_insn(vcpu);
+		vcpu->complete = kvml_insn_done;
+		return 0;
+	}
 	vcpu->io.rip = kvml_rip(vcpu);
 	vcpu->complete = complete_out;
 	return 0;

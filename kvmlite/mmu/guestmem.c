@@ -20,11 +20,11 @@ static void mark_range_dirty(struct kvml_slot *slot, kvml_gpa gpa, size_t len)
 static void __user *slot_address(const struct kvml_slot *slot, kvml_gpa gpa,
 				 size_t *len)
 {
-	u64 offset = gpa - (slot->base << PAGE_SHIFT);
-	u64 left = ((u64)slot->npages << PAGE_SHIFT) - offset;
+	u64 left = ((slot->base + slot->npages) << PAGE_SHIFT) - gpa;
 
 	*len = min_t(u64, *len, left);
-	return (void __user *)(slot->hva + offset);
+	return (void __user *)(kvml_slot_hva(slot, gpa >> PAGE_SHIFT) +
+			       offset_in_page(gpa));
 }
 
 int kvml_guest_read(struct kvml_vm *vm, kvml_gpa gpa, void *data, size_t len)

@@ -121,17 +121,21 @@ out:
 static bool fault_anonymous(struct mm_struct *mm, unsigned long hva, bool write)
 {
 	unsigned long access = write ? VM_WRITE : VM_READ;
+	unsigned int flags = FAULT_FLAG_ALLOW_RETRY | FAULT_FLAG_KILLABLE |
+			     (write ? FAULT_FLAG_WRITE : 0);
+	vm_fault_t result = VM_FAULT_SIGSEGV;
 	struct vm_area_struct *vma;
-	bool done = false;
 
 	mmap_read_lock(mm);
 	vma = vma_lookup(mm, hva);
 	if (vma && vma_is_anonymous(vma) && vma->vm_flags & access &&
 	    !(vma->vm_flags & (VM_IO | VM_PFNMAP)) && !userfaultfd_armed(vma))
-		done = !(handle_mm_fault(vma, hva, write ? FAULT_FLAG_WRITE : 0,
-					 NULL) & VM_FAULT_ERROR);
+		result = handle_mm_fault(vma, hva, flags, NULL);
+	/* To wait for a page from swap it has given up the lock. */
+	if (result & (VM_FAULT_RETRY | VM_FAULT_COMPLETED))
+		return false;
 	mmap_read_unlock(mm);
-	return done;
+	return !(result & VM_FAULT_ERROR);
 }
 
 static int fault_in(struct kvml_vm *vm, unsigned long hva, bool write,

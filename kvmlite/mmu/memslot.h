@@ -19,6 +19,7 @@
 #define _KVMLITE_MEMSLOT_H
 
 #include <linux/kvm.h>
+#include <linux/nospec.h>
 #include <linux/types.h>
 
 struct kvml_vm;
@@ -68,10 +69,17 @@ u32 kvml_slots_generation(struct kvml_vm *vm);
 /* After the write that it tells of.  Must hold vm->srcu. */
 void kvml_slot_mark_dirty(struct kvml_slot *slot, kvml_gfn gfn);
 
+/*
+ * @gfn is in @slot.  A guest chooses it, and may have the CPU guess so where it is
+ * not: no load outside of the slot shall come of that (spectre.rst of the kernel,
+ * variant 1).
+ */
 static inline unsigned long kvml_slot_hva(const struct kvml_slot *slot,
 					  kvml_gfn gfn)
 {
-	return slot->hva + ((gfn - slot->base) << PAGE_SHIFT);
+	unsigned long page = array_index_nospec(gfn - slot->base, slot->npages);
+
+	return slot->hva + (page << PAGE_SHIFT);
 }
 
 /*

@@ -4,6 +4,7 @@
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/srcu.h>
 
 #include "base/kick.h"
@@ -36,7 +37,7 @@ static unsigned int entry_index(kvml_gfn gfn, int level)
 
 static bool is_mmio(const struct kvml_pt_format *fmt, u64 entry)
 {
-	return fmt->mmio && (entry & ~GENERATION_MASK) == fmt->mmio;
+	return fmt->mmio && (entry | GENERATION_MASK) == (fmt->mmio | GENERATION_MASK);
 }
 
 /* A leaf, at level 1; at level 2, if it is no table. */
@@ -92,6 +93,13 @@ static void zap_leaf(struct kvml_mmu *mmu, u64 *entry, int level)
 
 /* ---- tables ---- */
 
+/* Also in SecPageTables of /proc/meminfo and of the VMM's memory cgroup. */
+static void count_table(struct kvml_mmu *mmu, void *table, int n)
+{
+	atomic_long_add(n, &mmu->tables);
+	mod_lruvec_page_state(virt_to_page(table), NR_SECONDARY_PAGETABLE, n);
+}
+
 static void free_table(void *table)
 {
 	free_page((unsigned long)table);
@@ -101,10 +109,10 @@ static void free_table(void *table)
 static void unhook_table(struct kvml_mmu *mmu, u64 *entry,
 			 struct list_head *freed)
 {
-	struct page *page = virt_to_page(entry_table(xchg(entry, 0)));
+	u64 *table = entry_table(xchg(entry, 0));
 
-	list_add(&page->lru, freed);
-	atomic_long_dec(&mmu->tables);
+	list_add(&virt_to_page(table)->lru, freed);
+	count_table(mmu, table, -1);
 	mmu->zapped++;
 }
 
@@ -141,6 +149,7 @@ static void free_tree(struct kvml_mmu *mmu, u64 *table, int level)
 	for (i = 0; level > 1 && i < ENTRIES; i++)
 		if (is_table(mmu->fmt, table[i], level))
 			free_tree(mmu, entry_table(table[i]), level - 1);
+	count_table(mmu, table, -1);
 	free_table(table);
 	cond_resched();
 }
@@ -173,14 +182,16 @@ static u64 *make_entry(struct kvml_mmu *mmu, kvml_gfn gfn, int level)
 	for (;;) {
 		int stop;
 		u64 *entry = find_entry(mmu, gfn, level, &stop);
+		void *table;
 
 		if (stop == level)
 			return entry;
 		zap_leaf(mmu, entry, stop);
 		if (!mmu->nr_spare)
 			return NULL;
-		WRITE_ONCE(*entry, __pa(mmu->spare[--mmu->nr_spare]) | mmu->fmt->table);
-		atomic_long_inc(&mmu->tables);
+		table = mmu->spare[--mmu->nr_spare];
+		WRITE_ONCE(*entry, __pa(table) | mmu->fmt->table);
+		count_table(mmu, table, 1);
 	}
 }
 
@@ -514,6 +525,8 @@ static void set_leaf(struct kvml_mmu *mmu, const struct fault *f, u64 *entry, in
 
 	if (f->page.writable)
 		new |= fmt->write | fmt->dirty;
+	if (f->page.device)
+		WRITE_ONCE(mmu->device, true);
 	if (is_leaf(fmt, old) && !((old ^ new) & ADDRESS_MASK)) {
 		/* Another vCPU was faster, or it becomes writable. */
 		if (f->page.writable && !(old & fmt->write))
@@ -615,6 +628,12 @@ int kvml_mmu_fault(struct kvml_vcpu *vcpu, u64 gpa, u32 access)
 			r = map(&f);
 	} while (r == -EAGAIN && !signal_pending(current));
 
+	/* As if the VMM had touched it. The signal ends KVM_RUN. */
+	if (unlikely(r == -EHWPOISON)) {
+		send_sig_mceerr(BUS_MCEERR_AR, (void __user *)f.hva, PAGE_SHIFT,
+				current);
+		return 1;
+	}
 	if (r > 0) {
 		vcpu->stat.pf_fixed++;
 	} else if (!r || r == -EAGAIN) {
@@ -634,11 +653,13 @@ int kvml_mmu_init(struct kvml_vm *vm)
 	mmu->root = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	if (!mmu->root)
 		return -ENOMEM;
-	atomic_long_set(&mmu->tables, 1);
 	r = kvml_notifier_register(vm);
-	if (r)
+	if (r) {
 		free_table(mmu->root);
-	return r;
+		return r;
+	}
+	count_table(mmu, mmu->root, 1);
+	return 0;
 }
 
 void kvml_mmu_free(struct kvml_vm *vm)

@@ -81,6 +81,7 @@ struct kvml_mmu {
 	unsigned long flushed;		/* of these, no vCPU has left */
 	unsigned int nr_spare;
 	void *spare[KVML_SPARE_TABLES];	/* zeroed, for a fault to use */
+	bool device;			/* memory of one was mapped, ever */
 	unsigned long mmio_tables;	/* made for MMIO entries, ever */
 	atomic_long_t tables;		/* pages of tables */
 	atomic_long_t pages_4k, pages_2m;	/* leaves, by size */
@@ -93,8 +94,9 @@ void kvml_mmu_free(struct kvml_vm *vm);
 
 /*
  * The guest accessed @gpa and had no translation that allows it.  Must hold
- * vm->srcu; may sleep.  1: retry in the guest; KVML_FAULT_MMIO; -EFAULT: the
- * VMM's memory is not there or not writable; -EHWPOISON, -EINTR, -ENOMEM.
+ * vm->srcu; may sleep.  1: retry in the guest, after a SIGBUS if the VMM's memory
+ * is broken; KVML_FAULT_MMIO; -EFAULT: that memory is not there or not writable;
+ * -EINTR, -ENOMEM.
  */
 int kvml_mmu_fault(struct kvml_vcpu *vcpu, u64 gpa, u32 access);
 

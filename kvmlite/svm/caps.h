@@ -10,6 +10,8 @@ struct kvml_svm_caps {
 	bool nrips;		/* the VMCB tells where the next instruction is */
 	bool decode_assists;	/* and the operands of MOV CR and MOV DR */
 	bool flush_by_asid;
+	u64 osvw[2];		/* for guests: OSVW_ID_LENGTH, OSVW_STATUS */
+	bool emulated;		/* CPUID tells of a hypervisor below */
 	bool la57;		/* the host's tables, and so nested ones, have 5 levels */
 };
 
@@ -17,5 +19,12 @@ extern struct kvml_svm_caps kvml_svm_caps;
 
 /* 0, -ENODEV, or an errno after one line in the log that says what is missing. */
 int kvml_svm_caps_init(void);
+
+/*
+ * What a CPU with these values of CPUID 8000_000A lacks of @caps; NULL: nothing.  Guests
+ * move between CPUs, so all of them must have it.
+ */
+const char *kvml_svm_caps_missing(const struct kvml_svm_caps *caps, u32 ebx,
+				  u32 edx);
 
 #endif /* _KVMLITE_SVM_CAPS_H */

@@ -13,7 +13,9 @@
  */
 #include <linux/linkage.h>
 #include <asm/asm.h>
+#include <asm/msr-index.h>
 #include <asm/nospec-branch.h>
+#include <asm/percpu.h>
 
 #include "../../include/compat/entry.h"
 
@@ -47,6 +49,36 @@
 	xor %\reg\()d, %\reg\()d
 .endm
 
+/* Nothing is switched if there is no such MSR, or if VMRUN does it. */
+.macro UNLESS_SPEC_CTRL_IS_OURS label:req
+	ALTERNATIVE_2 "jmp \label", "", X86_FEATURE_MSR_SPEC_CTRL, \
+		      "jmp \label", X86_FEATURE_V_SPEC_CTRL
+.endm
+
+/* ECX: see entry.h.  EAX, ECX and EDX are lost. */
+.macro GUEST_SPEC_CTRL
+	UNLESS_SPEC_CTRL_IS_OURS .Lguest_\@
+	test %ecx, %ecx
+	jz .Lguest_\@
+	mov %ecx, %eax
+	mov $MSR_IA32_SPEC_CTRL, %ecx
+	xor %edx, %edx
+	wrmsr
+.Lguest_\@:
+.endm
+
+.macro HOST_SPEC_CTRL
+	UNLESS_SPEC_CTRL_IS_OURS .Lhost_\@
+	test %ecx, %ecx
+	jz .Lhost_\@
+	mov PER_CPU_VAR(x86_spec_ctrl_current), %rax
+	mov %rax, %rdx
+	shr $32, %rdx
+	mov $MSR_IA32_SPEC_CTRL, %ecx
+	wrmsr
+.Lhost_\@:
+.endm
+
 .section .noinstr.text, "ax"
 
 SYM_FUNC_START(kvml_svm_enter)
@@ -57,9 +89,11 @@ SYM_FUNC_START(kvml_svm_enter)
 	push %r13
 	push %r12
 	push %rbx
+	push %rcx
 	push %rdx
 	push %rdi
 
+	GUEST_SPEC_CTRL
 	mov %rsi, %rax
 .Lclgi:
 	clgi
@@ -93,6 +127,8 @@ SYM_FUNC_START(kvml_svm_enter)
 
 	/* Before the first unbalanced RET. */
 	FILL_RETURN_BUFFER %rax, RSB_CLEAR_LOOPS, X86_FEATURE_RSB_VMEXIT
+	pop %rcx
+	HOST_SPEC_CTRL
 	COMPAT_UNTRAIN_RET_VM
 
 	/* Nothing of the guest's is left for speculation to work on. */
@@ -119,6 +155,8 @@ SYM_FUNC_START(kvml_svm_enter)
 .Lfail:
 	pop %rdi
 	pop %rdx
+	pop %rcx
+	HOST_SPEC_CTRL
 	mov $1, %eax
 	jmp .Ldone
 SYM_FUNC_END(kvml_svm_enter)

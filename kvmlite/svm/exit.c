@@ -30,11 +30,6 @@
 #include "vcpu/pv.h"
 #include "vcpu/vcpu.h"
 
-static struct vmcb *vmcb_of(struct kvml_vcpu *vcpu)
-{
-	return to_svm(vcpu)->vmcb;
-}
-
 /* ---- exceptions ---- */
 
 /* The CPU has set DR6, and cleared GD of DR7 (15.12.2). */
@@ -50,7 +45,7 @@ static unsigned long take_dr6(struct svm_vcpu *svm)
 
 static unsigned long debug_pc(struct kvml_vcpu *vcpu)
 {
-	return vmcb_of(vcpu)->save.cs.base + kvml_rip(vcpu);
+	return to_svm(vcpu)->vmcb->save.cs.base + kvml_rip(vcpu);
 }
 
 static int handle_db(struct kvml_vcpu *vcpu)
@@ -166,7 +161,7 @@ static int handle_vmmcall(struct kvml_vcpu *vcpu)
 
 static int handle_msr(struct kvml_vcpu *vcpu)
 {
-	if (vmcb_of(vcpu)->control.exit_info_1)
+	if (to_svm(vcpu)->exit.info_1)
 		return kvml_priv_wrmsr(vcpu);
 	return kvml_priv_rdmsr(vcpu) ? kvml_priv_skip(vcpu) : 1;
 }
@@ -174,7 +169,7 @@ static int handle_msr(struct kvml_vcpu *vcpu)
 /* 15.10.2. */
 static int handle_io(struct kvml_vcpu *vcpu)
 {
-	u32 info = vmcb_of(vcpu)->control.exit_info_1;
+	u32 info = to_svm(vcpu)->exit.info_1;
 	unsigned int size = (info & SVM_IOIO_SIZE_MASK) >> SVM_IOIO_SIZE_SHIFT;
 	u16 port = info >> 16;
 
@@ -186,9 +181,6 @@ static int handle_io(struct kvml_vcpu *vcpu)
 }
 
 /* ---- control and debug registers ---- */
-
-/* 15.9: MOV CR has bit 63 of EXITINFO1, others of CR0 have not. */
-#define INFO_MOV_CR	BIT_ULL(63)
 
 /* With the FPU's registers the CPU does SMSW; the rest hardly anybody uses. */
 static int msw_of_memory(struct kvml_vcpu *vcpu)
@@ -229,20 +221,18 @@ static int handle_msw(struct kvml_vcpu *vcpu, const struct svm_insn *insn)
 
 static int handle_cr(struct kvml_vcpu *vcpu)
 {
-	u64 info = vmcb_of(vcpu)->control.exit_info_1;
-	u32 code = to_svm(vcpu)->exit_code;
-	bool write = code & 0x10;
+	const struct svm_exit *exit = &to_svm(vcpu)->exit;
+	bool write = exit->code & 0x10;
 	struct svm_insn insn;
-	int cr = code & 0xf, reg, r;
+	int cr = exit->code & 0xf, reg, r;
 
 	vcpu->stat.cr_exits++;
-	if (code == SVM_EXIT_CR0_SEL_WRITE) {
+	if (exit->code == SVM_EXIT_CR0_SEL_WRITE) {
 		cr = 0;
 		write = true;
 	}
-	if (kvml_svm_caps.decode_assists && info & INFO_MOV_CR) {
-		reg = info & 0xf;
-	} else {
+	reg = svm_mov_cr_reg(&kvml_svm_caps, exit->info_1);
+	if (reg < 0) {
 		r = kvml_svm_insn_read(vcpu, &insn);
 		if (r)
 			return r;
@@ -256,19 +246,19 @@ static int handle_cr(struct kvml_vcpu *vcpu)
 
 static int handle_dr(struct kvml_vcpu *vcpu)
 {
-	u32 code = to_svm(vcpu)->exit_code;
+	const struct svm_exit *exit = &to_svm(vcpu)->exit;
 	struct svm_insn insn;
 	int reg, r;
 
-	if (kvml_svm_caps.decode_assists) {
-		reg = vmcb_of(vcpu)->control.exit_info_1 & 0xf;
-	} else {
+	reg = svm_mov_dr_reg(&kvml_svm_caps, exit->info_1);
+	if (reg < 0) {
 		r = kvml_svm_insn_read(vcpu, &insn);
 		if (r)
 			return r;
 		reg = svm_insn_rm(&insn);
 	}
-	return kvml_priv_mov_dr(vcpu, code & 7, reg, !(code & 0x10));
+	return kvml_priv_mov_dr(vcpu, exit->code & 7, reg,
+				!(exit->code & 0x10));
 }
 
 /* ---- memory ---- */
@@ -282,8 +272,8 @@ static int handle_dr(struct kvml_vcpu *vcpu)
 static int delivery_error(struct kvml_vcpu *vcpu, u64 gpa)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
-	u64 data[] = { svm->exit_int_info, svm->exit_code,
-		       svm->vmcb->control.exit_info_1, gpa };
+	u64 data[] = { svm->exit.int_info, svm->exit.code,
+		       svm->exit.info_1, gpa };
 
 	return kvml_internal_error(vcpu, KVM_INTERNAL_ERROR_DELIVERY_EV,
 				   ARRAY_SIZE(data), data);
@@ -298,16 +288,16 @@ static u32 npf_access(u32 error)
 
 static int handle_npf(struct kvml_vcpu *vcpu)
 {
-	const struct vmcb_control_area *control = &vmcb_of(vcpu)->control;
-	u64 gpa = control->exit_info_2;
-	u32 error = control->exit_info_1;
+	const struct svm_exit *exit = &to_svm(vcpu)->exit;
+	u64 gpa = exit->info_2;
+	u32 error = exit->info_1;
 	int ret = KVML_FAULT_MMIO;
 
-	trace_kvm_page_fault(vcpu, gpa, control->exit_info_1);
+	trace_kvm_page_fault(vcpu, gpa, exit->info_1);
 	if (!(error & NPF_RESERVED) || !kvml_mmu_is_mmio(vcpu, gpa))
 		ret = kvml_mmu_fault(vcpu, gpa, npf_access(error));
 	if (ret == KVML_FAULT_MMIO) {
-		if (to_svm(vcpu)->exit_int_info)
+		if (exit->int_info)
 			return delivery_error(vcpu, gpa);
 		return kvml_emulate_mmio(vcpu, gpa, 0, false);
 	}
@@ -358,9 +348,8 @@ static int (*const exit_handlers[])(struct kvml_vcpu *vcpu) = {
 	[SVM_EXIT_CLGI] = kvml_priv_ud,
 	[SVM_EXIT_SKINIT] = kvml_priv_ud,
 	[SVM_EXIT_WBINVD] = kvml_priv_skip,
-	/* As KVM has them, for guests that use them unasked. */
-	[SVM_EXIT_MONITOR] = kvml_priv_skip,
-	[SVM_EXIT_MWAIT] = kvml_priv_skip,
+	[SVM_EXIT_MONITOR] = kvml_priv_mwait,
+	[SVM_EXIT_MWAIT] = kvml_priv_mwait,
 	[SVM_EXIT_XSETBV] = kvml_priv_xsetbv,
 	[SVM_EXIT_RDPRU] = kvml_priv_ud,
 };
@@ -368,7 +357,7 @@ static int (*const exit_handlers[])(struct kvml_vcpu *vcpu) = {
 /* What no intercept of ours asks for. */
 static int handle_unexpected(struct kvml_vcpu *vcpu)
 {
-	u64 data[] = { to_svm(vcpu)->exit_code, vcpu->cpu };
+	u64 data[] = { to_svm(vcpu)->exit.code, vcpu->cpu };
 
 	kvml_svm_dump(vcpu);
 	return kvml_internal_error(vcpu,
@@ -379,7 +368,7 @@ static int handle_unexpected(struct kvml_vcpu *vcpu)
 int kvml_svm_handle_exit(struct kvml_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
-	u32 code = svm->exit_code;
+	u32 code = svm->exit.code;
 
 	if (kvml_hardware_lost())
 		return -EIO;

@@ -3,9 +3,14 @@
 #include <linux/gfp.h>
 #include <linux/io.h>
 #include <linux/percpu.h>
+#include <linux/smp.h>
 #include <asm/msr.h>
+#include <asm/processor.h>
+#include <asm/svm.h>
 
 #include "svm/asid.h"
+#include "svm/caps.h"
+#include "svm/errata.h"
 #include "svm/hw.h"
 #include "svm/usermsr.h"
 
@@ -13,13 +18,24 @@ DEFINE_PER_CPU(struct kvml_svm_pages, kvml_svm_pages);
 
 int kvml_svm_hw_enable(void)
 {
+	const char *missing = kvml_svm_caps_missing(&kvml_svm_caps,
+						    cpuid_ebx(SVM_CPUID_FUNC),
+						    cpuid_edx(SVM_CPUID_FUNC));
 	u64 efer;
 
 	rdmsrl(MSR_EFER, efer);
 	if (efer & EFER_SVME)
 		return -EBUSY;
-	wrmsrl(MSR_EFER, efer | EFER_SVME);
+	if (missing) {
+		pr_err("kvmlite: CPU %u lacks %s, which the first CPU has\n",
+		       smp_processor_id(), missing);
+		return -EIO;
+	}
+	/* The firmware may have switched it off in this one. */
+	if (wrmsrl_safe(MSR_EFER, efer | EFER_SVME))
+		return -EIO;
 	wrmsrl(MSR_VM_HSAVE_PA, page_to_phys(this_cpu_read(kvml_svm_pages.hsave)));
+	kvml_svm_errata_enable();
 	kvml_svm_asid_init();
 	kvml_svm_usermsr_read_host();
 	return 0;
@@ -29,6 +45,7 @@ void kvml_svm_hw_disable(void)
 {
 	u64 efer;
 
+	kvml_svm_errata_disable();
 	wrmsrl(MSR_VM_HSAVE_PA, 0);
 	rdmsrl(MSR_EFER, efer);
 	wrmsrl(MSR_EFER, efer & ~EFER_SVME);
@@ -55,8 +72,8 @@ int __init kvml_svm_hw_init(void)
 	for_each_possible_cpu(cpu) {
 		struct kvml_svm_pages *pages = per_cpu_ptr(&kvml_svm_pages, cpu);
 
-		pages->hsave = alloc_page(GFP_KERNEL | __GFP_ZERO);
-		pages->host = alloc_page(GFP_KERNEL | __GFP_ZERO);
+		pages->hsave = kvml_svm_page_alloc(GFP_KERNEL);
+		pages->host = kvml_svm_page_alloc(GFP_KERNEL);
 		if (!pages->hsave || !pages->host) {
 			kvml_svm_hw_exit();
 			return -ENOMEM;

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Events into the guest (APM volume 2, 15.20 and 15.21). */
+#include <linux/smp.h>
 #include <asm/debugreg.h>
 #include <asm/irq_vectors.h>
 #include <asm/trapnr.h>
+#include <trace/events/ipi.h>
 
 #include "base/kick.h"
+#include "svm/caps.h"
 #include "svm/inject.h"
 #include "svm/insn.h"
 #include "svm/svm.h"
@@ -12,25 +15,37 @@
 #include "vcpu/event.h"
 #include "vcpu/vcpu.h"
 
+/* What is delivered would push our TF, and the guest see it: no step then. */
+static void end_step(struct svm_vcpu *svm)
+{
+	if (unlikely(svm->nmi_step))
+		kvml_svm_end_nmi_step(svm);
+}
+
 static void inject(struct svm_vcpu *svm, u32 info)
 {
 	svm->vmcb->control.event_inj = info | SVM_EVTINJ_VALID;
+	end_step(svm);
 }
 
 /*
  * An instruction's event pushes the address of the next one: RIP is put there
  * for the entry, and back if an exit cuts the delivery short.
  */
-static void skip_soft(struct svm_vcpu *svm, u8 len)
+static void skip_soft(struct svm_vcpu *svm, u32 event, u8 len)
 {
 	struct vmcb *vmcb = svm->vmcb;
 
 	if (svm->vcpu.reg_dirty & BIT(KVML_RIP))
 		vmcb->save.rip = svm->vcpu.reg[KVML_RIP];
 	svm->vcpu.reg_dirty &= ~BIT(KVML_RIP);
-	svm->soft_len = len;
 	vmcb->save.rip += len;
 	vmcb->control.next_rip = vmcb->save.rip;
+	svm->soft = (struct svm_soft){
+		.len = len,
+		.event = event,
+		.rip = vmcb->save.rip,
+	};
 }
 
 void kvml_svm_inject_exception(struct kvml_vcpu *vcpu,
@@ -45,7 +60,7 @@ void kvml_svm_inject_exception(struct kvml_vcpu *vcpu,
 		info |= SVM_EVTINJ_VALID_ERR;
 	}
 	if (e->nr == BP_VECTOR || e->nr == OF_VECTOR)
-		skip_soft(svm, e->insn_len ?: 1);
+		skip_soft(svm, info, e->insn_len ?: 1);
 	vcpu->stat.exceptions++;
 	inject(svm, info);
 }
@@ -89,24 +104,31 @@ void kvml_svm_close_intr_window(struct svm_vcpu *svm)
 }
 
 /*
- * As a virtual interrupt where it is taken at once and none is needed for the
- * window: QEMU's CPU delivers a second time what EVENTINJ has, with RFLAGS.IF
- * as it may be, if its thread is called before the next exit.
+ * In an emulator, as a virtual interrupt where it is taken at once and none is
+ * needed for the window: QEMU's CPU delivers a second time what EVENTINJ has, with
+ * RFLAGS.IF as it may be, if its thread is called before the next exit.
  */
+static bool wants_virq(struct svm_vcpu *svm)
+{
+	return kvml_svm_caps.emulated &&
+	       !vmcb_intercepts(svm->vmcb, INTERCEPT_VINTR) &&
+	       kvml_svm_intr_allowed(&svm->vcpu);
+}
+
 void kvml_svm_inject_intr(struct kvml_vcpu *vcpu, u8 vector, bool soft)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
+	u32 info = vector | (soft ? SVM_EVTINJ_TYPE_SOFT : SVM_EVTINJ_TYPE_INTR);
 
 	if (soft) {
-		skip_soft(svm, vcpu->event.intr.insn_len);
-		inject(svm, vector | SVM_EVTINJ_TYPE_SOFT);
-	} else if (vmcb_intercepts(svm->vmcb, INTERCEPT_VINTR) ||
-		   !kvml_svm_intr_allowed(vcpu)) {
-		inject(svm, vector | SVM_EVTINJ_TYPE_INTR);
-	} else {
+		skip_soft(svm, info, vcpu->event.intr.insn_len);
+	} else if (wants_virq(svm)) {
 		set_virq(svm->vmcb, vector);
 		svm->virq = true;
+		end_step(svm);
+		return;
 	}
+	inject(svm, info);
 }
 
 /*
@@ -123,8 +145,8 @@ static void settle_virq(struct svm_vcpu *svm)
 		event->intr.injected = true;
 		event->intr.soft = false;
 		event->intr.nr = control->int_vector;
-		if (svm->exit_int_info)
-			svm->exit_int_info = control->int_vector |
+		if (svm->exit.int_info)
+			svm->exit.int_info = control->int_vector |
 					     SVM_EXITINTINFO_TYPE_INTR |
 					     SVM_EXITINTINFO_VALID;
 	}
@@ -147,6 +169,18 @@ bool kvml_svm_nmi_allowed(struct kvml_vcpu *vcpu)
 		 SVM_INTERRUPT_SHADOW_MASK);
 }
 
+/*
+ * This entry has an event for the guest: exit when it is delivered, before its
+ * handler's first instruction.  An interrupt of the host does that.  It would keep a
+ * virtual interrupt from being taken at all: then the next exit is soon enough.
+ */
+static void exit_after_delivery(struct svm_vcpu *svm)
+{
+	kvml_vcpu_request(&svm->vcpu, KVML_REQ_EVENT);
+	if (!svm->virq)
+		smp_send_reschedule(smp_processor_id());
+}
+
 /* IRET exits before it is carried out, and a shadow has no exit: step. */
 void kvml_svm_open_nmi_window(struct kvml_vcpu *vcpu)
 {
@@ -155,6 +189,10 @@ void kvml_svm_open_nmi_window(struct kvml_vcpu *vcpu)
 
 	if (svm->nmi_step || (svm->nmi_masked && !svm->nmi_iret))
 		return;
+	if (svm->virq || svm->vmcb->control.event_inj & SVM_EVTINJ_VALID) {
+		exit_after_delivery(svm);
+		return;
+	}
 	flags = kvml_reg(vcpu, KVML_RFLAGS);
 	svm->nmi_step = true;
 	kvml_reg_set(vcpu, KVML_RFLAGS, flags);
@@ -205,7 +243,7 @@ void kvml_svm_set_shadow(struct kvml_vcpu *vcpu, u32 shadow)
 void kvml_svm_skip_insn(struct kvml_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
-	unsigned long rip = svm->next_rip;
+	unsigned long rip = svm->exit.next_rip;
 	struct svm_insn insn;
 	int r;
 
@@ -230,17 +268,17 @@ void kvml_svm_take_back(struct svm_vcpu *svm)
 	if (svm->virq)
 		clear_virq(svm->vmcb);
 	svm->virq = false;
-	if (svm->soft_len)
+	if (svm->soft.len)
 		kvml_reg_set(&svm->vcpu, KVML_RIP,
-			     kvml_rip(&svm->vcpu) - svm->soft_len);
-	svm->soft_len = 0;
+			     kvml_rip(&svm->vcpu) - svm->soft.len);
+	svm->soft.len = 0;
 }
 
 /* What was being delivered (15.7.2) is not delivered yet. */
 static void requeue(struct svm_vcpu *svm, u8 soft_len)
 {
 	struct kvml_events *event = &svm->vcpu.event;
-	u32 info = svm->exit_int_info;
+	u32 info = svm->exit.int_info;
 	u8 vector = info & SVM_EXITINTINFO_VEC_MASK;
 
 	switch (info & SVM_EXITINTINFO_TYPE_MASK) {
@@ -257,7 +295,7 @@ static void requeue(struct svm_vcpu *svm, u8 soft_len)
 			.injected = true,
 			.nr = vector,
 			.has_error = info & SVM_EXITINTINFO_VALID_ERR,
-			.error = svm->vmcb->control.exit_int_info_err,
+			.error = svm->exit.int_error,
 			.insn_len = soft_len,
 		};
 		break;
@@ -289,22 +327,20 @@ static void end_nmi(struct svm_vcpu *svm)
 void kvml_svm_settle_events(struct svm_vcpu *svm)
 {
 	struct kvml_events *event = &svm->vcpu.event;
-	u8 soft_len = svm->soft_len;
+	u8 soft_len;
 
 	event->exception.injected = false;
 	event->intr.injected = false;
 	event->nmi.injected = false;
-	svm->exit_int_info = svm->vmcb->control.exit_int_info;
-	/* After a shutdown there is nobody left to deliver it to. */
-	if (likely(!(svm->exit_int_info & SVM_EXITINTINFO_VALID)) ||
-	    svm->exit_code == SVM_EXIT_SHUTDOWN)
-		svm->exit_int_info = 0;
-	if (!svm->exit_int_info)
-		svm->soft_len = 0;
+	if (unlikely(svm->soft.len) &&
+	    !svm_soft_cut_short(&svm->soft, svm->exit.int_info,
+				kvml_rip(&svm->vcpu)))
+		svm->soft.len = 0;
+	soft_len = svm->soft.len;
 	if (svm->virq)
 		settle_virq(svm);
 	kvml_svm_take_back(svm);
-	if (unlikely(svm->exit_int_info))
+	if (unlikely(svm->exit.int_info))
 		requeue(svm, soft_len);
 	if (unlikely(svm->nmi_iret))
 		end_nmi(svm);

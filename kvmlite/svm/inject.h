@@ -4,8 +4,7 @@
 #define _KVMLITE_SVM_INJECT_H
 
 #include "base/ops.h"
-
-struct svm_vcpu;
+#include "svm/svm.h"
 
 void kvml_svm_inject_exception(struct kvml_vcpu *vcpu,
 			       const struct kvml_exception *e);
@@ -23,6 +22,19 @@ void kvml_svm_set_shadow(struct kvml_vcpu *vcpu, u32 shadow);
 bool kvml_svm_get_nmi_masked(struct kvml_vcpu *vcpu);
 void kvml_svm_set_nmi_masked(struct kvml_vcpu *vcpu, bool masked);
 void kvml_svm_skip_insn(struct kvml_vcpu *vcpu);
+/*
+ * Was it the entry's event whose delivery the exit cut short (@int_info), and not one
+ * of the guest's own, later?  Then RIP is still that of the entry.
+ */
+static inline bool svm_soft_cut_short(const struct svm_soft *soft, u32 int_info,
+				      unsigned long rip)
+{
+	u32 what = SVM_EXITINTINFO_TYPE_MASK | SVM_EXITINTINFO_VEC_MASK;
+
+	return int_info & SVM_EXITINTINFO_VALID && rip == soft->rip &&
+	       (int_info & what) == (soft->event & what);
+}
+
 /* The entry's event, if it was not delivered. */
 void kvml_svm_take_back(struct svm_vcpu *svm);
 /* After an exit: what was injected has arrived, but for what it cut short. */

@@ -51,6 +51,8 @@ static void svm_nothing(void)
 const struct kvml_ops kvml_svm_ops = {
 	.name = "AMD-V",
 	.ucode_rev = 0x01000065,
+	.osvw = kvml_svm_caps.osvw,
+	.spec_ctrl = true,
 	.forbid_cpuid = svm_nothing,
 	.debugfs = svm_nothing,
 	.unload = svm_unload,
@@ -84,6 +86,7 @@ const struct kvml_ops kvml_svm_ops = {
 	.update_tsc = kvml_svm_update_tsc,
 	.get_msr = kvml_svm_get_msr,
 	.set_msr = kvml_svm_set_msr,
+	.get_feature_msr = kvml_svm_get_feature_msr,
 	.inject_exception = kvml_svm_inject_exception,
 	.inject_intr = kvml_svm_inject_intr,
 	.inject_nmi = kvml_svm_inject_nmi,

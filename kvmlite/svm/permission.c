@@ -5,6 +5,7 @@
 #include <linux/io.h>
 #include <linux/kernel.h>
 #include <linux/string.h>
+#include <asm/cpufeature.h>
 #include <asm/msr-index.h>
 
 #include "svm/permission.h"
@@ -48,6 +49,8 @@ int __init kvml_svm_permission_init(void)
 	memset(io, 0xff, IO_MAP_SIZE);
 	for (i = 0; i < ARRAY_SIZE(passthrough_msrs); i++)
 		msr_allow(msr, passthrough_msrs[i]);
+	if (boot_cpu_has(X86_FEATURE_V_SPEC_CTRL))
+		msr_allow(msr, MSR_IA32_SPEC_CTRL);
 	kvml_svm_msr_map = virt_to_phys(msr);
 	kvml_svm_io_map = virt_to_phys(io);
 	return 0;

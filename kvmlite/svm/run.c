@@ -9,10 +9,13 @@
 #include <asm/nospec-branch.h>
 #include <asm/processor.h>
 
+#include "base/kick.h"
+#include "base/mce.h"
 #include "base/trace.h"
 #include "svm/asid.h"
 #include "svm/caps.h"
 #include "svm/entry.h"
+#include "svm/errata.h"
 #include "svm/host.h"
 #include "svm/inject.h"
 #include "svm/insn.h"
@@ -22,6 +25,7 @@
 #include "svm/vmcb.h"
 #include "vcpu/debug.h"
 #include "vcpu/fpu.h"
+#include "vcpu/msr.h"
 #include "vcpu/priv.h"
 #include "vcpu/pv.h"
 #include "vcpu/vcpu.h"
@@ -45,22 +49,25 @@ static bool knows_next_rip(struct svm_vcpu *svm)
 {
 	struct svm_insn insn;
 
-	if (likely(svm->next_rip))
+	if (likely(svm->exit.next_rip))
 		return true;
 	if (!kvml_svm_insn_read_known(&svm->vcpu, &insn))
 		return false;
-	svm->next_rip = kvml_svm_insn_next(&svm->vcpu, &insn);
+	svm->exit.next_rip = kvml_svm_insn_next(&svm->vcpu, &insn);
 	return true;
 }
 
-static bool is_hot(const struct svm_vcpu *svm)
+static bool is_hot(struct svm_vcpu *svm)
 {
-	switch (svm->exit_code) {
+	struct kvml_vcpu *vcpu = &svm->vcpu;
+
+	switch (svm->exit.code) {
 	case SVM_EXIT_CPUID:
 	case SVM_EXIT_VMMCALL:
 		return true;
 	case SVM_EXIT_MSR:
-		return !svm->vmcb->control.exit_info_1;	/* RDMSR */
+		return !svm->exit.info_1 ||	/* RDMSR */
+		       kvml_msr_write_is_hot(vcpu, vcpu->reg[KVML_RCX]);
 	}
 	return false;
 }
@@ -72,11 +79,13 @@ static bool handle_hot(struct svm_vcpu *svm, bool *again)
 
 	if (!is_hot(svm) || !knows_next_rip(svm))
 		return false;
-	if (svm->exit_code == SVM_EXIT_MSR) {
-		*again = kvml_priv_rdmsr(vcpu) && hot_skip(vcpu);
+	if (svm->exit.code == SVM_EXIT_MSR) {
+		*again = (svm->exit.info_1 ? kvml_priv_set_msr(vcpu) :
+					     kvml_priv_rdmsr(vcpu)) &&
+			 hot_skip(vcpu);
 		return true;
 	}
-	if (svm->exit_code == SVM_EXIT_CPUID) {
+	if (svm->exit.code == SVM_EXIT_CPUID) {
 		kvml_priv_cpuid(vcpu);
 	} else {
 		vcpu->stat.hypercalls++;
@@ -88,34 +97,49 @@ static bool handle_hot(struct svm_vcpu *svm, bool *again)
 
 /* ---- entry and exit ---- */
 
-static __always_inline void enter_guest(struct svm_vcpu *svm, u64 host)
+/* For kvml_svm_enter(), which ignores it where it is not ours to switch. */
+static __always_inline u64 spec_ctrl(const struct svm_vcpu *svm)
+{
+	if (!static_cpu_has(X86_FEATURE_MSR_SPEC_CTRL) ||
+	    static_cpu_has(X86_FEATURE_V_SPEC_CTRL))
+		return 0;
+	return svm_spec_ctrl(svm->spec_ctrl,
+			     this_cpu_read(x86_spec_ctrl_current));
+}
+
+/* True: VMRUN did nothing. */
+static __always_inline bool enter_guest(struct svm_vcpu *svm, u64 host)
 {
 	amd_clear_divider();
-	svm->entry_failed = kvml_svm_enter(svm->vcpu.reg, __pa(svm->vmcb),
-					   host);
+	return kvml_svm_enter(svm->vcpu.reg, __pa(svm->vmcb), host,
+			      spec_ctrl(svm));
 }
 
 /* RCU and lockdep hear of it: the guest is like userspace to them. */
-static noinstr void enter_guest_first(struct svm_vcpu *svm, u64 host)
+static noinstr bool enter_guest_first(struct svm_vcpu *svm, u64 host)
 {
+	bool failed;
+
 	guest_state_enter_irqoff();
-	enter_guest(svm, host);
+	failed = enter_guest(svm, host);
 	guest_state_exit_irqoff();
+	return failed;
 }
 
 /*
  * A hot exit's way back.  The host did nothing but look at the exit, so RCU
  * need not be told again, unless it counts on being told (NO_HZ_FULL).
  */
-static noinstr void enter_guest_again(struct svm_vcpu *svm, u64 host)
+static noinstr bool enter_guest_again(struct svm_vcpu *svm, u64 host)
 {
-	if (context_tracking_enabled_this_cpu()) {
-		enter_guest_first(svm, host);
-		return;
-	}
+	bool failed;
+
+	if (context_tracking_enabled_this_cpu())
+		return enter_guest_first(svm, host);
 	instrumentation_begin();
-	enter_guest(svm, host);
+	failed = enter_guest(svm, host);
 	instrumentation_end();
+	return failed;
 }
 
 static void before_entry(struct svm_vcpu *svm)
@@ -132,31 +156,40 @@ static void before_entry(struct svm_vcpu *svm)
 	trace_kvm_entry(vcpu);
 }
 
-/* EXITINFO2 of IN and OUT is the next RIP, whatever else the CPU tells. */
-static u64 next_rip(const struct svm_vcpu *svm)
-{
-	const struct vmcb_control_area *control = &svm->vmcb->control;
-
-	if (svm->exit_code == SVM_EXIT_IOIO)
-		return control->exit_info_2;
-	return kvml_svm_caps.nrips ? control->next_rip : 0;
-}
-
-/* What the CPU knows of the VMCB now, and whether it has flushed (15.5.1). */
+/* What the CPU knows of the VMCB now, and whether it has flushed. */
 static void after_vmrun(struct svm_vcpu *svm)
 {
 	struct vmcb_control_area *control = &svm->vmcb->control;
 
-	if (unlikely(svm->exit_code == (u32)SVM_EXIT_ERR)) {
-		control->clean = 0;
+	control->clean = vmcb_clean_after(svm->exit.code);
+	if (likely(!control->tlb_ctl))
 		return;
-	}
-	control->clean = VMCB_CLEAN;
-	if (unlikely(control->tlb_ctl))
+	if (vmcb_entered(svm->exit.code))
 		kvml_svm_asid_entered(svm);
 }
 
-static void after_exit(struct svm_vcpu *svm)
+/* Enough to see whether it is a hot one. */
+static void take_exit(struct svm_vcpu *svm)
+{
+	const struct vmcb_control_area *control = &svm->vmcb->control;
+
+	svm->exit.code = control->exit_code;
+	svm->exit.info_1 = control->exit_info_1;
+	svm->exit.next_rip = svm_next_rip(&kvml_svm_caps, control);
+}
+
+/* And what else there is. */
+static void take_details(struct svm_vcpu *svm)
+{
+	const struct vmcb_control_area *control = &svm->vmcb->control;
+
+	svm->exit.info_2 = control->exit_info_2;
+	svm->exit.int_info = vmcb_int_info(control);
+	if (unlikely(svm->exit.int_info))
+		svm->exit.int_error = control->exit_int_info_err;
+}
+
+static void after_exit(struct svm_vcpu *svm, bool failed)
 {
 	struct kvml_vcpu *vcpu = &svm->vcpu;
 	struct vmcb *vmcb = svm->vmcb;
@@ -165,21 +198,27 @@ static void after_exit(struct svm_vcpu *svm)
 	vcpu->stat.exits++;
 	vcpu->reg[KVML_RAX] = vmcb->save.rax;
 	vcpu->cr2 = vmcb->save.cr2;
-	if (unlikely(svm->entry_failed)) {
-		svm->exit_code = SVM_EXIT_ERR;
+	if (unlikely(failed)) {
+		svm->exit.code = SVM_EXIT_ERR;
 		return;
 	}
-	svm->exit_code = vmcb->control.exit_code;
-	svm->next_rip = next_rip(svm);
+	take_exit(svm);
 	after_vmrun(svm);
-	trace_kvm_exit(vcpu, svm->exit_code);
+	trace_kvm_exit(vcpu, svm->exit.code);
 }
 
 /* Interrupts and NMIs of the host were taken when they came on. */
 static void handle_machine_check(struct svm_vcpu *svm)
 {
-	if (unlikely(svm->exit_code == SVM_EXIT_EXCP_BASE + MC_VECTOR))
-		asm volatile("int $18");
+	if (likely(svm->exit.code != SVM_EXIT_EXCP_BASE + MC_VECTOR))
+		return;
+	if (!kvml_svm_erratum_383()) {
+		kvml_machine_check();
+		return;
+	}
+	pr_err_ratelimited("kvmlite: vCPU %u is shut down: erratum 383, entries of the TLB that both match\n",
+			   svm->vcpu.id);
+	kvml_vcpu_request(&svm->vcpu, KVML_REQ_TRIPLE_FAULT);
 }
 
 void kvml_svm_run(struct kvml_vcpu *vcpu)
@@ -194,25 +233,24 @@ void kvml_svm_run(struct kvml_vcpu *vcpu)
 	debug = kvml_debug_load(vcpu);
 	kvml_fpu_enter_xcr0(vcpu);
 	before_entry(svm);
-	enter_guest_first(svm, host);
-	after_exit(svm);
+	after_exit(svm, enter_guest_first(svm, host));
 	while ((done = handle_hot(svm, &again)) && again &&
 	       !kvml_vcpu_must_leave(vcpu)) {
 		svm->vmcb->control.event_inj = 0;
-		svm->soft_len = 0;
+		svm->soft.len = 0;
 		before_entry(svm);
-		enter_guest_again(svm, host);
-		after_exit(svm);
+		after_exit(svm, enter_guest_again(svm, host));
 	}
 	/* VMSCAPE: the VMM shall not run on branches that the guest trained. */
 	if (cpu_feature_enabled(X86_FEATURE_IBPB_EXIT_TO_USER))
 		this_cpu_write(x86_ibpb_exit_to_user, true);
 	kvml_fpu_leave_xcr0(vcpu);
 	kvml_debug_unload(debug);
-	if (likely(svm->exit_code != SVM_EXIT_ERR))
-		kvml_svm_settle_events(svm);
 	handle_machine_check(svm);
+	take_details(svm);
+	if (likely(svm->exit.code != (u32)SVM_EXIT_ERR))
+		kvml_svm_settle_events(svm);
 	/* Dealt with: nothing is left for kvml_svm_handle_exit(). */
 	if (done)
-		svm->exit_code = KVML_SVM_EXIT_DONE;
+		svm->exit.code = KVML_SVM_EXIT_DONE;
 }

@@ -6,6 +6,7 @@
 #include <asm/tlbflush.h>
 
 #include "base/ops.h"
+#include "base/quirk.h"
 #include "svm/host.h"
 #include "svm/state.h"
 #include "svm/svm.h"
@@ -102,14 +103,16 @@ void kvml_svm_regs_flush(struct svm_vcpu *svm)
 }
 
 /*
- * Caching stays on, whatever the guest says.  If its CR0 is the real one, it
+ * Caching stays on, whatever the guest says (a quirk).  If its CR0 is the real one, it
  * may read it and change TS and MP (15.9, selective intercept).
  */
 void kvml_svm_set_cr0(struct kvml_vcpu *vcpu, unsigned long cr0)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
-	unsigned long real = cr0 & ~(X86_CR0_NW | X86_CR0_CD);
+	unsigned long real = cr0;
 
+	if (kvml_has_quirk(vcpu, KVM_X86_QUIRK_CD_NW_CLEARED))
+		real &= ~(X86_CR0_NW | X86_CR0_CD);
 	/* With MP, or WAIT would look at the VMM's x87 state. */
 	if (svm->fpu_trap)
 		real |= X86_CR0_TS | X86_CR0_MP;
@@ -329,6 +332,21 @@ static u64 *msr_field(struct kvml_vcpu *vcpu, u32 index)
 	return NULL;
 }
 
+/* The VMCB's is the guest's own where VMRUN loads it; else run.c does. */
+static u64 get_spec_ctrl(const struct svm_vcpu *svm)
+{
+	return boot_cpu_has(X86_FEATURE_V_SPEC_CTRL) ?
+	       svm->vmcb->save.spec_ctrl : svm->spec_ctrl;
+}
+
+static void set_spec_ctrl(struct svm_vcpu *svm, u64 data)
+{
+	if (boot_cpu_has(X86_FEATURE_V_SPEC_CTRL))
+		svm->vmcb->save.spec_ctrl = data;
+	else
+		svm->spec_ctrl = data;
+}
+
 int kvml_svm_get_msr(struct kvml_vcpu *vcpu, u32 index, u64 *data)
 {
 	const u64 *field = msr_field(vcpu, index);
@@ -337,8 +355,33 @@ int kvml_svm_get_msr(struct kvml_vcpu *vcpu, u32 index, u64 *data)
 		*data = *field;
 	else if (index == MSR_TSC_AUX)
 		*data = to_svm(vcpu)->tsc_aux;
+	else if (index == MSR_AMD64_DE_CFG)
+		*data = to_svm(vcpu)->de_cfg;
+	else if (index == MSR_IA32_SPEC_CTRL)
+		*data = get_spec_ctrl(to_svm(vcpu));
 	else
 		return 1;
+	return 0;
+}
+
+/* Where LFENCE serializes, a guest may say so; it changes nothing. */
+int kvml_svm_get_feature_msr(u32 index, u64 *data)
+{
+	if (index != MSR_AMD64_DE_CFG)
+		return 1;
+	*data = boot_cpu_has(X86_FEATURE_LFENCE_RDTSC) ?
+		MSR_AMD64_DE_CFG_LFENCE_SERIALIZE : 0;
+	return 0;
+}
+
+static int set_de_cfg(struct svm_vcpu *svm, u64 data)
+{
+	u64 allowed;
+
+	if (kvml_svm_get_feature_msr(MSR_AMD64_DE_CFG, &allowed) ||
+	    data & ~allowed)
+		return 1;
+	svm->de_cfg = data;
 	return 0;
 }
 
@@ -361,6 +404,10 @@ int kvml_svm_set_msr(struct kvml_vcpu *vcpu, u32 index, u64 data)
 			vmcb_dirty(to_svm(vcpu)->vmcb, VMCB_NPT);
 	} else if (index == MSR_TSC_AUX) {
 		set_tsc_aux(to_svm(vcpu), data);
+	} else if (index == MSR_AMD64_DE_CFG) {
+		return set_de_cfg(to_svm(vcpu), data);
+	} else if (index == MSR_IA32_SPEC_CTRL) {
+		set_spec_ctrl(to_svm(vcpu), data);
 	} else {
 		return 1;
 	}
@@ -392,12 +439,12 @@ void kvml_svm_update_tsc(struct kvml_vcpu *vcpu)
 
 void kvml_svm_dump(struct kvml_vcpu *vcpu)
 {
+	const struct svm_exit *exit = &to_svm(vcpu)->exit;
 	const struct vmcb *vmcb = to_svm(vcpu)->vmcb;
 
 	pr_info_ratelimited("kvmlite: vCPU %u: exit %#x info %#llx %#llx RIP %04x:%016lx RSP %016lx RFLAGS %08lx CR0 %08lx CR3 %lx CR4 %lx EFER %llx CS base %llx attributes %x\n",
-			    vcpu->id, to_svm(vcpu)->exit_code,
-			    vmcb->control.exit_info_1,
-			    vmcb->control.exit_info_2, vmcb->save.cs.selector,
+			    vcpu->id, exit->code, exit->info_1, exit->info_2,
+			    vmcb->save.cs.selector,
 			    kvml_rip(vcpu), kvml_reg(vcpu, KVML_RSP),
 			    kvml_reg(vcpu, KVML_RFLAGS),
 			    kvml_reg(vcpu, KVML_CR0), kvml_reg(vcpu, KVML_CR3),

@@ -4,6 +4,7 @@
  *
  *   caps.c        what the CPU can do
  *   hw.c          EFER.SVME
+ *   errata.c      what some CPUs need
  *   permission.c  MSRs and ports that do not exit
  *   usermsr.c     MSRs that only userspace uses
  *   asid.c        tags of the TLB, and flushing
@@ -26,19 +27,39 @@
 #include "vcpu/debug.h"
 #include "vcpu/vcpu.h"
 
-/* svm->exit_code: run.c has handled it (not a code of the APM). */
+/* svm_exit.code: run.c has handled it (not a code of the APM). */
 #define KVML_SVM_EXIT_DONE 0xfffffff0
+
+/*
+ * What the CPU told with the last exit.  run.c takes it from the VMCB at once; who
+ * handles the exit reads this, and never a control field of the VMCB.  Of a hot exit
+ * that run.c handles, only the first three are there.
+ */
+struct svm_exit {
+	u32 code;
+	u64 info_1;
+	u64 next_rip;		/* 0: the CPU does not tell */
+	u64 info_2;
+	u32 int_info;		/* 0, or what was being delivered */
+	u32 int_error;		/* and its error code */
+};
+
+/* An event of the last entry that pushes the address behind its instruction. */
+struct svm_soft {
+	u8 len;			/* RIP was moved that far; 0: there is none */
+	u32 event;		/* type and vector, as in EVENTINJ */
+	unsigned long rip;	/* of the entry: moved */
+};
 
 struct svm_vcpu {
 	struct kvml_vcpu vcpu;
 	struct vmcb *vmcb;		/* (i) a page */
 	u64 asid_generation;		/* asid.c */
 
-	/* (v) of the last exit */
-	u32 exit_code;
-	u32 exit_int_info;	/* 0, or what was being delivered */
-	u64 next_rip;		/* 0: the CPU does not tell */
-	bool entry_failed;	/* VMRUN did nothing */
+	struct svm_exit exit;		/* (v) */
+
+	/* (v) the guest's, where the CPU does not virtualize it */
+	u64 spec_ctrl;
 
 	/* (v) as the guest sees them; the VMCB's differ in some bits */
 	unsigned long cr0, cr4;
@@ -46,7 +67,7 @@ struct svm_vcpu {
 	bool fpu_trap;		/* CR0.TS is ours: see fpu.h */
 
 	/* (v) inject.c */
-	u8 soft_len;		/* RIP is that far past an injected INT n */
+	struct svm_soft soft;
 	bool virq;		/* the entry's event is a virtual interrupt */
 	bool nmi_masked;	/* an NMI was delivered, its IRET is to come */
 	bool nmi_iret;		/* it is at IRET */
@@ -57,6 +78,8 @@ struct svm_vcpu {
 	/* (v) the host's, to be put back by kvml_svm_host_restore() */
 	bool host_saved;
 	u64 tsc_aux;		/* the guest's */
+	u64 de_cfg;		/* (v) the guest's, of no effect */
+	u64 debugctl;		/* what was taken away for the guest */
 };
 
 static inline struct svm_vcpu *to_svm(struct kvml_vcpu *vcpu)

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See usermsr.h. */
 #include <linux/percpu.h>
+#include <linux/thread_info.h>
 #include <asm/cpufeature.h>
+#include <asm/debugreg.h>
 #include <asm/msr.h>
 
 #include "svm/svm.h"
@@ -15,14 +17,38 @@ static void load_tsc_aux(u64 from, u64 to)
 		wrmsrl(MSR_TSC_AUX, to);
 }
 
+/*
+ * VMRUN leaves DEBUGCTL alone, and what is set there works in the guest as well: with
+ * BTF its steps would be from branch to branch.  Only these tasks and CPUs have any
+ * bit set.
+ */
+static void take_debugctl(struct svm_vcpu *svm)
+{
+	if (likely(!test_thread_flag(TIF_BLOCKSTEP) &&
+		   !boot_cpu_has(X86_FEATURE_BUS_LOCK_DETECT)))
+		return;
+	svm->debugctl = get_debugctlmsr();
+	if (svm->debugctl)
+		update_debugctlmsr(0);
+}
+
+static void return_debugctl(struct svm_vcpu *svm)
+{
+	if (unlikely(svm->debugctl))
+		update_debugctlmsr(svm->debugctl);
+	svm->debugctl = 0;
+}
+
 void kvml_svm_usermsr_load(struct svm_vcpu *svm)
 {
+	take_debugctl(svm);
 	if (boot_cpu_has(X86_FEATURE_RDTSCP))
 		load_tsc_aux(this_cpu_read(host_tsc_aux), svm->tsc_aux);
 }
 
 void kvml_svm_usermsr_restore(struct svm_vcpu *svm)
 {
+	return_debugctl(svm);
 	if (boot_cpu_has(X86_FEATURE_RDTSCP))
 		load_tsc_aux(svm->tsc_aux, this_cpu_read(host_tsc_aux));
 }

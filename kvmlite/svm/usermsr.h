@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * MSRs that only userspace uses, and that VMLOAD and VMSAVE leave alone: TSC_AUX.
+ * MSRs that only userspace uses, and that VMRUN, VMLOAD and VMSAVE leave alone: TSC_AUX,
+ * DEBUGCTL.
  */
 #ifndef _KVMLITE_SVM_USERMSR_H
 #define _KVMLITE_SVM_USERMSR_H

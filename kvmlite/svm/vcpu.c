@@ -6,15 +6,13 @@
 #include <asm/debugreg.h>
 #include <asm/nospec-branch.h>
 
-#include "base/ops.h"
+#include "svm/errata.h"
 #include "svm/host.h"
 #include "svm/npt.h"
 #include "svm/permission.h"
-#include "svm/state.h"
 #include "svm/svm.h"
 #include "svm/vcpu.h"
 #include "svm/vmcb.h"
-#include "vcpu/load.h"
 #include "vcpu/pv.h"
 #include "vcpu/vcpu.h"
 
@@ -52,38 +50,11 @@ static void vmcb_init_control(struct svm_vcpu *svm)
 	control->nested_cr3 = kvml_svm_npt_root(svm->vcpu.vm);
 }
 
-/* APM volume 2, table 14-1: the CPU after RESET. */
+/* What is beside kvml_vcpu_reset(). */
 static void vmcb_init_guest(struct svm_vcpu *svm)
 {
-	struct kvml_vcpu *vcpu = &svm->vcpu;
-	struct kvm_segment seg = { .limit = 0xffff, .type = 3, .s = 1,
-				   .present = 1 };
-	struct kvm_dtable table = { .limit = 0xffff };
-	enum kvml_seg i;
-
-	for (i = KVML_ES; i <= KVML_GS; i++)
-		kvml_svm_set_segment(vcpu, i, &seg);
-	seg.selector = 0xf000;
-	seg.base = 0xffff0000;
-	seg.type = 0xb;
-	kvml_svm_set_segment(vcpu, KVML_CS, &seg);
-	seg = (struct kvm_segment){ .limit = 0xffff, .type = 0xb,
-				    .present = 1 };
-	kvml_svm_set_segment(vcpu, KVML_TR, &seg);
-	seg.type = 2;
-	kvml_svm_set_segment(vcpu, KVML_LDTR, &seg);
-	kvml_svm_set_gdt(vcpu, &table);
-	kvml_svm_set_idt(vcpu, &table);
 	svm->vmcb->save.g_pat = 0x0007040600070406ull;
 	svm->vmcb->save.dr6 = DR6_RESERVED;
-	kvml_svm_set_efer(vcpu, 0);
-	kvml_svm_set_cr4(vcpu, 0);
-	kvml_svm_set_cr0(vcpu, X86_CR0_NW | X86_CR0_CD | X86_CR0_ET);
-	kvml_reg_set(vcpu, KVML_CR3, 0);
-	kvml_reg_set(vcpu, KVML_RFLAGS, X86_EFLAGS_FIXED);
-	kvml_reg_set(vcpu, KVML_RIP, 0xfff0);
-	kvml_reg_set(vcpu, KVML_RSP, 0);
-	kvml_svm_update_debug(vcpu);
 }
 
 /* ---- the vCPU ---- */
@@ -91,24 +62,23 @@ static void vmcb_init_guest(struct svm_vcpu *svm)
 struct kvml_vcpu *kvml_svm_vcpu_alloc(void)
 {
 	struct svm_vcpu *svm = kzalloc(sizeof(*svm), GFP_KERNEL_ACCOUNT);
+	struct page *page;
 
 	if (!svm)
 		return NULL;
-	svm->vmcb = (struct vmcb *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	if (!svm->vmcb) {
+	page = kvml_svm_page_alloc(GFP_KERNEL_ACCOUNT);
+	if (!page) {
 		kfree(svm);
 		return NULL;
 	}
+	svm->vmcb = page_address(page);
 	return &svm->vcpu;
 }
 
-int kvml_svm_vcpu_init(struct kvml_vcpu *vcpu)
+void kvml_svm_vcpu_init(struct kvml_vcpu *vcpu)
 {
-	kvml_vcpu_load(vcpu);
 	vmcb_init_control(to_svm(vcpu));
 	vmcb_init_guest(to_svm(vcpu));
-	kvml_vcpu_put(vcpu);
-	return 0;
 }
 
 void kvml_svm_vcpu_free(struct kvml_vcpu *vcpu)
@@ -137,7 +107,8 @@ void kvml_svm_vcpu_load(struct kvml_vcpu *vcpu, int cpu)
 		return;
 	this_cpu_write(last_vcpu, svm);
 	/* Branches that another guest has trained are not for this one. */
-	indirect_branch_prediction_barrier();
+	if (!cpu_feature_enabled(X86_FEATURE_IBPB_ON_VMEXIT))
+		indirect_branch_prediction_barrier();
 }
 
 void kvml_svm_vcpu_put(struct kvml_vcpu *vcpu)

@@ -14,6 +14,7 @@
 #define _KVMLITE_SVM_VMCB_H
 
 #include <linux/bits.h>
+#include <linux/compiler.h>
 #include <linux/types.h>
 #include <asm/svm.h>
 
@@ -39,6 +40,34 @@ enum vmcb_part {
 static inline void vmcb_dirty(struct vmcb *vmcb, enum vmcb_part part)
 {
 	vmcb->control.clean &= ~BIT(part);
+}
+
+/*
+ * A VMRUN that fails its checks gives VMEXIT_INVALID (15.5.1).  It has not flushed what
+ * the VMCB asked for, and what it kept of the VMCB is not known.
+ */
+static inline bool vmcb_entered(u32 exit_code)
+{
+	return exit_code != (u32)SVM_EXIT_ERR;
+}
+
+static inline u32 vmcb_clean_after(u32 exit_code)
+{
+	return likely(vmcb_entered(exit_code)) ? VMCB_CLEAN : 0;
+}
+
+/*
+ * The event whose delivery the exit cut short (15.7.2), 0 if there is none.  After a
+ * shutdown there is nobody left to deliver it to.
+ */
+static inline u32 vmcb_int_info(const struct vmcb_control_area *control)
+{
+	u32 info = control->exit_int_info;
+
+	if (likely(!(info & SVM_EXITINTINFO_VALID)) ||
+	    (u32)control->exit_code == SVM_EXIT_SHUTDOWN)
+		return 0;
+	return info;
 }
 
 /* @bit: INTERCEPT_ of <asm/svm.h>. */

@@ -7,7 +7,9 @@
 #include "base/hardware.h"
 #include "base/kick.h"
 #include "base/ops.h"
+#include "base/tsc.h"
 #include "vcpu/load.h"
+#include "vcpu/tsc.h"
 #include "vcpu/vcpu.h"
 
 /* The notifier and what it calls keep preemption off. */
@@ -19,6 +21,8 @@ static void load_on(struct kvml_vcpu *vcpu, int cpu)
 	}
 	kvml_ops->vcpu_load(vcpu, cpu);
 	WRITE_ONCE(vcpu->cpu, cpu);
+	if (unlikely(vcpu->tsc_lost != kvml_tsc_lost))
+		kvml_tsc_catch_up(vcpu);
 }
 
 static void sched_in(struct preempt_notifier *notifier, int cpu)

@@ -8,14 +8,16 @@
 #include <asm/apicdef.h>
 #include <asm/mce.h>
 #include <asm/mtrr.h>
-#include <asm/tsc.h>
 
 #include "base/ops.h"
+#include "base/quirk.h"
 #include "cpuid/cpuid.h"
+#include "cpuid/spec_ctrl.h"
 #include "vcpu/apic_base.h"
 #include "vcpu/msr.h"
 #include "vcpu/pv.h"
 #include "vcpu/regs.h"
+#include "vcpu/tsc.h"
 #include "vcpu/vcpu.h"
 #include "vm/vm.h"
 
@@ -39,6 +41,8 @@ struct kvml_msrs {
 	u64 misc_enable;
 	u64 power_ctl;
 	u64 hwcr;
+	u64 smi_count;
+	u64 osvw[2];			/* ID_LENGTH, STATUS */
 	u64 pat;			/* if the vendor has none */
 	u64 mtrr_def_type;
 	u64 mtrr_fix64k;
@@ -211,58 +215,38 @@ static int set_apic_base(struct kvml_vcpu *vcpu, const struct msr_def *msr,
 
 /* ---- the TSC ---- */
 
-static void set_tsc_offset(struct kvml_vcpu *vcpu, u64 offset)
-{
-	WRITE_ONCE(vcpu->tsc_offset, offset);
-	kvml_ops->update_tsc(vcpu);
-	kvml_pv_tsc_changed(vcpu);
-}
-
-/*
- * A VMM sets the TSCs one after the other, and means all of them to be the
- * same: 0, or within a second of vCPU 0's, follows vCPU 0.
- */
-static u64 synchronized_offset(struct kvml_vcpu *vcpu, u64 data)
-{
-	struct kvml_vcpu *first = xa_load(&vcpu->vm->vcpus, 0);
-	u64 now = rdtsc(), offset, delta;
-
-	if (!first || first == vcpu)
-		return data - now;
-	offset = READ_ONCE(first->tsc_offset);
-	delta = data - (now + offset) + tsc_khz * 1000ull;
-	return !data || delta < 2000ull * tsc_khz ? offset : data - now;
-}
-
 static int get_tsc(struct kvml_vcpu *vcpu, const struct msr_def *msr, u32 index,
 		   u64 *data, bool host)
 {
-	*data = rdtsc() + vcpu->tsc_offset;
+	*data = kvml_tsc_read(vcpu);
 	return 0;
 }
 
 static int set_tsc(struct kvml_vcpu *vcpu, const struct msr_def *msr, u32 index,
 		   u64 data, bool host)
 {
-	u64 offset = data - rdtsc();
-
-	if (host)
-		offset = synchronized_offset(vcpu, data);
-	else
-		vcpu->msrs->tsc_adjust += offset - vcpu->tsc_offset;
-	set_tsc_offset(vcpu, offset);
+	if (host) {
+		kvml_tsc_write(vcpu, data);
+		return 0;
+	}
+	data -= kvml_tsc_read(vcpu);
+	vcpu->msrs->tsc_adjust += data;
+	kvml_tsc_move(vcpu, data);
 	return 0;
 }
 
-/* The guest moves its TSC by it; the VMM has set the TSC itself. */
+/*
+ * The guest moves its TSC by it; the VMM has set the TSC itself.  A write to what
+ * CPUID does not offer is ignored.
+ */
 static int set_tsc_adjust(struct kvml_vcpu *vcpu, const struct msr_def *msr,
 			  u32 index, u64 data, bool host)
 {
-	u64 old = vcpu->msrs->tsc_adjust;
-
-	vcpu->msrs->tsc_adjust = data;
+	if (!kvml_cpuid_has(vcpu, X86_FEATURE_TSC_ADJUST))
+		return 0;
 	if (!host)
-		set_tsc_offset(vcpu, vcpu->tsc_offset + data - old);
+		kvml_tsc_move(vcpu, data - vcpu->msrs->tsc_adjust);
+	vcpu->msrs->tsc_adjust = data;
 	return 0;
 }
 
@@ -316,6 +300,45 @@ static int set_arch_cap(struct kvml_vcpu *vcpu, const struct msr_def *msr,
 	return 0;
 }
 
+static u64 host_spec_ctrl(void)
+{
+	return kvml_spec_ctrl_bits(boot_cpu_data.x86_capability);
+}
+
+static bool has_spec_ctrl(struct kvml_vcpu *vcpu, bool host)
+{
+	return host || (vcpu->cpuid && kvml_spec_ctrl_bits(vcpu->cpuid->feature));
+}
+
+static int get_spec_ctrl(struct kvml_vcpu *vcpu, const struct msr_def *msr,
+			 u32 index, u64 *data, bool host)
+{
+	return !has_spec_ctrl(vcpu, host) || kvml_ops->get_msr(vcpu, index, data);
+}
+
+/* As KVM has it: what the CPU takes, the guest may write if it has the MSR. */
+static int set_spec_ctrl(struct kvml_vcpu *vcpu, const struct msr_def *msr,
+			 u32 index, u64 data, bool host)
+{
+	return !has_spec_ctrl(vcpu, host) || data & ~host_spec_ctrl() ||
+	       kvml_ops->set_msr(vcpu, index, data);
+}
+
+static int set_pred_cmd(struct kvml_vcpu *vcpu, const struct msr_def *msr,
+			u32 index, u64 data, bool host)
+{
+	u64 mine = vcpu->cpuid ? kvml_pred_cmd_bits(vcpu->cpuid->feature) : 0;
+	u64 bits = kvml_pred_cmd_bits(boot_cpu_data.x86_capability);
+
+	if (!host && !mine)
+		return 1;
+	if (data & ~(host ? bits : bits & mine))
+		return 1;
+	if (data)
+		wrmsrl(MSR_IA32_PRED_CMD, data);
+	return 0;
+}
+
 /* What userspace may be told; 0 only. */
 static int set_platform_info(struct kvml_vcpu *vcpu, const struct msr_def *msr,
 			     u32 index, u64 data, bool host)
@@ -327,6 +350,7 @@ static int set_misc_enable(struct kvml_vcpu *vcpu, const struct msr_def *msr,
 			   u32 index, u64 data, bool host)
 {
 	u64 old = vcpu->msrs->misc_enable;
+	bool mwait;
 
 	if (!host) {
 		if ((old ^ data) & MISC_ENABLE_RO)
@@ -334,7 +358,15 @@ static int set_misc_enable(struct kvml_vcpu *vcpu, const struct msr_def *msr,
 		data &= ~MSR_IA32_MISC_ENABLE_EMON;
 		data |= old & MSR_IA32_MISC_ENABLE_EMON;
 	}
+	/* CPUID's MWAIT bit follows this one, if the VMM wants it so. */
+	mwait = !kvml_has_quirk(vcpu, KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT) &&
+		(old ^ data) & MSR_IA32_MISC_ENABLE_MWAIT;
+	if (mwait && !kvml_cpuid_has(vcpu, X86_FEATURE_XMM3))
+		return 1;
 	vcpu->msrs->misc_enable = data;
+	vcpu->mwait = data & MSR_IA32_MISC_ENABLE_MWAIT;
+	if (mwait)
+		kvml_cpuid_update(vcpu);
 	return 0;
 }
 
@@ -350,6 +382,46 @@ static int set_hwcr(struct kvml_vcpu *vcpu, const struct msr_def *msr, u32 index
 		    u64 data, bool host)
 {
 	return set_mem(vcpu, msr, index, data & ~0x148ull, host);
+}
+
+/* OS-visible workarounds (APM volume 2, appendix E of old revisions). */
+static int get_osvw(struct kvml_vcpu *vcpu, const struct msr_def *msr, u32 index,
+		    u64 *data, bool host)
+{
+	return !kvml_cpuid_has(vcpu, X86_FEATURE_OSVW) ||
+	       get_mem(vcpu, msr, index, data, host);
+}
+
+static int set_osvw(struct kvml_vcpu *vcpu, const struct msr_def *msr, u32 index,
+		    u64 data, bool host)
+{
+	return !kvml_cpuid_has(vcpu, X86_FEATURE_OSVW) ||
+	       set_mem(vcpu, msr, index, data, host);
+}
+
+/* No state component of supervisors is offered, so 0 is all that it can be. */
+static bool has_xss(struct kvml_vcpu *vcpu, bool host)
+{
+	return host || kvml_cpuid_has(vcpu, X86_FEATURE_XSAVES);
+}
+
+static int get_xss(struct kvml_vcpu *vcpu, const struct msr_def *msr, u32 index,
+		   u64 *data, bool host)
+{
+	return !has_xss(vcpu, host);
+}
+
+static int set_xss(struct kvml_vcpu *vcpu, const struct msr_def *msr, u32 index,
+		   u64 data, bool host)
+{
+	return !has_xss(vcpu, host) || data;
+}
+
+/* No SMI reaches a guest, but the VMM may bring some along. */
+static int set_smi_count(struct kvml_vcpu *vcpu, const struct msr_def *msr,
+			 u32 index, u64 data, bool host)
+{
+	return !host || set_mem(vcpu, msr, index, data, host);
 }
 
 /* ---- MTRRs: memory types are the host's, so they are just kept ---- */
@@ -483,9 +555,12 @@ static const struct msr_def msrs[] = {
 	{ ONE(MSR_IA32_APICBASE), get_apic_base, set_apic_base },
 	{ ONE(MSR_IA32_EBL_CR_POWERON) },
 	{ ONE(MSR_EBC_FREQUENCY_ID), .value = 1 << 24 },
+	{ ONE(MSR_SMI_COUNT), get_mem, set_smi_count, ~0ull, MEM(smi_count) },
 	{ ONE(MSR_IA32_FEAT_CTL), get_mem, set_feat_ctl, FEAT_CTL_LOCKED,
 	  MEM(feat_ctl) },
 	{ ONE(MSR_IA32_TSC_ADJUST), get_mem, set_tsc_adjust, MEM(tsc_adjust) },
+	{ ONE(MSR_IA32_SPEC_CTRL), get_spec_ctrl, set_spec_ctrl },
+	{ ONE(MSR_IA32_PRED_CMD), get_none, set_pred_cmd },
 	{ ONE(MSR_IA32_UCODE_WRITE), get_none, set_ignored },
 	{ ONE(MSR_IA32_UCODE_REV), get_mem, set_ucode_rev, MEM(ucode_rev) },
 	{ RANGE(MSR_P6_PERFCTR0, MSR_P6_PERFCTR1), .set = set_ignored },
@@ -528,6 +603,7 @@ static const struct msr_def msrs[] = {
 	{ ONE(MSR_DRAM_ENERGY_STATUS) },
 	{ ONE(MSR_PP0_ENERGY_STATUS) },
 	{ ONE(MSR_PP1_ENERGY_STATUS) },
+	{ ONE(MSR_IA32_XSS), get_xss, set_xss },
 	{ RANGE(MSR_KVM_WALL_CLOCK_NEW, MSR_KVM_SYSTEM_TIME_NEW), get_pv,
 	  set_pv },
 	{ ONE(MSR_EFER), get_efer, set_efer },
@@ -537,12 +613,16 @@ static const struct msr_def msrs[] = {
 	{ RANGE(MSR_K7_EVNTSEL0, MSR_K7_PERFCTR3), .set = set_ignored },
 	{ ONE(MSR_AMD64_SYSCFG) },
 	{ ONE(MSR_K7_HWCR), get_mem, set_hwcr, BIT(18) | BIT(24), MEM(hwcr) },
+	/* Of the K7: its ramp-up count, which old kernels want to see. */
+	{ ONE(MSR_K7_CLK_CTL), .set = set_ignored, .value = 0x20000000 },
 	{ ONE(MSR_AMD64_NB_CFG), .set = set_ignored },
 	{ ONE(MSR_AMD64_PATCH_LOADER), get_none, set_ignored },
 	{ ONE(MSR_K8_INT_PENDING_MSG) },
 	{ ONE(MSR_FAM10H_MMIO_CONF_BASE), .set = set_zero },
 	{ RANGE(MSR_K8_TSEG_ADDR, MSR_K8_TSEG_MASK) },
 	{ ONE(MSR_VM_HSAVE_PA), .set = set_ignored },
+	{ RANGE(MSR_AMD64_OSVW_ID_LENGTH, MSR_AMD64_OSVW_STATUS), get_osvw,
+	  set_osvw, ~0ull, MEM(osvw) },
 	{ RANGE(MSR_AMD64_DC_CFG, MSR_AMD64_TW_CFG), .set = set_ignored },
 	{ ONE(MSR_AMD64_BU_CFG2), .set = set_ignored },
 	{ ONE(MSR_F15H_EX_CFG), .set = set_ignored },
@@ -589,6 +669,19 @@ int kvml_msr_set(struct kvml_vcpu *vcpu, u32 index, u64 data, bool host)
 	return !msr->set || msr->set(vcpu, msr, index, data, host);
 }
 
+bool kvml_msr_write_is_hot(struct kvml_vcpu *vcpu, u32 index)
+{
+	switch (index) {
+	case MSR_IA32_TSC:
+	case MSR_IA32_TSC_ADJUST:
+		/* Clocks of all vCPUs follow, which takes IPIs. */
+		return !READ_ONCE(vcpu->vm->clock_used);
+	case MSR_IA32_MISC_ENABLE:
+		return true;
+	}
+	return false;
+}
+
 /* ---- life ---- */
 
 /* Vulnerabilities that the host's CPU has not: the guest's has not, either. */
@@ -617,13 +710,13 @@ int kvml_msrs_alloc(struct kvml_vcpu *vcpu)
 	if (!m)
 		return -ENOMEM;
 	m->ucode_rev = kvml_ops->ucode_rev;
+	if (kvml_ops->osvw)
+		memcpy(m->osvw, kvml_ops->osvw, sizeof(m->osvw));
 	m->arch_cap = arch_capabilities();
 	m->misc_enable = MISC_ENABLE_RO;
 	m->pat = 0x0007040600070406ull;
 	vcpu->msrs = m;
-	vcpu->tsc_khz = vcpu->vm->tsc_khz;
-	/* The vendor loads it when it makes the vCPU. */
-	vcpu->tsc_offset = synchronized_offset(vcpu, 0);
+	kvml_tsc_vcpu_init(vcpu);
 	kvml_cpuid_reset(vcpu);
 	return 0;
 }
@@ -646,23 +739,29 @@ static const u32 saved[] = {
 	MSR_IA32_TSC_ADJUST, MSR_IA32_MISC_ENABLE,
 	MSR_IA32_MCG_STATUS, MSR_IA32_MCG_CTL,
 	MSR_PLATFORM_INFO, MSR_MISC_FEATURES_ENABLES, MSR_IA32_POWER_CTL,
-	MSR_IA32_UCODE_REV,
+	MSR_IA32_UCODE_REV, MSR_SMI_COUNT, MSR_K7_HWCR,
 	/* Those that depend on the host: see list_skips(). */
-	MSR_TSC_AUX, MSR_IA32_ARCH_CAPABILITIES,
+	MSR_TSC_AUX, MSR_IA32_ARCH_CAPABILITIES, MSR_IA32_SPEC_CTRL,
 };
 
 static const u32 features[] = {
-	MSR_IA32_UCODE_REV, MSR_IA32_ARCH_CAPABILITIES,
+	MSR_IA32_UCODE_REV, MSR_IA32_ARCH_CAPABILITIES, MSR_AMD64_DE_CFG,
 };
 
 static bool list_skips(u32 index)
 {
+	u64 data;
+
 	switch (index) {
 	case MSR_TSC_AUX:
 		return !boot_cpu_has(X86_FEATURE_RDTSCP) &&
 		       !boot_cpu_has(X86_FEATURE_RDPID);
 	case MSR_IA32_ARCH_CAPABILITIES:
 		return !boot_cpu_has(X86_FEATURE_ARCH_CAPABILITIES);
+	case MSR_AMD64_DE_CFG:
+		return kvml_ops->get_feature_msr(index, &data);
+	case MSR_IA32_SPEC_CTRL:
+		return !kvml_spec_ctrl_bits(kvml_cpuid_offered());
 	}
 	return false;
 }
@@ -709,7 +808,7 @@ static int get_feature(struct kvml_vcpu *unused, struct kvm_msr_entry *entry)
 		entry->data = arch_capabilities();
 		return 0;
 	}
-	return 1;
+	return kvml_ops->get_feature_msr(entry->index, &entry->data);
 }
 
 static int get_one(struct kvml_vcpu *vcpu, struct kvm_msr_entry *entry)
@@ -717,8 +816,21 @@ static int get_one(struct kvml_vcpu *vcpu, struct kvm_msr_entry *entry)
 	return kvml_msr_get(vcpu, entry->index, &entry->data, true);
 }
 
+/* A guest that has run has seen what its CPU is: that does not change any more. */
+static bool is_fixed(struct kvml_vcpu *vcpu, u32 index, u64 data)
+{
+	u64 old;
+
+	if (!vcpu->stat.exits || (index != MSR_IA32_ARCH_CAPABILITIES &&
+				  index != MSR_AMD64_DE_CFG))
+		return false;
+	return kvml_msr_get(vcpu, index, &old, true) || data != old;
+}
+
 static int set_one(struct kvml_vcpu *vcpu, struct kvm_msr_entry *entry)
 {
+	if (is_fixed(vcpu, entry->index, entry->data))
+		return 1;
 	return kvml_msr_set(vcpu, entry->index, entry->data, true);
 }
 

@@ -20,6 +20,8 @@ struct kvml_vcpu;
  */
 int kvml_msr_get(struct kvml_vcpu *vcpu, u32 index, u64 *data, bool host);
 int kvml_msr_set(struct kvml_vcpu *vcpu, u32 index, u64 data, bool host);
+/* Interrupts may be off in kvml_msr_set() of a guest: it neither sleeps nor sends IPIs. */
+bool kvml_msr_write_is_hot(struct kvml_vcpu *vcpu, u32 index);
 /* KVM_X86_GET_MCE_CAP_SUPPORTED, KVM_X86_SETUP_MCE (-EINVAL). */
 u64 kvml_msr_mce_cap(void);
 int kvml_msr_setup_mce(struct kvml_vcpu *vcpu, u64 cap);

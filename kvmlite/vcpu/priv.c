@@ -4,7 +4,9 @@
 #include <asm/traps.h>
 
 #include "base/ops.h"
+#include "base/quirk.h"
 #include "base/trace.h"
+#include "cpuid/cpuid.h"
 #include "vcpu/debug.h"
 #include "vcpu/event.h"
 #include "vcpu/fpu.h"
@@ -48,7 +50,15 @@ int kvml_priv_hlt(struct kvml_vcpu *vcpu)
 	return 0;
 }
 
-int kvml_priv_wrmsr(struct kvml_vcpu *vcpu)
+int kvml_priv_mwait(struct kvml_vcpu *vcpu)
+{
+	if (!kvml_has_quirk(vcpu, KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS) &&
+	    !kvml_cpuid_has(vcpu, X86_FEATURE_MWAIT))
+		return kvml_priv_ud(vcpu);
+	return kvml_priv_skip(vcpu);
+}
+
+bool kvml_priv_set_msr(struct kvml_vcpu *vcpu)
 {
 	u32 index = vcpu->reg[KVML_RCX];
 	u64 data = (u32)vcpu->reg[KVML_RAX] | vcpu->reg[KVML_RDX] << 32;
@@ -56,7 +66,17 @@ int kvml_priv_wrmsr(struct kvml_vcpu *vcpu)
 
 	vcpu->stat.msr_exits++;
 	trace_kvm_msr(true, index, data, fault);
-	return skip_or_gp(vcpu, fault);
+	if (!fault)
+		return true;
+	/* Its handler runs: this is no fault of its delivery. */
+	vcpu->event.exception.injected = false;
+	kvml_queue_gp(vcpu);
+	return false;
+}
+
+int kvml_priv_wrmsr(struct kvml_vcpu *vcpu)
+{
+	return kvml_priv_set_msr(vcpu) ? kvml_priv_skip(vcpu) : 1;
 }
 
 int kvml_priv_xsetbv(struct kvml_vcpu *vcpu)

@@ -19,7 +19,11 @@ int kvml_priv_ud(struct kvml_vcpu *vcpu);
 int kvml_priv_gp(struct kvml_vcpu *vcpu);
 
 int kvml_priv_hlt(struct kvml_vcpu *vcpu);
+/* MONITOR, too: for guests that use them unasked. */
+int kvml_priv_mwait(struct kvml_vcpu *vcpu);
 int kvml_priv_wrmsr(struct kvml_vcpu *vcpu);
+/* WRMSR, RIP stays.  False: #GP is queued.  Hot if kvml_msr_write_is_hot(). */
+bool kvml_priv_set_msr(struct kvml_vcpu *vcpu);
 int kvml_priv_xsetbv(struct kvml_vcpu *vcpu);
 
 /* @cr: 0, 3, 4 or 8; @reg: GPR. */

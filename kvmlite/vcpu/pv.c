@@ -38,7 +38,7 @@ void kvml_hypercall(struct kvml_vcpu *vcpu)
 /* ---- the VM's time ---- */
 
 /* Not slewed by NTP: the TSC is not, either. */
-static u64 host_ns(void)
+u64 kvml_pv_host_ns(void)
 {
 	return ktime_to_ns(ktime_mono_to_any(ktime_get_raw(), TK_OFFS_BOOT));
 }
@@ -77,8 +77,15 @@ static void clock_restart(struct kvml_vm *vm)
 
 	local_irq_save(flags);
 	vm->clock_tsc = rdtsc_ordered();
-	vm->clock_ns = host_ns() - vm->boot_ns;
+	vm->clock_ns = kvml_pv_host_ns() - vm->boot_ns;
 	local_irq_restore(flags);
+	vm->clock_lost = kvml_tsc_lost;
+}
+
+/* The pair tells what time it is, by the TSC; must hold vm->clock_lock. */
+static bool clock_current(const struct kvml_vm *vm)
+{
+	return kvml_tsc_stable() && vm->clock_lost == kvml_tsc_lost;
 }
 
 /* The same: as far along the same line as it is now. */
@@ -92,8 +99,8 @@ static void clock_advance(struct kvml_vm *vm)
 
 void kvml_pv_vm_init(struct kvml_vm *vm)
 {
-	spin_lock_init(&vm->clock_lock);
-	vm->boot_ns = host_ns();
+	raw_spin_lock_init(&vm->clock_lock);
+	vm->boot_ns = kvml_pv_host_ns();
 	clock_restart(vm);
 }
 
@@ -102,12 +109,12 @@ static u64 clock_now(struct kvml_vm *vm, u64 *tsc)
 {
 	u64 ns;
 
-	spin_lock(&vm->clock_lock);
-	if (!kvml_tsc_stable())
+	raw_spin_lock(&vm->clock_lock);
+	if (!clock_current(vm))
 		clock_restart(vm);
 	*tsc = rdtsc_ordered();
 	ns = clock_at(vm, *tsc);
-	spin_unlock(&vm->clock_lock);
+	raw_spin_unlock(&vm->clock_lock);
 	return ns;
 }
 
@@ -130,15 +137,15 @@ static void fill_time(struct kvml_vcpu *vcpu,
 	struct kvml_vm *vm = vcpu->vm;
 	bool stable = kvml_tsc_stable();
 
-	spin_lock(&vm->clock_lock);
-	if (!stable)
+	raw_spin_lock(&vm->clock_lock);
+	if (!clock_current(vm))
 		clock_restart(vm);
 	else if ((s64)(vm->clock_tsc + vcpu->tsc_offset) < 0)
 		/* The pair is older than the guest's TSC. */
 		clock_advance(vm);
 	info->tsc_timestamp = vm->clock_tsc + vcpu->tsc_offset;
 	info->system_time = vm->clock_ns;
-	spin_unlock(&vm->clock_lock);
+	raw_spin_unlock(&vm->clock_lock);
 	time_scale(tsc_khz, &info->tsc_to_system_mul, &info->tsc_shift);
 	info->flags &= PVCLOCK_GUEST_STOPPED;
 	if (stable && offsets_equal(vm, vcpu->tsc_offset))
@@ -217,6 +224,8 @@ int kvml_pv_set_msr(struct kvml_vcpu *vcpu, u32 index, u64 data)
 	case MSR_KVM_SYSTEM_TIME:
 	case MSR_KVM_SYSTEM_TIME_NEW:
 		vcpu->pv_clock_msr = data;
+		/* Before anybody's TSC is looked at. */
+		smp_store_mb(vcpu->vm->clock_used, true);
 		kvml_vcpu_request(vcpu, KVML_REQ_CLOCK);
 		return 0;
 	case MSR_KVM_WALL_CLOCK:
@@ -233,7 +242,10 @@ int kvml_pv_set_msr(struct kvml_vcpu *vcpu, u32 index, u64 data)
 /* All pages: whether the TSC is stable depends on all vCPUs. */
 void kvml_pv_tsc_changed(struct kvml_vcpu *vcpu)
 {
-	kvml_vm_request(vcpu->vm, KVML_REQ_CLOCK, false);
+	/* Pairs with the one in kvml_pv_set_msr(). */
+	smp_mb();
+	if (READ_ONCE(vcpu->vm->clock_used))
+		kvml_vm_request(vcpu->vm, KVML_REQ_CLOCK, false);
 }
 
 void kvml_pv_cpu_changed(struct kvml_vcpu *vcpu)
@@ -278,10 +290,10 @@ int kvml_pv_set_clock(struct kvml_vm *vm, struct kvm_clock_data __user *arg)
 		if (now > data.realtime)
 			data.clock += now - data.realtime;
 	}
-	spin_lock(&vm->clock_lock);
-	vm->boot_ns = host_ns() - data.clock;
+	raw_spin_lock(&vm->clock_lock);
+	vm->boot_ns = kvml_pv_host_ns() - data.clock;
 	clock_restart(vm);
-	spin_unlock(&vm->clock_lock);
+	raw_spin_unlock(&vm->clock_lock);
 	kvml_vm_request(vm, KVML_REQ_CLOCK, false);
 	return 0;
 }

@@ -23,6 +23,8 @@ void kvml_hypercall(struct kvml_vcpu *vcpu);
 int kvml_pv_get_msr(struct kvml_vcpu *vcpu, u32 index, u64 *data);
 int kvml_pv_set_msr(struct kvml_vcpu *vcpu, u32 index, u64 data);
 
+/* The host's time that kvmclock counts in, since it booted. */
+u64 kvml_pv_host_ns(void);
 void kvml_pv_vm_init(struct kvml_vm *vm);
 /* KVML_REQ_CLOCK: writes the guest's kvmclock page.  Must hold vm->srcu. */
 void kvml_pv_update_clock(struct kvml_vcpu *vcpu);

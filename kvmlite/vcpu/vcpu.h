@@ -66,6 +66,7 @@ struct kvml_vcpu {
 	unsigned long dr6;
 	unsigned long dr7;
 	u64 tsc_offset;			/* guest TSC - host TSC */
+	u64 tsc_lost;			/* kvml_tsc_lost with that */
 	u32 tsc_khz;
 
 	struct kvml_events event;	/* (v) */
@@ -75,6 +76,7 @@ struct kvml_vcpu {
 	u64 xcr0_entry;			/* to run on: the host's, or xcr0 */
 	u64 xcr0_allowed;		/* what CPUID offers */
 	bool osxsave;			/* CR4.OSXSAVE */
+	bool mwait;			/* IA32_MISC_ENABLE.MWAIT */
 	bool fpu_loaded;		/* the CPU has the guest's FPU state */
 	u8 fpu_eager;			/* KVM_RUNs that load it at once */
 

@@ -3,6 +3,7 @@
 #include <linux/kvm.h>
 #include <asm/cpufeature.h>
 
+#include "base/quirk.h"
 #include "cpuid/xstate.h"
 #include "mmu/memslot.h"
 #include "vcpu/debug.h"
@@ -32,6 +33,8 @@ static const struct {
 	{ KVM_CAP_MP_STATE, 1 },
 	/* Routes can be set once there is an interrupt controller. */
 	{ KVM_CAP_IRQ_ROUTING, 4096 },
+	/* Required by QEMU since 8.2, and as above. */
+	{ KVM_CAP_SIGNAL_MSI, 1 },
 	{ KVM_CAP_MCE, 32 },
 	{ KVM_CAP_NOP_IO_DELAY, 1 },
 	{ KVM_CAP_CLOCKSOURCE, 1 },
@@ -54,6 +57,8 @@ static const struct {
 	{ KVM_CAP_IOEVENTFD_ANY_LENGTH, 1 },
 	{ KVM_CAP_GET_MSR_FEATURES, 1 },
 	{ KVM_CAP_ENABLE_CAP_VM, 1 },
+	{ KVM_CAP_DISABLE_QUIRKS, 1 },
+	{ KVM_CAP_DISABLE_QUIRKS2, KVML_QUIRKS },
 	{ KVM_CAP_CHECK_EXTENSION_VM, 1 },
 	{ KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE |
 					     KVM_DIRTY_LOG_INITIALLY_SET },

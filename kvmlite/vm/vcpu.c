@@ -11,6 +11,7 @@
 #include "vcpu/fpu.h"
 #include "vcpu/load.h"
 #include "vcpu/msr.h"
+#include "vcpu/reset.h"
 #include "vcpu/vcpu.h"
 #include "vm/stats.h"
 #include "vm/vcpu.h"
@@ -47,9 +48,13 @@ static int vcpu_setup(struct kvml_vcpu *vcpu)
 		err = kvml_fpu_alloc(vcpu);
 	if (!err)
 		err = kvml_msrs_alloc(vcpu);
-	if (!err)
-		err = kvml_ops->vcpu_init(vcpu);
-	return err;
+	if (err)
+		return err;
+	kvml_vcpu_load(vcpu);
+	kvml_ops->vcpu_init(vcpu);
+	kvml_vcpu_reset(vcpu);
+	kvml_vcpu_put(vcpu);
+	return 0;
 }
 
 /*

@@ -20,6 +20,7 @@
 #include "vcpu/msr.h"
 #include "vcpu/pv.h"
 #include "vcpu/regs.h"
+#include "vcpu/tsc.h"
 #include "vcpu/vcpu.h"
 #include "vm/run.h"
 #include "vm/stats.h"
@@ -270,15 +271,6 @@ static int set_signal_mask(struct kvml_vcpu *vcpu,
 	return 0;
 }
 
-/* Without TSC scaling only the host's frequency is to be had. */
-static int set_tsc_khz(struct kvml_vcpu *vcpu, unsigned long khz)
-{
-	if (khz && khz != tsc_khz)
-		return -EINVAL;
-	vcpu->tsc_khz = tsc_khz;
-	return 0;
-}
-
 static long vcpu_ioctl_loaded(struct kvml_vcpu *vcpu, unsigned int cmd,
 			      unsigned long value)
 {
@@ -306,7 +298,7 @@ static long vcpu_ioctl_loaded(struct kvml_vcpu *vcpu, unsigned int cmd,
 	case KVM_GET_TSC_KHZ:
 		return vcpu->tsc_khz;
 	case KVM_SET_TSC_KHZ:
-		return set_tsc_khz(vcpu, value);
+		return kvml_tsc_set_khz(&vcpu->tsc_khz, value);
 	case KVM_KVMCLOCK_CTRL:
 		return kvml_pv_clock_ctrl(vcpu);
 	}

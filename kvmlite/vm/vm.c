@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* A VM's life and its ioctls (api.rst, "vm ioctls"). See vm.h. */
 #include <linux/anon_inodes.h>
+#include <linux/compat.h>
 #include <linux/cpumask.h>
 #include <linux/fs.h>
 #include <linux/sched/mm.h>
@@ -10,10 +11,12 @@
 
 #include "base/hardware.h"
 #include "base/ops.h"
+#include "base/quirk.h"
 #include "io/io.h"
 #include "mmu/memslot.h"
 #include "mmu/mmu.h"
 #include "vcpu/pv.h"
+#include "vcpu/tsc.h"
 #include "vcpu/vcpu.h"
 #include "vm/cap.h"
 #include "vm/stats.h"
@@ -72,7 +75,7 @@ static struct kvml_vm *vm_alloc(void)
 	refcount_set(&vm->users, 1);
 	mutex_init(&vm->lock);
 	xa_init(&vm->vcpus);
-	vm->tsc_khz = tsc_khz;
+	kvml_tsc_vm_init(vm);
 	err = init_srcu_struct(&vm->srcu);
 	if (err)
 		goto err_free;
@@ -109,20 +112,45 @@ err_free:
 
 /* ---- ioctls ---- */
 
-static int enable_cap(struct kvml_vm *vm, const struct kvm_enable_cap *cap)
+static int set_manual_dirty(struct kvml_vm *vm, u64 flags)
 {
 	u64 allowed = KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE;
 
-	if (cap->flags || cap->cap != KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2)
-		return -EINVAL;
-	if (cap->args[0] & KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE)
+	if (flags & KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE)
 		allowed |= KVM_DIRTY_LOG_INITIALLY_SET;
-	if (cap->args[0] & ~allowed)
+	if (flags & ~allowed)
 		return -EINVAL;
 	mutex_lock(&vm->lock);
-	vm->manual_dirty = cap->args[0];
+	vm->manual_dirty = flags;
 	mutex_unlock(&vm->lock);
 	return 0;
+}
+
+static int disable_quirks(struct kvml_vm *vm, u64 quirks)
+{
+	mutex_lock(&vm->lock);
+	WRITE_ONCE(vm->disabled_quirks, vm->disabled_quirks | quirks);
+	mutex_unlock(&vm->lock);
+	return 0;
+}
+
+static int enable_cap(struct kvml_vm *vm, const struct kvm_enable_cap *cap)
+{
+	u64 value = cap->args[0];
+
+	if (cap->flags)
+		return -EINVAL;
+	switch (cap->cap) {
+	case KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2:
+		return set_manual_dirty(vm, value);
+	case KVM_CAP_DISABLE_QUIRKS:
+		/* As in KVM: it says nothing of those that it does not know. */
+		return disable_quirks(vm, value & KVML_QUIRKS);
+	case KVM_CAP_DISABLE_QUIRKS2:
+		return value & ~(u64)KVML_QUIRKS ? -EINVAL :
+						   disable_quirks(vm, value);
+	}
+	return -EINVAL;
 }
 
 static int create_vcpu(struct kvml_vm *vm, unsigned long id)
@@ -146,12 +174,22 @@ static int set_region(struct kvml_vm *vm, void __user *arg)
 	return kvml_slot_set(vm, &region);
 }
 
+/*
+ * A pointer in a structure that a 32-bit VMM filled in: it has set the lower half.
+ * No other structure here has one, or differs between 32 and 64 bits.
+ */
+static void __user *user_pointer(void __user *p)
+{
+	return in_compat_syscall() ? compat_ptr(ptr_to_compat(p)) : p;
+}
+
 static int get_dirty(struct kvml_vm *vm, void __user *arg)
 {
 	struct kvm_dirty_log log;
 
 	if (copy_from_user(&log, arg, sizeof(log)))
 		return -EFAULT;
+	log.dirty_bitmap = user_pointer(log.dirty_bitmap);
 	return kvml_slot_get_dirty(vm, &log);
 }
 
@@ -161,6 +199,7 @@ static int clear_dirty(struct kvml_vm *vm, void __user *arg)
 
 	if (copy_from_user(&log, arg, sizeof(log)))
 		return -EFAULT;
+	log.dirty_bitmap = user_pointer(log.dirty_bitmap);
 	return kvml_slot_clear_dirty(vm, &log);
 }
 
@@ -171,6 +210,14 @@ static int ioeventfd(struct kvml_vm *vm, void __user *arg)
 	if (copy_from_user(&args, arg, sizeof(args)))
 		return -EFAULT;
 	return kvml_ioeventfd(vm, &args);
+}
+
+/* There is no interrupt controller that would take the message. */
+static int signal_msi(void __user *arg)
+{
+	struct kvm_msi msi;
+
+	return copy_from_user(&msi, arg, sizeof(msi)) ? -EFAULT : -EINVAL;
 }
 
 /*
@@ -189,11 +236,6 @@ static int set_identity_map_addr(struct kvml_vm *vm, void __user *arg)
 	if (copy_from_user(&addr, arg, sizeof(addr)))
 		return -EFAULT;
 	return READ_ONCE(vm->nr_vcpus) ? -EINVAL : 0;
-}
-
-static int set_tsc_khz(struct kvml_vm *vm, unsigned long khz)
-{
-	return khz && khz != tsc_khz ? -EINVAL : 0;
 }
 
 static int vm_enable_cap(struct kvml_vm *vm, void __user *arg)
@@ -231,6 +273,8 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long value)
 	case KVM_SET_GSI_ROUTING:
 		/* There is no interrupt controller that they could lead to. */
 		return -EINVAL;
+	case KVM_SIGNAL_MSI:
+		return signal_msi(arg);
 	case KVM_IOEVENTFD:
 		return ioeventfd(vm, arg);
 	case KVM_ENABLE_CAP:
@@ -240,9 +284,9 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long value)
 	case KVM_SET_CLOCK:
 		return kvml_pv_set_clock(vm, arg);
 	case KVM_GET_TSC_KHZ:
-		return vm->tsc_khz;
+		return READ_ONCE(vm->tsc_khz);
 	case KVM_SET_TSC_KHZ:
-		return set_tsc_khz(vm, value);
+		return kvml_tsc_set_khz(&vm->tsc_khz, value);
 	case KVM_GET_STATS_FD:
 		return kvml_stats_vm_fd(vm);
 	}

@@ -16,6 +16,7 @@
 
 #include "mmu/memslot.h"
 #include "mmu/mmu.h"
+#include "vcpu/tsc.h"
 #include "vm/stats.h"
 
 /* The APIC ids of xAPIC; vCPU numbers are below. */
@@ -34,10 +35,14 @@ struct kvml_vm {
 	unsigned int nr_vcpus;
 	struct kvml_iobus __rcu *bus[2];	/* ioeventfd.c: PIO, MMIO */
 	u64 manual_dirty;		/* KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2 */
-	u32 tsc_khz;
-	spinlock_t clock_lock;		/* pv.c: the three below */
+	u64 disabled_quirks;		/* KVM_CAP_DISABLE_QUIRKS2; only grows */
+	u32 tsc_khz;			/* of new vCPUs */
+	struct kvml_tsc_sync tsc;
+	raw_spinlock_t clock_lock;	/* pv.c: the four below */
 	u64 boot_ns;			/* host's time when kvmclock was 0 */
+	bool clock_used;		/* a guest has kvmclock, or had it */
 	u64 clock_tsc, clock_ns;	/* host's TSC when kvmclock was that */
+	u64 clock_lost;			/* kvml_tsc_lost with that */
 	struct kvml_vm_stat stat;
 	char stats_id[48];
 	struct dentry *debugfs;

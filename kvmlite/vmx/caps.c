@@ -1,14 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Negotiation of VMX controls. See caps.h. */
 #include <linux/kernel.h>
+#include <linux/smp.h>
 #include <asm/cpufeature.h>
 #include <asm/msr.h>
+#include <asm/special_insns.h>
 #include <asm/tsc.h>
 #include <asm/vmx.h>
 
 #include "vmx/caps.h"
 
 struct kvml_vmx_caps kvml_vmx_caps __ro_after_init;
+
+/*
+ * Flexible return and event delivery: INT 2 does not come to the handler of NMIs as
+ * an NMI does, and the kernel's entry for that is for its own KVM.
+ */
+#define CR4_FRED	BIT(32)
 
 /* How long a guest may run without any exit, in ms. */
 #define PREEMPTION_MS	10
@@ -21,7 +29,7 @@ struct control {
 	u32 *result;
 };
 
-static const struct control controls[] __initconst = {
+static const struct control controls[] = {
 	{
 		.name = "pin-based",
 		.msr = MSR_IA32_VMX_TRUE_PINBASED_CTLS,
@@ -52,7 +60,8 @@ static const struct control controls[] __initconst = {
 			    SECONDARY_EXEC_ENABLE_VPID,
 		.optional = SECONDARY_EXEC_WBINVD_EXITING |
 			    SECONDARY_EXEC_ENABLE_RDTSCP |
-			    SECONDARY_EXEC_ENABLE_INVPCID,
+			    SECONDARY_EXEC_ENABLE_INVPCID |
+			    SECONDARY_EXEC_ENCLS_EXITING,
 		.result = &kvml_vmx_caps.cpu2,
 	}, {
 		.name = "VM-exit",
@@ -90,12 +99,19 @@ static int __init control_choose(const struct control *c)
 	return 0;
 }
 
+/* What is looked at in MSR_IA32_VMX_EPT_VPID_CAP. */
+#define EPT_VPID_USED							\
+	(VMX_EPT_PAGE_WALK_4_BIT | VMX_EPTP_WB_BIT | VMX_EPT_INVEPT_BIT |	\
+	 VMX_EPT_2MB_PAGE_BIT | VMX_EPT_AD_BIT | VMX_EPT_EXTENT_CONTEXT_BIT |	\
+	 (u64)(VMX_VPID_INVVPID_BIT | VMX_VPID_EXTENT_SINGLE_CONTEXT_BIT) << 32)
+
 static int __init ept_choose(void)
 {
 	struct kvml_vmx_caps *caps = &kvml_vmx_caps;
 	u64 cap;
 
 	rdmsrl(MSR_IA32_VMX_EPT_VPID_CAP, cap);
+	caps->ept_vpid = cap & EPT_VPID_USED;
 	if (!(cap & VMX_EPT_PAGE_WALK_4_BIT) || !(cap & VMX_EPTP_WB_BIT) ||
 	    !(cap & VMX_EPT_INVEPT_BIT)) {
 		pr_err("kvmlite: this CPU's EPT lacks 4-level walks, write-back tables or INVEPT (MSR %#x is %#llx)\n",
@@ -130,6 +146,60 @@ static void __init preemption_timer_choose(void)
 	caps->preemption_timer = clamp_t(u64, value, 1, U32_MAX);
 }
 
+/* On any CPU: may @chosen be written, is what must be on in it? */
+static bool control_fits(const struct control *c)
+{
+	u32 chosen = *c->result;
+	u64 allowed;
+
+	return !rdmsrl_safe(c->msr, &allowed) &&
+	       !(chosen & ~(u32)(allowed >> 32)) && !((u32)allowed & ~chosen);
+}
+
+static bool fixed_bits_fit(void)
+{
+	const struct kvml_vmx_caps *caps = &kvml_vmx_caps;
+	u64 cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1;
+
+	rdmsrl(MSR_IA32_VMX_CR0_FIXED0, cr0_fixed0);
+	rdmsrl(MSR_IA32_VMX_CR0_FIXED1, cr0_fixed1);
+	rdmsrl(MSR_IA32_VMX_CR4_FIXED0, cr4_fixed0);
+	rdmsrl(MSR_IA32_VMX_CR4_FIXED1, cr4_fixed1);
+	return !(cr0_fixed0 & ~caps->cr0_fixed0) &&
+	       !(caps->cr0_fixed1 & ~cr0_fixed1) &&
+	       !(cr4_fixed0 & ~caps->cr4_fixed0) &&
+	       !(caps->cr4_fixed1 & ~cr4_fixed1);
+}
+
+static const char *what_is_less(void)
+{
+	const struct kvml_vmx_caps *caps = &kvml_vmx_caps;
+	unsigned int i;
+	u64 value;
+
+	rdmsrl(MSR_IA32_VMX_BASIC, value);
+	if ((value & GENMASK(30, 0)) != caps->revision)
+		return "VMCS revision";
+	for (i = 0; i < ARRAY_SIZE(controls); i++)
+		if (!control_fits(&controls[i]))
+			return controls[i].name;
+	rdmsrl(MSR_IA32_VMX_EPT_VPID_CAP, value);
+	if (caps->ept_vpid & ~value)
+		return "EPT and VPID";
+	return fixed_bits_fit() ? NULL : "CR0 and CR4";
+}
+
+int kvml_vmx_caps_check(void)
+{
+	const char *less = what_is_less();
+
+	if (!less)
+		return 0;
+	pr_err("kvmlite: CPU %d: its VT-x (%s) lacks something that the first CPU's has\n",
+	       smp_processor_id(), less);
+	return -EIO;
+}
+
 int __init kvml_vmx_caps_init(void)
 {
 	struct kvml_vmx_caps *caps = &kvml_vmx_caps;
@@ -143,6 +213,10 @@ int __init kvml_vmx_caps_init(void)
 	    !(feature & FEAT_CTL_LOCKED) ||
 	    !(feature & FEAT_CTL_VMX_ENABLED_OUTSIDE_SMX)) {
 		pr_err("kvmlite: the firmware has switched VT-x off: switch it on in the BIOS setup\n");
+		return -EOPNOTSUPP;
+	}
+	if (__read_cr4() & CR4_FRED) {
+		pr_err("kvmlite: the kernel uses FRED, which kvmlite does not support with VT-x: boot with fred=off\n");
 		return -EOPNOTSUPP;
 	}
 	rdmsrl(MSR_IA32_VMX_BASIC, basic);

@@ -17,6 +17,7 @@ struct kvml_vmx_caps {
 	u32 entry;
 	u64 cr0_fixed0, cr0_fixed1;
 	u64 cr4_fixed0, cr4_fixed1;
+	u64 ept_vpid;		/* capabilities that are used */
 	u64 eptp_bits;		/* of EPTP beside the address */
 	u32 preemption_timer;	/* its value; 0: there is none */
 	bool ept_ad;
@@ -29,5 +30,10 @@ extern struct kvml_vmx_caps kvml_vmx_caps;
 
 /* 0, or an errno after one line in the log that says what is missing. */
 int kvml_vmx_caps_init(void);
+/*
+ * On each CPU that is switched on, interrupts off: 0, or -EIO after one line in the
+ * log if it lacks what was chosen.
+ */
+int kvml_vmx_caps_check(void);
 
 #endif /* _KVMLITE_VMX_CAPS_H */

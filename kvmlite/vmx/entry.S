@@ -56,8 +56,22 @@ SYM_FUNC_START(kvml_vmx_enter)
 	push %r13
 	push %r12
 	push %rbx
+	push %rcx
 	push %rdi
 
+	/* From here to the entry: no RET and no indirect branch. */
+	test %rcx, %rcx
+	jz .Lguest_spec_ctrl
+	mov %rdx, %r8
+	mov (%rcx), %eax
+	cmp PER_CPU_VAR(x86_spec_ctrl_current), %eax
+	je 2f
+	mov $MSR_IA32_SPEC_CTRL, %ecx
+	xor %edx, %edx
+	wrmsr
+2:
+	mov %r8, %rdx
+.Lguest_spec_ctrl:
 	cmp %rsp, (%rdx)
 	je 1f
 	mov %rsp, (%rdx)
@@ -110,6 +124,7 @@ SYM_INNER_LABEL_ALIGN(kvml_vmx_exit_point, SYM_L_GLOBAL)
 	xor %ebx, %ebx
 
 .Ldone:
+	/* regs */
 	pop %rax
 
 	/* Nothing of the guest's is left for speculation to work on. */
@@ -125,16 +140,21 @@ SYM_INNER_LABEL_ALIGN(kvml_vmx_exit_point, SYM_L_GLOBAL)
 	FILL_RETURN_BUFFER %rcx, RSB_CLEAR_LOOPS, X86_FEATURE_RSB_VMEXIT,\
 			   X86_FEATURE_RSB_VMEXIT_LITE
 
-	/*
-	 * The guest cannot write SPEC_CTRL, but with legacy IBRS it is the
-	 * write after a change of mode that protects the host.
-	 */
-	ALTERNATIVE "jmp .Lspec_ctrl_done", "", X86_FEATURE_KERNEL_IBRS
+	pop %rdi
+	test %rdi, %rdi
+	jz .Lspec_ctrl_done
 	mov $MSR_IA32_SPEC_CTRL, %ecx
+	rdmsr
+	mov %eax, (%rdi)
 	mov PER_CPU_VAR(x86_spec_ctrl_current), %rax
+	/* With legacy IBRS it is the write that protects, of whatever value. */
+	ALTERNATIVE "cmp %eax, (%rdi); je .Lsame_spec_ctrl", "", \
+		    X86_FEATURE_KERNEL_IBRS
 	mov %rax, %rdx
 	shr $32, %rdx
 	wrmsr
+.Lsame_spec_ctrl:
+	lfence
 .Lspec_ctrl_done:
 	CLEAR_BRANCH_HISTORY_VMEXIT
 

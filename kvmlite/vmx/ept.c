@@ -43,6 +43,8 @@ void kvml_vmx_ept_flush(struct kvml_vcpu *vcpu)
 void __init kvml_vmx_ept_init(void)
 {
 	kvml_vmx_ept = ept_format;
+	kvml_vmx_ept.mmio |= kvml_vmx_ept_mmio_frame(boot_cpu_has_bug(X86_BUG_L1TF),
+						     boot_cpu_data.x86_cache_bits);
 	/* There the guest could stop the machine (CVE-2018-12207). */
 	kvml_vmx_ept.huge = kvml_vmx_caps.ept_2m &&
 			   (!boot_cpu_has_bug(X86_BUG_ITLB_MULTIHIT) ||

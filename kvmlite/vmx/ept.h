@@ -7,6 +7,17 @@
 
 extern struct kvml_pt_format kvml_vmx_ept;
 
+/*
+ * The CPU may speculate on what is cached at the frame in an MMIO entry (L1TF), and
+ * the generation in it can be chosen by the VMM.  With the two highest bits that L1
+ * compares set, it is above any memory: the kernel's own way needs memory to end at
+ * half of that.  They may lie in the generation, of which they hide two bits then.
+ */
+static inline u64 kvml_vmx_ept_mmio_frame(bool l1tf, unsigned int cache_bits)
+{
+	return l1tf ? BIT_ULL(cache_bits - 1) | BIT_ULL(cache_bits - 2) : 0;
+}
+
 u64 kvml_vmx_eptp(struct kvml_vm *vm);
 /* Forget translations of this VM on this CPU; interrupts off. */
 void kvml_vmx_ept_flush(struct kvml_vcpu *vcpu);

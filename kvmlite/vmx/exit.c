@@ -4,8 +4,11 @@
  * return as ops->handle_exit does; interrupts are on.
  */
 #include <linux/nospec.h>
+#include <asm/cpufeature.h>
 #include <asm/debugreg.h>
 #include <asm/vmx.h>
+
+#include "../../include/compat/mitigation.h"
 
 #include "base/hardware.h"
 #include "base/kick.h"
@@ -30,7 +33,7 @@
 
 static int handle_db(struct kvml_vcpu *vcpu, u32 type)
 {
-	unsigned long bits = vmcs_read(EXIT_QUALIFICATION);
+	unsigned long bits = to_vmx(vcpu)->exit.qualification;
 
 	if (vcpu->guest_debug.control &
 	    (KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_HW_BP))
@@ -44,24 +47,48 @@ static int handle_db(struct kvml_vcpu *vcpu, u32 type)
 	return 1;
 }
 
+/*
+ * Alignment is checked for the guest's programs if it says so; else it is the
+ * host, to which a locked access to two cache lines is an error (split lock).
+ * That either warns the host and lets the VMM go on, or the VMM has to end.
+ */
+static int handle_ac(struct kvml_vcpu *vcpu, u32 error)
+{
+	if (kvml_vmx_ac_is_guests(boot_cpu_has(X86_FEATURE_SPLIT_LOCK_DETECT),
+				  kvml_vmx_cpl(vcpu), kvml_reg(vcpu, KVML_CR0),
+				  kvml_reg(vcpu, KVML_RFLAGS))) {
+		kvml_queue_exception_e(vcpu, AC_VECTOR, error);
+		return 1;
+	}
+	if (compat_guest_split_lock(kvml_rip(vcpu)))
+		return 1;
+	vcpu->run->exit_reason = KVM_EXIT_EXCEPTION;
+	vcpu->run->ex.exception = AC_VECTOR;
+	vcpu->run->ex.error_code = error;
+	return 0;
+}
+
 static int handle_exception(struct kvml_vcpu *vcpu)
 {
-	u32 info = vmcs_read(VM_EXIT_INTR_INFO);
+	const struct vmx_exit *exit = &to_vmx(vcpu)->exit;
+	u32 info = exit->intr_info;
 	u8 vector = info & INTR_INFO_VECTOR_MASK;
 
-	/* The host's: run.c has seen to them. */
+	/* The host's: run.c has handled them. */
 	if ((info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_NMI_INTR ||
 	    vector == MC_VECTOR)
 		return 1;
 	vcpu->stat.exceptions++;
 	/* An IRET that faulted has unblocked NMIs already (SDM 28.2.3). */
 	if (info & INTR_INFO_UNBLOCK_NMI && vector != DF_VECTOR &&
-	    !(to_vmx(vcpu)->idt_vectoring & VECTORING_INFO_VALID_MASK))
+	    !(exit->idt_vectoring & VECTORING_INFO_VALID_MASK))
 		kvml_vmx_set_nmi_masked(vcpu, true);
 	if (vector == DB_VECTOR)
 		return handle_db(vcpu, info & INTR_INFO_INTR_TYPE_MASK);
-	if (vector == UD_VECTOR)
+	if (vector == UD_VECTOR) {
+		to_vmx(vcpu)->flush_l1d = true;
 		return kvml_emulate_ud(vcpu);
+	}
 	/* If the guest has set TS itself, the instruction faults again. */
 	if (vector == NM_VECTOR && !vcpu->fpu_loaded) {
 		kvml_fpu_use(vcpu);
@@ -71,9 +98,10 @@ static int handle_exception(struct kvml_vcpu *vcpu)
 		return kvml_debug_exit(vcpu, BP_VECTOR,
 				       vmcs_read(GUEST_CS_BASE) + kvml_rip(vcpu),
 				       0);
+	if (vector == AC_VECTOR)
+		return handle_ac(vcpu, exit->intr_error);
 	if (info & INTR_INFO_DELIVER_CODE_MASK)
-		kvml_queue_exception_e(vcpu, vector,
-				       vmcs_read(VM_EXIT_INTR_ERROR_CODE));
+		kvml_queue_exception_e(vcpu, vector, exit->intr_error);
 	else
 		kvml_queue_exception(vcpu, vector);
 	return 1;
@@ -122,14 +150,16 @@ static int handle_triple_fault(struct kvml_vcpu *vcpu)
 /* SDM volume 3, table 28-5. */
 static int handle_io(struct kvml_vcpu *vcpu)
 {
-	unsigned long qual = vmcs_read(EXIT_QUALIFICATION);
+	unsigned long qual = to_vmx(vcpu)->exit.qualification;
 	unsigned int size = (qual & 7) + 1;
 	u16 port = qual >> 16;
 
 	vcpu->stat.io_exits++;
 	vmx_rip(vcpu);
-	if (qual & BIT(4))
+	if (qual & BIT(4)) {
+		to_vmx(vcpu)->flush_l1d = true;
 		return kvml_emulate_string_io(vcpu);
+	}
 	return qual & BIT(3) ? kvml_io_in(vcpu, port, size) :
 			       kvml_io_out(vcpu, port, size);
 }
@@ -139,7 +169,7 @@ static int handle_io(struct kvml_vcpu *vcpu)
 /* SDM volume 3, table 28-3. */
 static int handle_cr(struct kvml_vcpu *vcpu)
 {
-	unsigned long qual = vmcs_read(EXIT_QUALIFICATION);
+	unsigned long qual = to_vmx(vcpu)->exit.qualification;
 	int cr = qual & 0xf, reg = qual >> 8 & 0xf;
 
 	vcpu->stat.cr_exits++;
@@ -157,7 +187,7 @@ static int handle_cr(struct kvml_vcpu *vcpu)
 /* SDM volume 3, table 28-4. */
 static int handle_dr(struct kvml_vcpu *vcpu)
 {
-	unsigned long qual = vmcs_read(EXIT_QUALIFICATION);
+	unsigned long qual = to_vmx(vcpu)->exit.qualification;
 
 	return kvml_priv_mov_dr(vcpu, qual & 7, qual >> 8 & 0xf, qual & BIT(4));
 }
@@ -167,9 +197,9 @@ static int handle_dr(struct kvml_vcpu *vcpu)
 /* An event's delivery touched what is not memory: it cannot be emulated. */
 static int delivery_error(struct kvml_vcpu *vcpu, u64 gpa)
 {
-	struct vmx_vcpu *vmx = to_vmx(vcpu);
-	u64 data[] = { vmx->idt_vectoring, vmx->exit_reason,
-		       vmcs_read(EXIT_QUALIFICATION), gpa };
+	const struct vmx_exit *exit = &to_vmx(vcpu)->exit;
+	u64 data[] = { exit->idt_vectoring, exit->reason, exit->qualification,
+		       gpa };
 
 	return kvml_internal_error(vcpu, KVM_INTERNAL_ERROR_DELIVERY_EV,
 				   ARRAY_SIZE(data), data);
@@ -186,33 +216,31 @@ static int fault_result(struct kvml_vcpu *vcpu, int ret)
 
 static int mmio(struct kvml_vcpu *vcpu, u64 gpa, unsigned long gva, bool valid)
 {
-	if (to_vmx(vcpu)->idt_vectoring & VECTORING_INFO_VALID_MASK)
+	if (to_vmx(vcpu)->exit.idt_vectoring & VECTORING_INFO_VALID_MASK)
 		return delivery_error(vcpu, gpa);
+	to_vmx(vcpu)->flush_l1d = true;
 	return kvml_emulate_mmio(vcpu, gpa, gva, valid);
 }
 
 static int handle_ept_violation(struct kvml_vcpu *vcpu)
 {
-	unsigned long qual = vmcs_read(EXIT_QUALIFICATION);
-	u64 gpa = vmcs_read(GUEST_PHYSICAL_ADDRESS);
-	/* Linear address valid, and its translation, not a walk, faulted. */
-	bool valid = (qual & (BIT(7) | BIT(8))) == (BIT(7) | BIT(8));
+	const struct vmx_exit *exit = &to_vmx(vcpu)->exit;
+	unsigned long qual = exit->qualification;
 	int ret;
 
 	if (unlikely(qual & INTR_INFO_UNBLOCK_NMI) &&
-	    !(to_vmx(vcpu)->idt_vectoring & VECTORING_INFO_VALID_MASK))
+	    !(exit->idt_vectoring & VECTORING_INFO_VALID_MASK))
 		kvml_vmx_set_nmi_masked(vcpu, true);
-	trace_kvm_page_fault(vcpu, gpa, qual);
-	ret = kvml_mmu_fault(vcpu, gpa, qual & 7);
+	trace_kvm_page_fault(vcpu, exit->gpa, qual);
+	ret = kvml_mmu_fault(vcpu, exit->gpa, qual & 7);
 	if (ret != KVML_FAULT_MMIO)
 		return fault_result(vcpu, ret);
-	return mmio(vcpu, gpa, valid ? vmcs_read(GUEST_LINEAR_ADDRESS) : 0,
-		    valid);
+	return mmio(vcpu, exit->gpa, exit->gla, exit->gla_valid);
 }
 
 static int handle_ept_misconfig(struct kvml_vcpu *vcpu)
 {
-	u64 gpa = vmcs_read(GUEST_PHYSICAL_ADDRESS);
+	u64 gpa = to_vmx(vcpu)->exit.gpa;
 	int ret = KVML_FAULT_MMIO;
 
 	if (!kvml_mmu_is_mmio(vcpu, gpa))
@@ -257,12 +285,13 @@ static const struct exit_handler exit_handlers[] = {
 	[EXIT_REASON_IO_INSTRUCTION] = { "IO_INSTRUCTION", handle_io },
 	[EXIT_REASON_MSR_READ] = { "MSR_READ", NULL },
 	[EXIT_REASON_MSR_WRITE] = { "MSR_WRITE", kvml_priv_wrmsr },
-	/* As KVM has them, for guests that use them unasked. */
-	[EXIT_REASON_MWAIT_INSTRUCTION] = { "MWAIT", kvml_priv_skip },
-	[EXIT_REASON_MONITOR_INSTRUCTION] = { "MONITOR", kvml_priv_skip },
+	[EXIT_REASON_MWAIT_INSTRUCTION] = { "MWAIT", kvml_priv_mwait },
+	[EXIT_REASON_MONITOR_INSTRUCTION] = { "MONITOR", kvml_priv_mwait },
 	[EXIT_REASON_PAUSE_INSTRUCTION] = { "PAUSE", kvml_priv_skip },
 	[EXIT_REASON_EPT_VIOLATION] = { "EPT_VIOLATION", handle_ept_violation },
 	[EXIT_REASON_EPT_MISCONFIG] = { "EPT_MISCONFIG", handle_ept_misconfig },
+	/* A guest has no SGX; the CPU's may be there all the same. */
+	[EXIT_REASON_ENCLS] = { "ENCLS", kvml_priv_ud },
 	[EXIT_REASON_INVEPT] = { "INVEPT", kvml_priv_ud },
 	[EXIT_REASON_PREEMPTION_TIMER] = {
 		"PREEMPTION_TIMER", handle_preemption_timer },
@@ -270,6 +299,9 @@ static const struct exit_handler exit_handlers[] = {
 	[EXIT_REASON_WBINVD] = { "WBINVD", kvml_priv_skip },
 	[EXIT_REASON_XSETBV] = { "XSETBV", kvml_priv_xsetbv },
 	[EXIT_REASON_INVPCID] = { "INVPCID", kvml_priv_ud },
+	/* Of TDX: both exit whatever the controls say. */
+	[76] = { "SEAMCALL", kvml_priv_ud },
+	[77] = { "TDCALL", kvml_priv_ud },
 };
 
 const char *kvml_vmx_exit_name(unsigned int reason)
@@ -281,7 +313,7 @@ const char *kvml_vmx_exit_name(unsigned int reason)
 /* A task switch, or what no control of ours asks for. */
 static int handle_unexpected(struct kvml_vcpu *vcpu)
 {
-	u64 data[] = { to_vmx(vcpu)->exit_reason, vcpu->cpu };
+	u64 data[] = { to_vmx(vcpu)->exit.reason, vcpu->cpu };
 
 	kvml_vmx_dump(vcpu);
 	return kvml_internal_error(vcpu,
@@ -292,7 +324,7 @@ static int handle_unexpected(struct kvml_vcpu *vcpu)
 int kvml_vmx_handle_exit(struct kvml_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
-	u32 reason = vmx->exit_reason;
+	u32 reason = vmx->exit.reason;
 
 	if (kvml_hardware_lost())
 		return -EIO;

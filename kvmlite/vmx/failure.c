@@ -277,19 +277,18 @@ static const char *instruction_error(u32 error)
 	return "see SDM volume 3, table 31-1";
 }
 
-int kvml_vmx_entry_failed(struct vmx_vcpu *vmx)
+static u32 failure_reason(const struct vmx_vcpu *vmx)
+{
+	return vmx->entry_failed ? vmx->exit.insn_error : vmx->exit.reason;
+}
+
+static void explain(struct vmx_vcpu *vmx)
 {
 	static DEFINE_RATELIMIT_STATE(limit, 5 * HZ, 5);
-	struct kvm_run *run = vmx->vcpu.run;
-	u32 reason = vmx->exit_reason;
+	u32 reason = failure_reason(vmx);
 
-	if (vmx->entry_failed)
-		reason = vmcs_read(VM_INSTRUCTION_ERROR);
-	run->exit_reason = KVM_EXIT_FAIL_ENTRY;
-	run->fail_entry.hardware_entry_failure_reason = reason;
-	run->fail_entry.cpu = vmx->vcpu.cpu;
 	if (!__ratelimit(&limit))
-		return 0;
+		return;
 	if (vmx->entry_failed)
 		pr_info("kvmlite: VM entry failed, error %u: %s\n", reason,
 			instruction_error(reason));
@@ -297,7 +296,19 @@ int kvml_vmx_entry_failed(struct vmx_vcpu *vmx)
 		pr_info("kvmlite: VM entry failed, exit reason %#x\n", reason);
 	else if (!explain_guest_state())
 		pr_info("kvmlite: VM entry failed: invalid guest state (SDM volume 3, 27.3.1), qualification %lu\n",
-			vmcs_read(EXIT_QUALIFICATION));
+			vmx->exit.qualification);
 	kvml_vmx_dump(&vmx->vcpu);
+}
+
+int kvml_vmx_entry_failed(struct vmx_vcpu *vmx)
+{
+	struct kvm_run *run = vmx->vcpu.run;
+
+	run->exit_reason = KVM_EXIT_FAIL_ENTRY;
+	run->fail_entry.hardware_entry_failure_reason = failure_reason(vmx);
+	run->fail_entry.cpu = vmx->vcpu.cpu;
+	explain(vmx);
+	/* Unlike an exit, it leaves the event there: see settle_events(). */
+	vmcs_write(VM_ENTRY_INTR_INFO_FIELD, 0);
 	return 0;
 }

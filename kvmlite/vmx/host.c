@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See host.h. */
+#include <linux/init.h>
+#include <linux/jump_label.h>
 #include <linux/sched.h>
 #include <asm/cpu_entry_area.h>
 #include <asm/debugreg.h>
@@ -73,8 +75,59 @@ void kvml_vmx_host_save(struct vmx_vcpu *vmx)
 	vmcs_write(HOST_FS_BASE, current->thread.fsbase);
 	/* Not by way of paravirtual operations: there is no VMX under any. */
 	native_wrmsrl(MSR_KERNEL_GS_BASE, vmx->kernel_gs_base);
-	vmx->host_debugctl = __rdmsr(MSR_IA32_DEBUGCTLMSR);
 	vmx->host_saved = true;
+}
+
+/* ---- perf ---- */
+
+static DEFINE_STATIC_KEY_FALSE(host_has_pebs);
+
+void __init kvml_vmx_host_perf_init(void)
+{
+	u64 value;
+
+	if (boot_cpu_has(X86_FEATURE_PEBS) &&
+	    !rdmsrl_safe(MSR_IA32_PEBS_ENABLE, &value))
+		static_branch_enable(&host_has_pebs);
+}
+
+/*
+ * PEBS writes records to an address that is translated as the CPU's next access is:
+ * in a guest, to the guest's memory (SDM volume 3, 20.6.2.4).  The counters stop as
+ * well, as one that runs over would write at once when PEBS is on again.
+ */
+static void pebs_off(struct vmx_vcpu *vmx)
+{
+	vmx->host_pebs = __rdmsr(MSR_IA32_PEBS_ENABLE);
+	if (likely(!vmx->host_pebs))
+		return;
+	vmx->host_counters = __rdmsr(MSR_CORE_PERF_GLOBAL_CTRL);
+	native_wrmsrl(MSR_CORE_PERF_GLOBAL_CTRL,
+		      vmx->host_counters & ~vmx->host_pebs);
+	native_wrmsrl(MSR_IA32_PEBS_ENABLE, 0);
+}
+
+static void pebs_on(struct vmx_vcpu *vmx)
+{
+	native_wrmsrl(MSR_IA32_PEBS_ENABLE, vmx->host_pebs);
+	native_wrmsrl(MSR_CORE_PERF_GLOBAL_CTRL, vmx->host_counters);
+	vmx->host_pebs = 0;
+}
+
+/* An exit clears DEBUGCTL (SDM volume 3, 28.5.1). */
+void kvml_vmx_host_perf_save(struct vmx_vcpu *vmx)
+{
+	vmx->host_debugctl = __rdmsr(MSR_IA32_DEBUGCTLMSR);
+	if (static_branch_unlikely(&host_has_pebs))
+		pebs_off(vmx);
+}
+
+void kvml_vmx_host_perf_restore(struct vmx_vcpu *vmx)
+{
+	if (unlikely(vmx->host_debugctl))
+		update_debugctlmsr(vmx->host_debugctl);
+	if (unlikely(vmx->host_pebs))
+		pebs_on(vmx);
 }
 
 /*

@@ -12,4 +12,10 @@ void kvml_vmx_host_set_cpu(int cpu);
 void kvml_vmx_host_save(struct vmx_vcpu *vmx);
 void kvml_vmx_host_restore(struct vmx_vcpu *vmx);
 
+/* What perf has in the CPU: around entries, interrupts off. */
+void kvml_vmx_host_perf_save(struct vmx_vcpu *vmx);
+void kvml_vmx_host_perf_restore(struct vmx_vcpu *vmx);
+/* When the module loads. */
+void kvml_vmx_host_perf_init(void);
+
 #endif /* _KVMLITE_VMX_HOST_H */

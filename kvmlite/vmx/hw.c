@@ -3,6 +3,7 @@
 #include <linux/gfp.h>
 #include <linux/io.h>
 #include <linux/percpu.h>
+#include <asm/perf_event.h>
 #include <asm/tlbflush.h>
 
 #include "vmx/caps.h"
@@ -13,21 +14,40 @@
 /* Memory of VMXON (SDM volume 3, 25.11.5), one a CPU. */
 static DEFINE_PER_CPU(void *, vmxon_region);
 
+/* Is CR4.VMXE ours?  Set before it is, and cleared after it. */
+static DEFINE_PER_CPU(bool, vmxe_ours);
+
 static bool vmx_hw_in_use(void)
 {
 	return __read_cr4() & X86_CR4_VMXE;
 }
 
+static void vmxe_clear(void)
+{
+	cr4_clear_bits_irqsoff(X86_CR4_VMXE);
+	barrier();
+	this_cpu_write(vmxe_ours, false);
+	intel_pt_handle_vmx(0);
+}
+
 int kvml_vmx_hw_enable(void)
 {
 	void *region = this_cpu_read(vmxon_region);
+	int err;
 
 	if (vmx_hw_in_use())
 		return -EBUSY;
+	err = kvml_vmx_caps_check();
+	if (err)
+		return err;
 	kvml_vmx_usermsr_read_host();
+	/* Some CPUs cannot trace in VMX operation: perf stops it (SDM 33.5). */
+	intel_pt_handle_vmx(1);
+	this_cpu_write(vmxe_ours, true);
+	barrier();
 	cr4_set_bits_irqsoff(X86_CR4_VMXE);
 	if (vmx_on(virt_to_phys(region))) {
-		cr4_clear_bits_irqsoff(X86_CR4_VMXE);
+		vmxe_clear();
 		return -EIO;
 	}
 	vmx_invept(INVEPT_ALL, 0);
@@ -36,7 +56,19 @@ int kvml_vmx_hw_enable(void)
 
 void kvml_vmx_hw_disable(void)
 {
+	/* The CPU may lose them with its power: nothing is to be taken for loaded. */
+	kvml_vmx_usermsr_drop(NULL);
 	kvml_vmcs_clear_all();
+	vmx_off();
+	vmxe_clear();
+}
+
+/* VMXOFF faults if VMXON has not come yet, which does nothing. */
+void kvml_vmx_hw_emergency(void)
+{
+	if (!this_cpu_read(vmxe_ours) || !(__read_cr4() & X86_CR4_VMXE))
+		return;
+	kvml_vmcs_clear_in_crash();
 	vmx_off();
 	cr4_clear_bits_irqsoff(X86_CR4_VMXE);
 }

@@ -6,6 +6,8 @@
 /* On this CPU, interrupts off.  -EBUSY: somebody else has it; -EIO: it failed. */
 int kvml_vmx_hw_enable(void);
 void kvml_vmx_hw_disable(void);
+/* In a crash: base/ops.h. */
+void kvml_vmx_hw_emergency(void);
 
 /* When the module loads (-ENOMEM), and when it goes. */
 int kvml_vmx_hw_init(void);

@@ -136,7 +136,7 @@ void kvml_vmx_set_nmi_masked(struct kvml_vcpu *vcpu, bool masked)
 void kvml_vmx_skip_insn(struct kvml_vcpu *vcpu)
 {
 	unsigned long old = vmx_rip(vcpu);
-	unsigned long rip = old + vmcs_read(VM_EXIT_INSTRUCTION_LEN);
+	unsigned long rip = old + to_vmx(vcpu)->exit.insn_len;
 	u32 state = vmcs_read(GUEST_INTERRUPTIBILITY_INFO);
 
 	/* Only 64-bit code goes on beyond 4 GiB. */
@@ -154,7 +154,8 @@ void kvml_vmx_skip_insn(struct kvml_vcpu *vcpu)
 void kvml_vmx_requeue(struct vmx_vcpu *vmx)
 {
 	struct kvml_events *event = &vmx->vcpu.event;
-	u32 info = vmx->idt_vectoring;
+	const struct vmx_exit *exit = &vmx->exit;
+	u32 info = exit->idt_vectoring;
 	u8 vector = info & INTR_INFO_VECTOR_MASK;
 
 	switch (info & INTR_INFO_INTR_TYPE_MASK) {
@@ -170,11 +171,9 @@ void kvml_vmx_requeue(struct vmx_vcpu *vmx)
 			.injected = true,
 			.nr = vector,
 			.has_error = info & VECTORING_INFO_DELIVER_CODE_MASK,
-			.insn_len = vmcs_read(VM_EXIT_INSTRUCTION_LEN),
+			.error = exit->idt_error,
+			.insn_len = exit->insn_len,
 		};
-		if (event->exception.has_error)
-			event->exception.error =
-				vmcs_read(IDT_VECTORING_ERROR_CODE);
 		break;
 	case INTR_TYPE_SOFT_INTR:
 	case INTR_TYPE_EXT_INTR:
@@ -182,7 +181,7 @@ void kvml_vmx_requeue(struct vmx_vcpu *vmx)
 		event->intr.nr = vector;
 		event->intr.soft = (info & INTR_INFO_INTR_TYPE_MASK) ==
 				   INTR_TYPE_SOFT_INTR;
-		event->intr.insn_len = vmcs_read(VM_EXIT_INSTRUCTION_LEN);
+		event->intr.insn_len = exit->insn_len;
 		break;
 	}
 }

@@ -11,6 +11,8 @@
 #include "vmx/count.h"
 #include "vmx/ept.h"
 #include "vmx/exit.h"
+#include "vmx/flush.h"
+#include "vmx/host.h"
 #include "vmx/hw.h"
 #include "vmx/inject.h"
 #include "vmx/permission.h"
@@ -35,6 +37,7 @@ static void vmx_forbid_cpuid(void)
 static int vmx_vm_init(struct kvml_vm *vm)
 {
 	vm->mmu.fmt = &kvml_vmx_ept;
+	kvml_vmx_flush_warn();
 	return 0;
 }
 
@@ -46,7 +49,13 @@ static void vmx_unload(void)
 {
 	on_each_cpu(kvml_vmx_usermsr_drop, NULL, true);
 	kvml_vmx_hw_exit();
+	kvml_vmx_flush_exit();
 	kvml_vmx_permission_exit();
+}
+
+static int vmx_get_feature_msr(u32 index, u64 *data)
+{
+	return 1;
 }
 
 const struct kvml_ops kvml_vmx_ops = {
@@ -57,6 +66,7 @@ const struct kvml_ops kvml_vmx_ops = {
 	.unload = vmx_unload,
 	.hw_enable = kvml_vmx_hw_enable,
 	.hw_disable = kvml_vmx_hw_disable,
+	.hw_emergency = kvml_vmx_hw_emergency,
 	.vm_init = vmx_vm_init,
 	.vm_free = vmx_vm_free,
 	.vcpu_alloc = kvml_vmx_vcpu_alloc,
@@ -85,6 +95,7 @@ const struct kvml_ops kvml_vmx_ops = {
 	.update_tsc = kvml_vmx_update_tsc,
 	.get_msr = kvml_vmx_get_msr,
 	.set_msr = kvml_vmx_set_msr,
+	.get_feature_msr = vmx_get_feature_msr,
 	.inject_exception = kvml_vmx_inject_exception,
 	.inject_intr = kvml_vmx_inject_intr,
 	.inject_nmi = kvml_vmx_inject_nmi,
@@ -109,14 +120,22 @@ int __init kvml_vmx_probe(void)
 	if (err)
 		return err;
 	kvml_vmx_ept_init();
+	kvml_vmx_host_perf_init();
 	err = kvml_vmx_permission_init();
 	if (err)
 		return err;
+	err = kvml_vmx_flush_init();
+	if (err)
+		goto err_permission;
 	err = kvml_vmx_hw_init();
-	if (err) {
-		kvml_vmx_permission_exit();
-		return err;
-	}
+	if (err)
+		goto err_flush;
 	kvml_vmcs_init();
 	return 0;
+
+err_flush:
+	kvml_vmx_flush_exit();
+err_permission:
+	kvml_vmx_permission_exit();
+	return err;
 }

@@ -11,16 +11,19 @@
 #include <asm/special_insns.h>
 #include <asm/tlbflush.h>
 
+#include "base/mce.h"
 #include "base/trace.h"
 #include "vcpu/debug.h"
 #include "vcpu/event.h"
 #include "vcpu/fpu.h"
+#include "vcpu/msr.h"
 #include "vcpu/priv.h"
 #include "vcpu/pv.h"
 #include "vcpu/vcpu.h"
 #include "vm/run.h"
 #include "vmx/count.h"
 #include "vmx/entry.h"
+#include "vmx/flush.h"
 #include "vmx/host.h"
 #include "vmx/inject.h"
 #include "vmx/run.h"
@@ -31,6 +34,110 @@
 /* Registers in reg[] that an exit leaves stale. */
 #define VMCS_REGS (BIT(KVML_RSP) | BIT(KVML_RIP) | BIT(KVML_RFLAGS) |	\
 		   BIT(KVML_CR0) | BIT(KVML_CR3) | BIT(KVML_CR4))
+
+/* ---- what the CPU reports of an exit ---- */
+
+enum {
+	NEED_LEN = BIT(0),	/* of the instruction, to skip it */
+	NEED_QUAL = BIT(1),
+	NEED_INTR = BIT(2),
+	NEED_GPA = BIT(3),
+	/* Exits that can come while an event is delivered (SDM 28.2.4). */
+	NEED_IDT = BIT(4),
+};
+
+static const u8 exit_needs[] = {
+	[EXIT_REASON_EXCEPTION_NMI] = NEED_INTR | NEED_IDT,
+	[EXIT_REASON_TASK_SWITCH] = NEED_IDT,
+	[EXIT_REASON_CPUID] = NEED_LEN,
+	[EXIT_REASON_HLT] = NEED_LEN,
+	[EXIT_REASON_INVD] = NEED_LEN,
+	[EXIT_REASON_VMCALL] = NEED_LEN,
+	[EXIT_REASON_CR_ACCESS] = NEED_LEN | NEED_QUAL,
+	[EXIT_REASON_DR_ACCESS] = NEED_LEN | NEED_QUAL,
+	[EXIT_REASON_IO_INSTRUCTION] = NEED_LEN | NEED_QUAL,
+	[EXIT_REASON_MSR_READ] = NEED_LEN,
+	[EXIT_REASON_MSR_WRITE] = NEED_LEN,
+	[EXIT_REASON_MWAIT_INSTRUCTION] = NEED_LEN,
+	[EXIT_REASON_MONITOR_INSTRUCTION] = NEED_LEN,
+	[EXIT_REASON_PAUSE_INSTRUCTION] = NEED_LEN,
+	[EXIT_REASON_EPT_VIOLATION] = NEED_QUAL | NEED_GPA | NEED_IDT,
+	[EXIT_REASON_EPT_MISCONFIG] = NEED_GPA | NEED_IDT,
+	[EXIT_REASON_WBINVD] = NEED_LEN,
+	[EXIT_REASON_XSETBV] = NEED_LEN,
+};
+
+/* INT1, INT3 and INTO are to be skipped; #DB says what it is of. */
+static void read_exception(struct vmx_exit *exit)
+{
+	u32 info = exit->intr_info;
+
+	if (info & INTR_INFO_DELIVER_CODE_MASK)
+		exit->intr_error = vmcs_read(VM_EXIT_INTR_ERROR_CODE);
+	if ((info & INTR_INFO_VECTOR_MASK) == DB_VECTOR)
+		exit->qualification = vmcs_read(EXIT_QUALIFICATION);
+	if ((info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_PRIV_SW_EXCEPTION)
+		exit->insn_len = vmcs_read(VM_EXIT_INSTRUCTION_LEN);
+}
+
+/*
+ * The linear address (SDM volume 3, table 28-7), if there is one, if its own
+ * translation faulted and not a walk to it, and if the page can be read: then
+ * it may be a write to a slot that is read-only.
+ */
+static void read_gla(struct vmx_exit *exit)
+{
+	const unsigned long bits = BIT(8) | BIT(7) | BIT(3);
+
+	exit->gla_valid = (exit->qualification & bits) == bits;
+	if (exit->gla_valid)
+		exit->gla = vmcs_read(GUEST_LINEAR_ADDRESS);
+}
+
+/* The event will be delivered again, with all that belongs to it. */
+static void read_vectoring(struct vmx_exit *exit)
+{
+	exit->idt_error = 0;
+	if (exit->idt_vectoring & VECTORING_INFO_DELIVER_CODE_MASK)
+		exit->idt_error = vmcs_read(IDT_VECTORING_ERROR_CODE);
+	exit->insn_len = vmcs_read(VM_EXIT_INSTRUCTION_LEN);
+	/* For the VMM, if it cannot be. */
+	exit->qualification = vmcs_read(EXIT_QUALIFICATION);
+}
+
+static void read_failed_entry(struct vmx_vcpu *vmx)
+{
+	if (vmx->entry_failed)
+		vmx->exit.insn_error = vmcs_read(VM_INSTRUCTION_ERROR);
+	else
+		vmx->exit.qualification = vmcs_read(EXIT_QUALIFICATION);
+	vmx->exit.idt_vectoring = 0;
+}
+
+/* The reason is there, and for an exception or NMI its information. */
+static __always_inline void read_exit(struct vmx_exit *exit)
+{
+	u8 needs = exit->reason < ARRAY_SIZE(exit_needs) ?
+		   exit_needs[exit->reason] : 0;
+
+	exit->idt_vectoring = 0;
+	if (needs & NEED_LEN)
+		exit->insn_len = vmcs_read(VM_EXIT_INSTRUCTION_LEN);
+	if (!(needs & ~NEED_LEN))
+		return;
+	if (needs & NEED_QUAL)
+		exit->qualification = vmcs_read(EXIT_QUALIFICATION);
+	if (needs & NEED_GPA)
+		exit->gpa = vmcs_read(GUEST_PHYSICAL_ADDRESS);
+	if (exit->reason == EXIT_REASON_EPT_VIOLATION)
+		read_gla(exit);
+	if (needs & NEED_INTR)
+		read_exception(exit);
+	if (needs & NEED_IDT)
+		exit->idt_vectoring = vmcs_read(IDT_VECTORING_INFO_FIELD);
+	if (unlikely(exit->idt_vectoring & VECTORING_INFO_VALID_MASK))
+		read_vectoring(exit);
+}
 
 /* ---- hot exits: true, go in again ---- */
 
@@ -46,7 +153,7 @@ static bool handle_hot(struct vmx_vcpu *vmx, bool *again)
 {
 	struct kvml_vcpu *vcpu = &vmx->vcpu;
 
-	switch (vmx->exit_reason) {
+	switch (vmx->exit.reason) {
 	case EXIT_REASON_CPUID:
 		kvml_priv_cpuid(vcpu);
 		*again = hot_skip(vcpu);
@@ -58,6 +165,11 @@ static bool handle_hot(struct vmx_vcpu *vmx, bool *again)
 		return true;
 	case EXIT_REASON_MSR_READ:
 		*again = kvml_priv_rdmsr(vcpu) && hot_skip(vcpu);
+		return true;
+	case EXIT_REASON_MSR_WRITE:
+		if (!kvml_msr_write_is_hot(vcpu, vcpu->reg[KVML_RCX]))
+			return false;
+		*again = kvml_priv_set_msr(vcpu) && hot_skip(vcpu);
 		return true;
 	}
 	return false;
@@ -81,26 +193,50 @@ static void sync_host(struct vmx_vcpu *vmx)
 	}
 }
 
-/* L1TF: what the host left in the L1 cache (SDM: IA32_FLUSH_CMD). */
-static void flush_l1d(struct vmx_vcpu *vmx)
+/*
+ * The exit has blocked NMIs, which the IRET of the host's handler ends: it runs
+ * before anything that could be traced or make a page fault, whose IRET would
+ * end it too early.  INT 2 comes to it by its IST stack, as an NMI does, and
+ * needs none of the entries that kernels have for KVM's use.
+ */
+static __always_inline void take_nmi(struct vmx_exit *exit)
 {
-	if (!static_cpu_has_bug(X86_BUG_L1TF) || cpu_mitigations_off() ||
-	    !static_cpu_has(X86_FEATURE_FLUSH_L1D))
-		return;
-	if (vmx->flush_l1d)
-		native_wrmsrl(MSR_IA32_FLUSH_CMD, L1D_FLUSH);
-	vmx->flush_l1d = false;
+	exit->intr_info = vmcs_read(VM_EXIT_INTR_INFO);
+	if ((exit->intr_info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_NMI_INTR)
+		asm volatile("int $2");
+}
+
+/*
+ * Legacy IBRS is on in the host's kernel only, and would slow the guest down.  What
+ * else the host has there does no harm to a guest that does not use it, and writing
+ * the MSR twice an exit would.
+ */
+static __always_inline u32 *guest_spec_ctrl(struct vmx_vcpu *vmx)
+{
+	return vmx->spec_ctrl_used ||
+	       cpu_feature_enabled(X86_FEATURE_KERNEL_IBRS) ? &vmx->spec_ctrl :
+							      NULL;
 }
 
 static __always_inline void enter_guest(struct vmx_vcpu *vmx)
 {
 	struct kvml_vcpu *vcpu = &vmx->vcpu;
 
+	if (static_branch_unlikely(&kvml_vmx_flushing))
+		kvml_vmx_flush(vmx);
 	if (vcpu->cr2 != native_read_cr2())
 		native_write_cr2(vcpu->cr2);
 	vmx->entry_failed = kvml_vmx_enter(vcpu->reg, vmx->vmcs.launched,
-					   &vmx->vmcs.host_rsp);
+					   &vmx->vmcs.host_rsp,
+					   guest_spec_ctrl(vmx));
 	vcpu->cr2 = native_read_cr2();
+	if (unlikely(vmx->entry_failed)) {
+		vmx->exit.reason = VMX_EXIT_REASONS_FAILED_VMENTRY;
+		return;
+	}
+	vmx->exit.reason = vmcs_read(VM_EXIT_REASON);
+	if (unlikely(vmx->exit.reason == EXIT_REASON_EXCEPTION_NMI))
+		take_nmi(&vmx->exit);
 }
 
 /* RCU and lockdep hear of it: the guest is like userspace to them. */
@@ -126,54 +262,48 @@ static noinstr void enter_guest_again(struct vmx_vcpu *vmx)
 	instrumentation_end();
 }
 
-/* Exits that are the host's: while interrupts are off. */
-static void handle_host_event(struct vmx_vcpu *vmx)
+/* A machine check in the guest, or while it was entered, is the host's. */
+static void take_machine_check(const struct vmx_exit *exit)
 {
-	u32 info;
+	bool mc = (u16)exit->reason == EXIT_REASON_MCE_DURING_VMENTRY ||
+		  (exit->reason == EXIT_REASON_EXCEPTION_NMI &&
+		   (exit->intr_info & INTR_INFO_VECTOR_MASK) == MC_VECTOR);
 
-	if (unlikely((u16)vmx->exit_reason == EXIT_REASON_MCE_DURING_VMENTRY))
-		asm volatile("int $18");
-	if (vmx->exit_reason != EXIT_REASON_EXCEPTION_NMI)
-		return;
-	info = vmcs_read(VM_EXIT_INTR_INFO);
-	/* NMIs are blocked until an IRET: the handler's. */
-	if ((info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_NMI_INTR)
-		asm volatile("int $2");
-	else if ((info & INTR_INFO_VECTOR_MASK) == MC_VECTOR)
-		asm volatile("int $18");
+	if (unlikely(mc))
+		kvml_machine_check();
 }
 
 static void after_exit(struct vmx_vcpu *vmx)
 {
 	struct kvml_vcpu *vcpu = &vmx->vcpu;
+	u32 reason = vmx->exit.reason;
 
+	take_machine_check(&vmx->exit);
 	vcpu->reg_avail &= ~VMCS_REGS;
 	vcpu->stat.exits++;
-	if (unlikely(vmx->entry_failed)) {
-		vmx->exit_reason = VMX_EXIT_REASONS_FAILED_VMENTRY;
-		vmx->idt_vectoring = 0;
-		return;
-	}
-	vmx->exit_reason = vmcs_read(VM_EXIT_REASON);
-	/* A guest state that is not entered leaves the VMCS as it was. */
-	if (likely(!(vmx->exit_reason & VMX_EXIT_REASONS_FAILED_VMENTRY)))
+	/* A guest state that is not entered does not make it launched. */
+	if (unlikely(reason & VMX_EXIT_REASONS_FAILED_VMENTRY)) {
+		read_failed_entry(vmx);
+	} else {
 		vmx->vmcs.launched = true;
-	kvml_vmx_count_exit(vmx->exit_reason);
-	trace_kvm_exit(vcpu, vmx->exit_reason);
+		read_exit(&vmx->exit);
+	}
+	kvml_vmx_count_exit(reason);
+	trace_kvm_exit(vcpu, reason);
 }
 
-/* What was injected has arrived, but for what the exit cut short. */
+/* What was injected has arrived, except for what the exit cut short. */
 static void settle_events(struct vmx_vcpu *vmx)
 {
 	struct kvml_events *event = &vmx->vcpu.event;
 
+	/* The next entry tries again. */
+	if (unlikely(vmx->exit.reason & VMX_EXIT_REASONS_FAILED_VMENTRY))
+		return;
 	event->exception.injected = false;
 	event->intr.injected = false;
 	event->nmi.injected = false;
-	if (unlikely(vmx->exit_reason & VMX_EXIT_REASONS_FAILED_VMENTRY))
-		return;
-	vmx->idt_vectoring = vmcs_read(IDT_VECTORING_INFO_FIELD);
-	if (unlikely(vmx->idt_vectoring & VECTORING_INFO_VALID_MASK))
+	if (unlikely(vmx->exit.idt_vectoring & VECTORING_INFO_VALID_MASK))
 		kvml_vmx_requeue(vmx);
 }
 
@@ -183,8 +313,8 @@ void kvml_vmx_run(struct kvml_vcpu *vcpu)
 	bool debug, done, again = false;
 
 	kvml_vmx_host_save(vmx);
+	kvml_vmx_host_perf_save(vmx);
 	sync_host(vmx);
-	flush_l1d(vmx);
 	if (unlikely(vmx->fpu_trap == vcpu->fpu_loaded))
 		kvml_vmx_set_fpu_trap(vmx, !vcpu->fpu_loaded);
 	if (vcpu->reg_dirty & VMCS_REGS)
@@ -210,11 +340,9 @@ void kvml_vmx_run(struct kvml_vcpu *vcpu)
 		this_cpu_write(x86_ibpb_exit_to_user, true);
 	kvml_fpu_leave_xcr0(vcpu);
 	kvml_debug_unload(debug);
-	if (unlikely(vmx->host_debugctl))
-		update_debugctlmsr(vmx->host_debugctl);
+	kvml_vmx_host_perf_restore(vmx);
 	settle_events(vmx);
-	handle_host_event(vmx);
 	/* Dealt with: nothing is left for kvml_vmx_handle_exit(). */
 	if (done)
-		vmx->exit_reason = KVML_VMX_EXIT_DONE;
+		vmx->exit.reason = KVML_VMX_EXIT_DONE;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The guest's registers in the VMCS (SDM volume 3, chapter 25.4). */
+#include <linux/io.h>
 #include <linux/printk.h>
 #include <asm/debugreg.h>
 #include <asm/msr.h>
@@ -10,6 +11,7 @@
 #include "vcpu/vcpu.h"
 #include "vm/vm.h"
 #include "vmx/caps.h"
+#include "vmx/permission.h"
 #include "vmx/state.h"
 #include "vmx/vmcs.h"
 #include "vmx/vmx.h"
@@ -173,7 +175,12 @@ void kvml_vmx_set_fpu_trap(struct vmx_vcpu *vmx, bool on)
 
 void kvml_vmx_set_cr4(struct kvml_vcpu *vcpu, unsigned long cr4)
 {
-	vmcs_write(GUEST_CR4, cr4 | kvml_vmx_caps.cr4_fixed0);
+	/* A machine check is the host's, whatever the guest has in MCE. */
+	unsigned long real = (cr4 & ~X86_CR4_MCE) |
+			     (__read_cr4() & X86_CR4_MCE) |
+			     kvml_vmx_caps.cr4_fixed0;
+
+	vmcs_write(GUEST_CR4, real);
 	vmcs_write(CR4_READ_SHADOW, cr4);
 	vcpu->reg[KVML_CR4] = cr4;
 	vcpu->reg_avail |= BIT(KVML_CR4);
@@ -364,23 +371,22 @@ int kvml_vmx_get_msr(struct kvml_vcpu *vcpu, u32 index, u64 *data)
 		*data = vmx->kernel_gs_base;
 	} else if (index == MSR_CSTAR) {
 		*data = vmx->cstar;
+	} else if (index == MSR_IA32_SPEC_CTRL) {
+		*data = vmx->spec_ctrl;
 	} else {
 		return 1;
 	}
 	return 0;
 }
 
-/* The PAT's eight fields hold memory types 0, 1, 4 to 7 (SDM 12.12.2). */
-static bool pat_valid(u64 data)
+/* The caller has checked that the CPU takes these bits. */
+static void set_spec_ctrl(struct vmx_vcpu *vmx, u64 data)
 {
-	unsigned int i, type;
-
-	for (i = 0; i < 64; i += 8) {
-		type = data >> i & 0xff;
-		if (type > 7 || type == 2 || type == 3)
-			return false;
-	}
-	return true;
+	vmx->spec_ctrl = data;
+	if (!data || vmx->spec_ctrl_used)
+		return;
+	vmx->spec_ctrl_used = true;
+	vmcs_write(MSR_BITMAP, virt_to_phys(kvml_vmx_msr_bitmap_spec_ctrl));
 }
 
 int kvml_vmx_set_msr(struct kvml_vcpu *vcpu, u32 index, u64 data)
@@ -389,8 +395,6 @@ int kvml_vmx_set_msr(struct kvml_vcpu *vcpu, u32 index, u64 data)
 	unsigned long field = msr_field(index);
 	int user = user_msr_number(index);
 
-	if (index == MSR_IA32_CR_PAT && !pat_valid(data))
-		return 1;
 	if (field) {
 		vmcs_write(field, data);
 	} else if (user >= 0) {
@@ -405,6 +409,8 @@ int kvml_vmx_set_msr(struct kvml_vcpu *vcpu, u32 index, u64 data)
 		preempt_enable();
 	} else if (index == MSR_CSTAR) {
 		vmx->cstar = data;
+	} else if (index == MSR_IA32_SPEC_CTRL) {
+		set_spec_ctrl(vmx, data);
 	} else {
 		return 1;
 	}
@@ -433,7 +439,7 @@ void kvml_vmx_dump(struct kvml_vcpu *vcpu)
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 
 	pr_info_ratelimited("kvmlite: vCPU %u: exit %#x RIP %04lx:%016lx RSP %016lx RFLAGS %08lx CR0 %08lx CR3 %lx CR4 %lx EFER %llx CS base %lx AR %lx\n",
-			    vcpu->id, vmx->exit_reason,
+			    vcpu->id, vmx->exit.reason,
 			    vmcs_read(GUEST_CS_SELECTOR), kvml_rip(vcpu),
 			    kvml_reg(vcpu, KVML_RSP),
 			    kvml_reg(vcpu, KVML_RFLAGS),

@@ -100,8 +100,5 @@ void kvml_vmx_usermsr_read_host(void)
 
 void kvml_vmx_usermsr_drop(void *unused)
 {
-	struct user_msrs *m = this_cpu_ptr(&user_msrs);
-
-	if (m->registered)
-		user_msrs_restore(&m->notifier);
+	user_msrs_restore(&this_cpu_ptr(&user_msrs)->notifier);
 }

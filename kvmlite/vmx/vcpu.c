@@ -5,15 +5,12 @@
 #include <linux/slab.h>
 
 #include "base/kick.h"
-#include "base/ops.h"
-#include "vcpu/load.h"
 #include "vcpu/pv.h"
 #include "vcpu/vcpu.h"
 #include "vmx/caps.h"
 #include "vmx/ept.h"
 #include "vmx/host.h"
 #include "vmx/permission.h"
-#include "vmx/state.h"
 #include "vmx/vcpu.h"
 #include "vmx/vmcs.h"
 #include "vmx/vmx.h"
@@ -28,7 +25,10 @@ static void vmcs_init_controls(struct vmx_vcpu *vmx)
 	vmx->cpu_controls = caps->cpu;
 	vmcs_write(PIN_BASED_VM_EXEC_CONTROL, caps->pin);
 	vmcs_write(CPU_BASED_VM_EXEC_CONTROL, caps->cpu);
-	vmcs_write(SECONDARY_VM_EXEC_CONTROL, caps->cpu2);
+	/* With this control a VPID of 0 is not entered (27.2.1.1). */
+	vmcs_write(SECONDARY_VM_EXEC_CONTROL,
+		   vmx->vpid ? caps->cpu2 :
+			       caps->cpu2 & ~SECONDARY_EXEC_ENABLE_VPID);
 	vmcs_write(VM_EXIT_CONTROLS, caps->exit);
 	vmcs_write(VM_ENTRY_CONTROLS, caps->entry);
 	vmcs_write(VM_EXIT_MSR_STORE_COUNT, 0);
@@ -44,33 +44,16 @@ static void vmcs_init_controls(struct vmx_vcpu *vmx)
 	vmcs_write(TSC_OFFSET, vmx->vcpu.tsc_offset);
 	if (caps->pin & PIN_BASED_VMX_PREEMPTION_TIMER)
 		vmcs_write(VMX_PREEMPTION_TIMER_VALUE, caps->preemption_timer);
+	if (caps->cpu2 & SECONDARY_EXEC_ENCLS_EXITING)
+		vmcs_write(ENCLS_EXITING_BITMAP, ~0ull);
 	vmcs_write(CR0_GUEST_HOST_MASK, ~VMX_CR0_GUEST_OWNED);
 	vmcs_write(CR4_GUEST_HOST_MASK, ~VMX_CR4_GUEST_OWNED);
 	vmcs_write(EPT_POINTER, kvml_vmx_eptp(vmx->vcpu.vm));
 }
 
-/* SDM volume 3, table 10-1: the CPU after RESET. */
-static void vmcs_init_guest(struct vmx_vcpu *vmx)
+/* What is beside kvml_vcpu_reset(). */
+static void vmcs_init_guest(void)
 {
-	struct kvml_vcpu *vcpu = &vmx->vcpu;
-	struct kvm_segment seg = { .limit = 0xffff, .type = 3, .s = 1,
-				   .present = 1 };
-	struct kvm_dtable table = { .limit = 0xffff };
-	enum kvml_seg i;
-
-	for (i = KVML_ES; i <= KVML_GS; i++)
-		kvml_vmx_set_segment(vcpu, i, &seg);
-	seg.selector = 0xf000;
-	seg.base = 0xffff0000;
-	seg.type = 0xb;
-	kvml_vmx_set_segment(vcpu, KVML_CS, &seg);
-	seg = (struct kvm_segment){ .limit = 0xffff, .type = 0xb,
-				    .present = 1 };
-	kvml_vmx_set_segment(vcpu, KVML_TR, &seg);
-	seg.type = 2;
-	kvml_vmx_set_segment(vcpu, KVML_LDTR, &seg);
-	kvml_vmx_set_gdt(vcpu, &table);
-	kvml_vmx_set_idt(vcpu, &table);
 	vmcs_write(GUEST_SYSENTER_CS, 0);
 	vmcs_write(GUEST_SYSENTER_ESP, 0);
 	vmcs_write(GUEST_SYSENTER_EIP, 0);
@@ -80,14 +63,6 @@ static void vmcs_init_guest(struct vmx_vcpu *vmx)
 	vmcs_write(GUEST_PENDING_DBG_EXCEPTIONS, 0);
 	if (kvml_vmx_caps.entry & VM_ENTRY_LOAD_IA32_PAT)
 		vmcs_write(GUEST_IA32_PAT, 0x0007040600070406ull);
-	kvml_vmx_set_efer(vcpu, 0);
-	kvml_vmx_set_cr4(vcpu, 0);
-	kvml_vmx_set_cr0(vcpu, X86_CR0_NW | X86_CR0_CD | X86_CR0_ET);
-	kvml_reg_set(vcpu, KVML_CR3, 0);
-	kvml_reg_set(vcpu, KVML_RFLAGS, X86_EFLAGS_FIXED);
-	kvml_reg_set(vcpu, KVML_RIP, 0xfff0);
-	kvml_reg_set(vcpu, KVML_RSP, 0);
-	kvml_vmx_update_debug(vcpu);
 }
 
 /* ---- the vCPU ---- */
@@ -105,20 +80,14 @@ struct kvml_vcpu *kvml_vmx_vcpu_alloc(void)
 	return &vmx->vcpu;
 }
 
-int kvml_vmx_vcpu_init(struct kvml_vcpu *vcpu)
+void kvml_vmx_vcpu_init(struct kvml_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
-	int vpid = kvml_vmx_vpid_alloc();
 
-	if (vpid < 0)
-		return vpid;
-	vmx->vpid = vpid;
-	kvml_vcpu_load(vcpu);
+	vmx->vpid = kvml_vmx_vpid_alloc();
 	vmcs_init_controls(vmx);
 	kvml_vmx_host_init(vmx);
-	vmcs_init_guest(vmx);
-	kvml_vcpu_put(vcpu);
-	return 0;
+	vmcs_init_guest();
 }
 
 void kvml_vmx_vcpu_free(struct kvml_vcpu *vcpu)
@@ -128,8 +97,7 @@ void kvml_vmx_vcpu_free(struct kvml_vcpu *vcpu)
 	preempt_disable();
 	kvml_vmcs_clear(&vmx->vmcs);
 	preempt_enable();
-	if (vmx->vpid)
-		kvml_vmx_vpid_free(vmx->vpid);
+	kvml_vmx_vpid_free(vmx->vpid);
 	kvml_vmcs_free(&vmx->vmcs);
 	kfree(vmx);
 }

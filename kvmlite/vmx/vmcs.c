@@ -145,6 +145,14 @@ void kvml_vmcs_clear_all(void)
 		clear_here(vmcs);
 }
 
+void kvml_vmcs_clear_in_crash(void)
+{
+	struct kvml_vmcs *vmcs;
+
+	list_for_each_entry(vmcs, this_cpu_ptr(&cached_vmcs), link)
+		vmclear_page(vmcs->phys);
+}
+
 void kvml_vmcs_init(void)
 {
 	int cpu;

@@ -166,6 +166,11 @@ bool kvml_vmcs_load(struct kvml_vmcs *vmcs);
 void kvml_vmcs_clear(struct kvml_vmcs *vmcs);
 /* All that this CPU caches; interrupts off. */
 void kvml_vmcs_clear_all(void);
+/*
+ * The same in an NMI.  A VMCS is in the list before VMPTRLD and until after VMCLEAR;
+ * list_add() links it last, and list_del() leaves its way to the next one.
+ */
+void kvml_vmcs_clear_in_crash(void);
 void kvml_vmcs_init(void);
 
 #endif /* _KVMLITE_VMX_VMCS_H */

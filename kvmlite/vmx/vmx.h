@@ -12,7 +12,8 @@
  *   host.c        what an exit loads, and what it leaves to us
  *   vcpu.c        making, loading and unloading a vCPU
  *   state.c       the guest's registers in the VMCS
- *   run.c         entry and the way back; hot exits
+ *   run.c         entry and the way back; what an exit reports; hot exits
+ *   flush.c       caches and buffers that are flushed before an entry
  *   entry.S       VMLAUNCH, VMRESUME
  *   exit.c        the other exits, a table by exit reason
  *   inject.c      events into the guest
@@ -37,21 +38,38 @@
 			     X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT |	\
 			     X86_CR4_PGE | X86_CR4_TSD)
 
-/* vmx->exit_reason: run.c has handled it (not a reason of the SDM). */
+/* exit.reason: run.c has handled it (not a reason of the SDM). */
 #define KVML_VMX_EXIT_DONE 0xffff
 
 /* MSRs of SYSCALL and RDTSCP: the host's come back before userspace runs. */
 enum vmx_user_msr { VMX_STAR, VMX_LSTAR, VMX_FMASK, VMX_TSC_AUX, VMX_USER_MSRS };
 
+/*
+ * What the CPU reports of an exit in read-only fields (SDM volume 3, 25.9).
+ * run.c fills in what the handler of this reason needs, right after the exit;
+ * other members are those of an earlier exit.
+ */
+struct vmx_exit {
+	u32 reason;
+	u32 idt_vectoring;	/* 0, or what was being delivered */
+	u32 idt_error;
+	u32 intr_info;
+	u32 intr_error;
+	u32 insn_len;
+	unsigned long qualification;
+	u64 gpa;
+	unsigned long gla;
+	bool gla_valid;		/* it is what faulted at gpa */
+	u32 insn_error;		/* if entry_failed */
+};
+
 struct vmx_vcpu {
 	struct kvml_vcpu vcpu;
 	struct kvml_vmcs vmcs;
-	u16 vpid;
+	u16 vpid;		/* (i) 0: none was left */
 
-	/* (v) of the last exit */
-	u32 exit_reason;
-	u32 idt_vectoring;	/* 0, or what was being delivered */
-	bool entry_failed;	/* VMLAUNCH or VMRESUME did nothing */
+	struct vmx_exit exit;	/* (v) the last one */
+	bool entry_failed;	/* (v) VMLAUNCH or VMRESUME did nothing */
 
 	/* (v) as written to the VMCS */
 	u32 cpu_controls;
@@ -64,13 +82,17 @@ struct vmx_vcpu {
 	u64 user_msr[VMX_USER_MSRS];
 	int user_msrs_cpu;	/* that has them, if any has; -1: none */
 	u64 cstar;
+	/* (v) as of the last exit; loaded once the guest has used it */
+	u32 spec_ctrl;
+	bool spec_ctrl_used;
 	u64 sysenter_cs;
 
 	/* (v) the host's, to be put back by vmx_restore_host() */
 	bool host_saved;
 	u16 host_fs, host_gs, host_ds, host_es, host_ldt;
-	u64 host_debugctl;
-	bool flush_l1d;		/* before the next entry */
+	u64 host_debugctl;	/* before this entry */
+	u64 host_pebs, host_counters;	/* before this entry, if PEBS was on */
+	bool flush_l1d;		/* before the next entry: see flush.c */
 };
 
 static inline struct vmx_vcpu *to_vmx(struct kvml_vcpu *vcpu)

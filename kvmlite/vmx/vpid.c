@@ -16,16 +16,18 @@
 static DECLARE_BITMAP(vpids, VPIDS);
 static DEFINE_SPINLOCK(vpids_lock);
 
-int kvml_vmx_vpid_alloc(void)
+u16 kvml_vmx_vpid_alloc(void)
 {
-	int vpid;
+	unsigned long vpid;
 
 	spin_lock(&vpids_lock);
 	vpid = find_next_zero_bit(vpids, VPIDS, 1);
 	if (vpid < VPIDS)
 		__set_bit(vpid, vpids);
+	else
+		vpid = 0;
 	spin_unlock(&vpids_lock);
-	return vpid < VPIDS ? vpid : -ENOSPC;
+	return vpid;
 }
 
 void kvml_vmx_vpid_free(u16 vpid)
@@ -35,11 +37,18 @@ void kvml_vmx_vpid_free(u16 vpid)
 	spin_unlock(&vpids_lock);
 }
 
-/* What the CPU remembers of other vCPUs stays, if it can name one. */
+/*
+ * What the CPU remembers of other vCPUs stays, if it can name one.  Without a
+ * VPID the entry forgets.
+ */
 void kvml_vmx_vpid_flush(struct kvml_vcpu *vcpu)
 {
+	u16 vpid = to_vmx(vcpu)->vpid;
+
+	if (!vpid)
+		return;
 	if (kvml_vmx_caps.invvpid_context)
-		vmx_invvpid(INVVPID_CONTEXT, to_vmx(vcpu)->vpid);
+		vmx_invvpid(INVVPID_CONTEXT, vpid);
 	else
 		kvml_vmx_ept_flush(vcpu);
 }

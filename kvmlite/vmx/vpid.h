@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Virtual-processor identifiers: tags of the TLB (SDM volume 3, 29.1). */
+/*
+ * Virtual-processor identifiers: tags of the TLB (SDM volume 3, 29.1).  A vCPU has
+ * one as long as it lives, the same on all CPUs.
+ *
+ * There are 65,535 for all VMs of all users.  A vCPU for which none is left runs
+ * without: entries and exits forget its translations then (29.4.3.1).
+ */
 #ifndef _KVMLITE_VMX_VPID_H
 #define _KVMLITE_VMX_VPID_H
 
@@ -7,8 +13,8 @@
 
 struct kvml_vcpu;
 
-/* -ENOSPC: all are taken. */
-int kvml_vmx_vpid_alloc(void);
+/* 0: all are taken. */
+u16 kvml_vmx_vpid_alloc(void);
 void kvml_vmx_vpid_free(u16 vpid);
 /* Forget what this CPU has of the vCPU's own page tables; interrupts off. */
 void kvml_vmx_vpid_flush(struct kvml_vcpu *vcpu);

@@ -70,8 +70,19 @@ GUEST(rdmsr, "mov $0x1b, %ecx\n\trdmsr\n\t" END)	/* IA32_APIC_BASE */
 GUEST(touch, "movb $1, (%rdi)\n\tadd %rdx, %rdi\n\t" END)
 GUEST(out, "out %al, $0x10\n\tjmp 1b")
 GUEST(in, "in $0x10, %al\n\tjmp 1b")
+/* Of the same bytes in 32-bit code. */
 GUEST(write, "mov %eax, (%rdi)\n\tjmp 1b")
 GUEST(read, "mov (%rdi), %eax\n\tjmp 1b")
+#define WRMSR		"xor %edx, %edx\n\twrmsr\n\t" END
+GUEST(tsc_adjust, "mov $0x3b, %ecx\n\tmov $4096, %eax\n\t" WRMSR)
+GUEST(misc_enable, "mov $0x1a0, %ecx\n\tmov $0x1801, %eax\n\t" WRMSR)
+/* CD goes on and off, which no CPU leaves to the guest; so do PSE and DR7. */
+GUEST(mov_cr0, "mov %cr0, %rax\n\tbtc $30, %rax\n\tmov %rax, %cr0\n\t" END)
+GUEST(mov_cr4, "mov %cr4, %rax\n\tbtc $4, %rax\n\tmov %rax, %cr4\n\t" END)
+GUEST(mov_dr, "mov %rsi, %dr0\n\t" END)
+/* The same again and again: a priority that falls is for userspace, which has the APIC. */
+GUEST(mov_cr8, "mov $5, %eax\n\tmov %rax, %cr8\n\t" END)
+GUEST(wbinvd, "wbinvd\n\t" END)
 
 extern const char __start_guest_code[], __stop_guest_code[];
 
@@ -316,6 +327,86 @@ static double measure_mmio_read(void)
 	return measure_exits(guest_read, KVM_EXIT_MMIO);
 }
 
+/* 32-bit code, flat, without paging: a guest before it has set up its tables. */
+static void set_protected_mode(void)
+{
+	struct kvm_sregs sregs;
+
+	do_ioctl(vcpu_fd, KVM_GET_SREGS, &sregs);
+	sregs.cr0 = 0x33;	/* NE ET MP PE */
+	sregs.cr4 = 0;
+	sregs.efer = 0;
+	sregs.cs.db = 1;
+	sregs.cs.l = 0;
+	do_ioctl(vcpu_fd, KVM_SET_SREGS, &sregs);
+}
+
+static double measure_exits32(void (*program)(void))
+{
+	double result;
+
+	/* An exit that is not completed yet belongs to the mode before. */
+	set_program(program, 0, 0, 0);
+	set_protected_mode();
+	result = measure_exits(program, KVM_EXIT_MMIO);
+	set_program(program, 0, 0, 0);
+	set_long_mode();
+	return result;
+}
+
+static double measure_mmio32_write(void)
+{
+	return measure_exits32(guest_write);
+}
+
+static double measure_mmio32_read(void)
+{
+	return measure_exits32(guest_read);
+}
+
+/* ---- instructions that exit and are done in the kernel ---- */
+
+static double measure_tsc_adjust(void)
+{
+	return measure_loop(guest_tsc_adjust);
+}
+
+static double measure_misc_enable(void)
+{
+	return measure_loop(guest_misc_enable);
+}
+
+static double measure_mov_cr0(void)
+{
+	double result = measure_loop(guest_mov_cr0);
+
+	set_long_mode();
+	return result;
+}
+
+static double measure_mov_cr4(void)
+{
+	double result = measure_loop(guest_mov_cr4);
+
+	set_long_mode();
+	return result;
+}
+
+static double measure_mov_dr(void)
+{
+	return measure_loop(guest_mov_dr);
+}
+
+static double measure_mov_cr8(void)
+{
+	return measure_loop(guest_mov_cr8);
+}
+
+static double measure_wbinvd(void)
+{
+	return measure_loop(guest_wbinvd);
+}
+
 static double measure_call(unsigned long request, void *arg)
 {
 	__u64 best = ~0ULL, start;
@@ -481,6 +572,123 @@ static double measure_fill_2m(void)
 	return measure_touch(&t);
 }
 
+/* ---- a VM that has company ---- */
+
+#define LIFE_ROUNDS	20
+#define MANY_VMAS	10000
+
+/* A further VM of the process: it is made, and closed. */
+static double measure_vm_again(void)
+{
+	__u64 best = ~0ULL, start;
+	unsigned int i;
+
+	for (i = 0; i < LIFE_ROUNDS; i++) {
+		start = ticks();
+		close(do_ioctl(kvm_fd, KVM_CREATE_VM, 0));
+		best = least(best, ticks() - start);
+	}
+	return best;
+}
+
+/* The same in a process whose memory is in many pieces. */
+static double measure_vm_again_10k(void)
+{
+	size_t size = MANY_VMAS * BENCH_PAGE;
+	char *mem = map_memory(size);
+	unsigned int i;
+	double result;
+
+	/* Neighbours that differ in their rights do not become one. */
+	for (i = 0; i < MANY_VMAS; i += 2)
+		if (mprotect(mem + i * BENCH_PAGE, BENCH_PAGE, PROT_READ))
+			die("mprotect: %s", strerror(errno));
+	result = measure_vm_again();
+	munmap(mem, size);
+	return result;
+}
+
+/* ---- many slots ---- */
+
+#define FEW_SLOTS	10
+#define MANY_SLOTS	6000
+#define SLOTS_BASE	(1UL << 32)
+
+/* So many slots of a page each, with other pages between; numbers from 2 on. */
+static char *make_slots(unsigned int n)
+{
+	char *mem = map_memory(2 * n * BENCH_PAGE);
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		set_slot(2 + i, SLOTS_BASE + 2 * i * BENCH_PAGE,
+			 mem + 2 * i * BENCH_PAGE, BENCH_PAGE);
+	return mem;
+}
+
+/* A call that takes a slot away, or sets it again: the mean of both. */
+static double measure_slots_set(unsigned int n)
+{
+	unsigned long at = 2 * (n / 2) * BENCH_PAGE;
+	__u64 best = ~0ULL, start;
+	char *mem = make_slots(n);
+	unsigned int i;
+
+	for (i = 0; i < LIFE_ROUNDS; i++) {
+		start = ticks();
+		set_slot(2 + n / 2, SLOTS_BASE + at, mem + at, 0);
+		set_slot(2 + n / 2, SLOTS_BASE + at, mem + at, BENCH_PAGE);
+		best = least(best, ticks() - start);
+	}
+	munmap(mem, 2 * n * BENCH_PAGE);
+	return best / 2.0;
+}
+
+/* A page is written and given back, @shift pages behind the start of a slot. */
+static double measure_discard(unsigned int n, unsigned int shift)
+{
+	char *mem = make_slots(n), *page;
+	__u64 best = ~0ULL, start;
+	unsigned int i;
+
+	page = mem + (2 * (n / 2) + shift) * BENCH_PAGE;
+	for (i = 0; i < LIFE_ROUNDS; i++) {
+		start = ticks();
+		*(volatile char *)page = 1;
+		if (madvise(page, BENCH_PAGE, MADV_DONTNEED))
+			die("madvise: %s", strerror(errno));
+		best = least(best, ticks() - start);
+	}
+	munmap(mem, 2 * n * BENCH_PAGE);
+	return best;
+}
+
+static double measure_slots_set_10(void)
+{
+	return measure_slots_set(FEW_SLOTS);
+}
+
+static double measure_slots_set_6000(void)
+{
+	return measure_slots_set(MANY_SLOTS);
+}
+
+static double measure_invalidate_10(void)
+{
+	return measure_discard(FEW_SLOTS, 0);
+}
+
+static double measure_invalidate_6000(void)
+{
+	return measure_discard(MANY_SLOTS, 0);
+}
+
+/* Memory of the VMM's own, between the slots. */
+static double measure_invalidate_own(void)
+{
+	return measure_discard(MANY_SLOTS, 1);
+}
+
 static const struct bench_case {
 	const char *name;
 	double (*measure)(void);
@@ -492,13 +700,45 @@ static const struct bench_case {
 	{ "pio_in", measure_pio_in },
 	{ "mmio_write", measure_mmio_write },
 	{ "mmio_read", measure_mmio_read },
+	{ "mmio32_write", measure_mmio32_write },
+	{ "mmio32_read", measure_mmio32_read },
+	{ "wrmsr_tsc_adjust", measure_tsc_adjust },
+	{ "wrmsr_misc_enable", measure_misc_enable },
+	{ "mov_cr0", measure_mov_cr0 },
+	{ "mov_cr4", measure_mov_cr4 },
+	{ "mov_dr", measure_mov_dr },
+	{ "mov_cr8", measure_mov_cr8 },
+	{ "wbinvd", measure_wbinvd },
 	{ "get_regs", measure_get_regs },
 	{ "immediate_exit", measure_immediate_exit },
 	{ "ept_fill_4k", measure_fill_4k },
 	{ "ept_fresh_4k", measure_fresh_4k },
 	{ "ept_fresh_thp", measure_fresh_thp },
 	{ "ept_fill_2m", measure_fill_2m },
+	{ "vm_again", measure_vm_again },
+	{ "vm_again_10k", measure_vm_again_10k },
+	{ "slots_set_10", measure_slots_set_10 },
+	{ "slots_set", measure_slots_set_6000 },
+	{ "slots_invalidate_10", measure_invalidate_10 },
+	{ "slots_invalidate", measure_invalidate_6000 },
+	{ "slots_invalidate_own", measure_invalidate_own },
 };
+
+/* Names of those to measure, up to a NULL; none: all. */
+static char **chosen;
+
+static bool is_chosen(const struct bench_case *c)
+{
+	char **name;
+
+	/* On VT-x stock KVM goes to userspace with it, or there is no exit at all. */
+	if (c->measure == measure_mov_cr8 && !cpu_is_amd())
+		return false;
+	for (name = chosen; *name; name++)
+		if (!strcmp(*name, c->name))
+			return true;
+	return !*chosen;
+}
 
 /* ---- both sides ---- */
 
@@ -544,12 +784,12 @@ static double measure_case(const struct side *side, const struct bench_case *c)
 	return result;
 }
 
-static void measure_cases(enum which which, const char *only, double *result)
+static void measure_cases(enum which which, double *result)
 {
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(cases); i++)
-		if (!only || !strcmp(only, cases[i].name))
+		if (is_chosen(&cases[i]))
 			result[i] = measure_case(&sides[which], &cases[i]);
 }
 
@@ -560,7 +800,7 @@ static void measure_cases(enum which which, const char *only, double *result)
  * A line of the file is "reason exits vmreads vmwrites"; there is none with
  * AMD-V.
  */
-static void print_vmcs_accesses(const char *only)
+static void print_vmcs_accesses(void)
 {
 	static char text[1 << 16];
 	double unused[ARRAY_SIZE(cases)];
@@ -572,7 +812,7 @@ static void print_vmcs_accesses(const char *only)
 		return;
 	if (fputs("1", file) < 0 || fclose(file))
 		die("%s: %s", VMCS_ACCESSES, strerror(errno));
-	measure_cases(OURS, only, unused);
+	measure_cases(OURS, unused);
 	if (read_file(VMCS_ACCESSES, text, sizeof(text)) < 0)
 		die("%s: %s", VMCS_ACCESSES, strerror(errno));
 	while ((line = strsep(&rest, "\n")) != NULL)
@@ -582,14 +822,14 @@ static void print_vmcs_accesses(const char *only)
 			       (double)(reads + writes) / exits);
 }
 
-static void measure_side(enum which which, const char *only)
+static void measure_side(enum which which)
 {
 	const struct side *side = &sides[which];
 
 	load_module("-q", side->module);
-	measure_cases(which, only, figures[which]);
+	measure_cases(which, figures[which]);
 	if (which == OURS)
-		print_vmcs_accesses(only);
+		print_vmcs_accesses();
 	load_module("-r", side->module);
 }
 
@@ -614,7 +854,7 @@ static const char *unit = "ticks";
 static noreturn void print_usage(void)
 {
 	fprintf(stderr,
-		"usage: kvm_bench [--ours MODULE,DEVICE] [--peer MODULE,DEVICE] [--unit NAME] [CASE]\n");
+		"usage: kvm_bench [--ours MODULE,DEVICE] [--peer MODULE,DEVICE] [--unit NAME] [CASE...]\n");
 	exit(2);
 }
 
@@ -625,7 +865,7 @@ static void parse_side(enum which which, const char *text)
 		print_usage();
 }
 
-static const char *parse_options(int argc, char **argv)
+static void parse_options(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "ours", required_argument, NULL, 'o' },
@@ -643,23 +883,22 @@ static const char *parse_options(int argc, char **argv)
 		else
 			parse_side(c == 'o' ? OURS : PEER, optarg);
 	}
-	return argv[optind];
+	chosen = argv + optind;
 }
 
 int main(int argc, char **argv)
 {
 	bool found = false;
-	const char *only;
 	unsigned int i;
 
 	if (cpu_is_amd())
 		parse_side(PEER, "kvm-amd,/dev/kvm");
-	only = parse_options(argc, argv);
-	measure_side(PEER, only);
-	measure_side(OURS, only);
+	parse_options(argc, argv);
+	measure_side(PEER);
+	measure_side(OURS);
 	bench_note("getppid takes %.0f ticks", measure_getppid());
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
-		if (only && strcmp(only, cases[i].name))
+		if (!is_chosen(&cases[i]))
 			continue;
 		printf("BENCH,%s,%s,%s,%.0f,%.0f\n", cases[i].name, unit, unit,
 		       figures[OURS][i], figures[PEER][i]);

@@ -5,7 +5,7 @@
 # by KVM_DEVICE; the guests' workloads give sums that were known before. Runs as
 # root in an image with --qemu; TAP on stdout. QEMU has its APIC in userspace.
 
-CASES="microvm pc microvm-smp pc-smp ksm ksmctl"
+CASES="microvm pc microvm-pic pc-pic microvm-smp pc-smp ksm ksmctl"
 KVM_DEVICE=${KVM_DEVICE:-/dev/kvmlite}
 SYSFS=/sys/class/misc/ksm
 AREAS=/sys/kernel/debug/ksmdev/areas
@@ -143,6 +143,20 @@ test_microvm_smp() {
 # shellcheck disable=SC2086
 test_pc() {
 	one "pc, SeaBIOS, 1 CPU" "$(sums 'run 1')" "seed=1" $ACCEL $PC
+}
+
+# QEMU from 8.1 on has no local APIC in userspace any more ("KVM does not support
+# userspace APIC"): without one in the kernel, its guests have the PIC and the PIT.
+# shellcheck disable=SC2086
+test_pc_pic() {
+	one "pc, SeaBIOS, 1 CPU without a local APIC" "$(sums 'run 1')" "seed=1" \
+		$ACCEL $PC -cpu host,-apic,kvm-asyncpf-int=off
+}
+
+# shellcheck disable=SC2086
+test_microvm_pic() {
+	one "microvm, qboot, 1 CPU without a local APIC" "$(sums 'run 1')" \
+		"seed=1 off=reboot reboot=t" $ACCEL $MICROVM,-apic $NO_ACPI
 }
 
 # shellcheck disable=SC2086

@@ -20,6 +20,11 @@ GUEST_ALL(sti_out, "sti\n\tout %al, $0x11\n\tnop\n\tnop\n\t" GUEST_OUT);
 GUEST_ALL(ss_out, "mov %ax, %ss\n\tout %al, $0x11\n\tnop\n\tnop\n\t" GUEST_OUT);
 GUEST_ALL(sti_hlt, "sti\n\thlt\n\t" GUEST_OUT);
 GUEST(spin, "1: jmp 1b");
+GUEST(int3, "int3\n\t" GUEST_OUT);
+GUEST(divide, "xor %edx, %edx\n\t"
+	"xor %ecx, %ecx\n"
+	"divide_at: div %ecx\n\t"
+	GUEST_OUT);
 GUEST(count, "1: incq (%rdi)\n\tjmp 1b");
 
 /* A handler that counts at TOOL_DATA + 8, and one that waits. */
@@ -41,7 +46,7 @@ GUEST(iret, "mov %rsp, %r8\n\t"
 	"iret_to: nop\n\t"
 	GUEST_OUT);
 
-GUEST_LABELS(iret_to[]);
+GUEST_LABELS(iret_to[], divide_at[]);
 
 static void interrupt(const struct machine *m, u32 vector)
 {
@@ -160,6 +165,36 @@ static void test_interrupt_masked(void)
 	interrupt(&m, IRQ);
 	vm_run_until(&m, KVM_EXIT_FAIL_ENTRY);
 	CHECK_EQ(m.run->fail_entry.hardware_entry_failure_reason, 0x80000021);
+}
+
+/* The entry has failed with it: it is the VMM's to give up, or to try again. */
+static void test_interrupt_failed(void)
+{
+	struct machine m = vm_make();
+	struct kvm_vcpu_events e;
+	struct kvm_regs regs;
+
+	if (is_amd())
+		tap_skip("AMD-V injects regardless of RFLAGS.IF");
+	start_masked(&m, guest_out64, 0);
+	interrupt(&m, IRQ);
+	vm_run_until(&m, KVM_EXIT_FAIL_ENTRY);
+	e = events(&m);
+	CHECK_EQ(e.interrupt.injected, 1);
+	CHECK_EQ(e.interrupt.nr, IRQ);
+	regs = vcpu_regs(&m);
+	regs.rflags |= FLAG_IF;
+	MUST(ioctl(m.vcpu, KVM_SET_REGS, &regs));
+	vm_run_to_trap(&m, IRQ);
+	start_masked(&m, guest_out64, 0);
+	interrupt(&m, IRQ);
+	vm_run_until(&m, KVM_EXIT_FAIL_ENTRY);
+	e.interrupt.injected = 0;
+	MUST(ioctl(m.vcpu, KVM_SET_VCPU_EVENTS, &e));
+	regs = vcpu_regs(&m);
+	regs.rflags |= FLAG_IF;
+	MUST(ioctl(m.vcpu, KVM_SET_REGS, &regs));
+	vm_run_to_out(&m);
 }
 
 static void test_interrupt_sregs(void)
@@ -498,6 +533,30 @@ static void test_exceptions(void)
 	}
 }
 
+/*
+ * An INT3 that the VMM injects arrives; then the delivery of a fault in its handler
+ * is cut short, as its stack was never touched before.  That fault is not the INT3.
+ */
+static void test_exception_after_soft(void)
+{
+	struct machine m = vm_make_size(1 << 20);
+	struct kvm_vcpu_events e;
+	u64 stack;
+
+	vm_set_gate(&m, BP_VECTOR, guest_address(guest_divide));
+	((u64 *)(m.tool + VM_IDT))[0] |= 1ULL << 32;	/* #DE: the first IST */
+	for (stack = 0x21000; stack <= 0x60000; stack += 0x1000) {
+		memcpy(m.tool + VM_TSS + 36, &stack, sizeof(stack));
+		exec_start(&m, guest_int3, (struct kvm_regs){ 0 });
+		e = events(&m);
+		e.exception.injected = 1;
+		e.exception.nr = BP_VECTOR;
+		set_events(&m, e);
+		CHECK_EQ(vm_run_to_trap(&m, DE_VECTOR).rip,
+			 guest_label(divide_at));
+	}
+}
+
 /* ---- which comes first ---- */
 
 /* An interrupt that is due comes before the instruction that faults. */
@@ -528,12 +587,16 @@ static void test_priority_fault(void)
 static void test_priority_nmi(void)
 {
 	struct machine m = vm_make();
+	struct vm_event e;
 
 	exec_start(&m, guest_out64, (struct kvm_regs){ 0 });
 	nmi(&m);
 	interrupt(&m, IRQ);
 	CHECK_EQ(vm_run_to_trap(&m, NMI_VECTOR).rip, stub(IRQ));
-	CHECK_EQ(vm_run_to_trap(&m, IRQ).rip, guest_address(guest_out64));
+	e = vm_run_to_trap(&m, IRQ);
+	CHECK_EQ(e.rip, guest_address(guest_out64));
+	/* No step of the host's is seen. */
+	CHECK_EQ(e.rflags & FLAG_TF, 0);
 	vm_run_to_out(&m);
 }
 
@@ -541,6 +604,7 @@ static void test_priority_exception(void)
 {
 	struct machine m = vm_make();
 	struct kvm_vcpu_events e;
+	struct vm_event ud;
 
 	exec_start(&m, guest_out64, (struct kvm_regs){ 0 });
 	e = events(&m);
@@ -549,7 +613,9 @@ static void test_priority_exception(void)
 	set_events(&m, e);
 	nmi(&m);
 	CHECK_EQ(vm_run_to_trap(&m, NMI_VECTOR).rip, stub(UD_VECTOR));
-	CHECK_EQ(vm_run_to_trap(&m, UD_VECTOR).rip, guest_address(guest_out64));
+	ud = vm_run_to_trap(&m, UD_VECTOR);
+	CHECK_EQ(ud.rip, guest_address(guest_out64));
+	CHECK_EQ(ud.rflags & FLAG_TF, 0);
 	vm_run_to_out(&m);
 }
 
@@ -591,6 +657,7 @@ static const struct tap_test tests[] = {
 	{ "KVM_INTERRUPT", test_interrupt },
 	{ "KVM_INTERRUPT: errors", test_interrupt_errors },
 	{ "KVM_INTERRUPT with interrupts off", test_interrupt_masked },
+	{ "an interrupt whose entry failed", test_interrupt_failed },
 	{ "an interrupt by KVM_SET_SREGS", test_interrupt_sregs },
 	{ "the interrupt window opens", test_window },
 	{ "the interrupt window is open", test_window_open },
@@ -604,6 +671,7 @@ static const struct tap_test tests[] = {
 	{ "an NMI in the shadow of MOV SS", test_nmi_shadow },
 	{ "an NMI half delivered", test_nmi_injected },
 	{ "exceptions by KVM_SET_VCPU_EVENTS", test_exceptions },
+	{ "a fault after an injected INT3", test_exception_after_soft },
 	{ "priority of an instruction's fault", test_priority_fault },
 	{ "priority of NMI and interrupt", test_priority_nmi },
 	{ "priority of NMI and exception", test_priority_exception },

@@ -43,6 +43,9 @@ static void guest_out(void)
 			 "jmp 1b");
 }
 
+/* Counts at rdi, and is its own handler of SYSCALL. */
+GUEST(count_syscalls, "incq (%rdi)\n\tsyscall");
+
 /* ---- what is there ---- */
 
 static bool is_ours(void)
@@ -537,6 +540,48 @@ static void test_hotplug_idle(void)
 	}
 }
 
+#define MSR_STAR	0xc0000081
+#define MSR_LSTAR	0xc0000082
+#define MSR_FMASK	0xc0000084
+#define EFER_SCE	1
+
+/*
+ * A CPU that comes back has the host's MSRs of SYSCALL, whatever the guest had
+ * there before: a guest that ran with them would enter the host's handler.
+ */
+static void test_hotplug_syscall(void)
+{
+	struct machine m;
+	struct kvm_sregs sregs;
+	struct runner r;
+	unsigned int n;
+
+	need_hotplug();
+	m = machine_make();
+	MUST(ioctl(m.vcpu, KVM_GET_SREGS, &sregs));
+	sregs.efer |= EFER_SCE;
+	MUST(ioctl(m.vcpu, KVM_SET_SREGS, &sregs));
+	vcpu_set_msr(&m, MSR_STAR, 8ull << 32);
+	vcpu_set_msr(&m, MSR_LSTAR, guest_address(guest_count_syscalls));
+	vcpu_set_msr(&m, MSR_FMASK, 0);
+	guest_start(&m, guest_count_syscalls, TOOL_DATA, 0, 0);
+	pin_thread(pthread_self(), 0);
+	runner_start(&r, &m);
+	for (n = 0; n < 3; n++) {
+		pin_thread(r.thread, 1);
+		check_progress(&r, 1);
+		/* It never goes back to userspace on CPU 1. */
+		pin_thread(r.thread, 0);
+		check_progress(&r, 1);
+		write_file(CPU1, "0");
+		write_file(CPU1, "1");
+	}
+	pin_thread(r.thread, 1);
+	check_progress(&r, 1);
+	runner_stop(&r);
+	runner_check(&r);
+}
+
 /* The first VM comes, or the last one goes, while the CPU is away. */
 static void test_hotplug_first_last(void)
 {
@@ -756,6 +801,7 @@ static const struct tap_test tests[] = {
 	{ "a CPU goes under running vCPUs", test_hotplug_running },
 	{ "VMs come and go while a CPU does", test_hotplug_vms },
 	{ "a CPU goes and comes under a resting vCPU", test_hotplug_idle },
+	{ "a CPU goes and comes, and the guest uses SYSCALL", test_hotplug_syscall },
 	{ "a CPU is away for the first VM, or the last", test_hotplug_first_last },
 	{ "rmmod while anything is open", test_unload_busy },
 	{ "rmmod while another process runs a guest", test_unload_child },

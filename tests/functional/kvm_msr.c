@@ -372,7 +372,49 @@ static void test_vm_clock(void)
 	CHECK(later.clock < clock.clock + 100000000000);
 }
 
+#define MSR_SPEC_CTRL		0x48
+#define CPUID_SPEC_CTRL		(1U << 26)
+
+static void check_spec_ctrl(const struct machine *m, u64 expected)
+{
+	u64 value = ~0ULL;
+
+	guest_call(m, guest_rdmsr, TOOL_DATA, MSR_SPEC_CTRL, 0);
+	CHECK_EQ(*(u64 *)data_of(m), expected);
+	CHECK(msr_try(m, KVM_GET_MSRS, MSR_SPEC_CTRL, &value));
+	CHECK_EQ(value, expected);
+}
+
+/*
+ * Each vCPU has its own, whoever ran last: from the first value on that is not 0 a
+ * guest may write it without an exit.
+ */
+static void test_spec_ctrl(void)
+{
+	struct machine m = machine_make(), second = machine_sibling(&m, 1);
+	struct cpuid_list list;
+	unsigned int n;
+	u64 zero = 0;
+
+	cpuid_get_supported(m.kvm, &list);
+	if (!(cpuid_find(&list, 7, 0)->edx & CPUID_SPEC_CTRL))
+		tap_skip("the CPU has no SPEC_CTRL");
+	check_spec_ctrl(&m, 0);
+	for (n = 0; n < 4; n++) {
+		guest_call(&m, guest_wrmsr, 0, MSR_SPEC_CTRL, n % 2);
+		check_spec_ctrl(&second, n > 2);
+		check_spec_ctrl(&m, n % 2);
+		guest_call(&second, guest_wrmsr, 0, MSR_SPEC_CTRL, n > 1);
+		check_spec_ctrl(&m, n % 2);
+		check_spec_ctrl(&second, n > 1);
+	}
+	CHECK(msr_try(&m, KVM_SET_MSRS, MSR_SPEC_CTRL, &zero));
+	check_spec_ctrl(&m, 0);
+	check_spec_ctrl(&second, 1);
+}
+
 static const struct tap_test tests[] = {
+	{ "SPEC_CTRL", test_spec_ctrl },
 	{ "each MSR of the index list", test_msr_list },
 	{ "MSRs that the guest uses", test_msrs },
 	{ "MSRs up to the first bad one", test_msrs_partial },

@@ -73,6 +73,9 @@ static inline s64 sign_extend64(u64 value, int index)
 #define container_of(p, type, member)					\
 	((type *)((char *)(p) - offsetof(type, member)))
 
+/* Nobody guesses here. */
+#define array_index_nospec(index, size) ((index) < (size) ? (index) : 0)
+
 #define PAGE_SHIFT	12
 #define PAGE_SIZE	(1UL << PAGE_SHIFT)
 #define PAGE_MASK	(~(PAGE_SIZE - 1))
@@ -92,6 +95,7 @@ struct mmu_notifier { const struct mmu_notifier_ops *ops; };
 struct srcu_struct { unsigned int readers; };
 struct xarray { int unused; };
 typedef struct { bool held; } spinlock_t;
+typedef struct { int unused; } raw_spinlock_t;
 typedef struct { int unused; } refcount_t;
 
 /* ---- linux/atomic.h: one thread ---- */
@@ -101,6 +105,7 @@ typedef struct { u64 counter; } atomic64_t;
 
 #define atomic_long_read(a)	((a)->counter)
 #define atomic_long_set(a, v)	((a)->counter = (v))
+#define atomic_long_add(n, a)	((void)((a)->counter += (n)))
 #define atomic_long_inc(a)	((void)(a)->counter++)
 #define atomic_long_dec(a)	((void)(a)->counter--)
 #define atomic64_andnot(bits, a) ((void)((a)->counter &= ~(bits)))
@@ -119,6 +124,10 @@ static inline void INIT_LIST_HEAD(struct list_head *head)
 }
 
 #define list_entry(p, type, member) container_of(p, type, member)
+#define list_for_each_entry(at, head, member)				\
+	for (at = list_entry((head)->next, __typeof__(*at), member);	\
+	     &at->member != (head);					\
+	     at = list_entry(at->member.next, __typeof__(*at), member))
 #define list_for_each_entry_safe(at, after, head, member)		\
 	for (at = list_entry((head)->next, __typeof__(*at), member),	\
 	     after = list_entry(at->member.next, __typeof__(*at), member); \

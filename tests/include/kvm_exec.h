@@ -102,26 +102,4 @@ static inline void exec_user_mode(const struct machine *m)
 	vcpu_set_sregs(m, &sregs);
 }
 
-static inline u64 vcpu_msr(const struct machine *m, u32 index)
-{
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entry;
-	} msr = { .head.nmsrs = 1, .entry.index = index };
-
-	CHECK_EQ(ioctl(m->vcpu, KVM_GET_MSRS, &msr), 1);
-	return msr.entry.data;
-}
-
-static inline void vcpu_set_msr(const struct machine *m, u32 index, u64 value)
-{
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entry;
-	} msr = { .head.nmsrs = 1,
-		  .entry = { .index = index, .data = value } };
-
-	CHECK_EQ(ioctl(m->vcpu, KVM_SET_MSRS, &msr), 1);
-}
-
 #endif /* KVM_EXEC_H */

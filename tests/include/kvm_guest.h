@@ -302,6 +302,28 @@ static inline struct kvm_regs vcpu_regs(const struct machine *m)
 	return regs;
 }
 
+static inline u64 vcpu_msr(const struct machine *m, u32 index)
+{
+	struct {
+		struct kvm_msrs head;
+		struct kvm_msr_entry entry;
+	} msr = { .head.nmsrs = 1, .entry.index = index };
+
+	CHECK_EQ(ioctl(m->vcpu, KVM_GET_MSRS, &msr), 1);
+	return msr.entry.data;
+}
+
+static inline void vcpu_set_msr(const struct machine *m, u32 index, u64 value)
+{
+	struct {
+		struct kvm_msrs head;
+		struct kvm_msr_entry entry;
+	} msr = { .head.nmsrs = 1,
+		  .entry = { .index = index, .data = value } };
+
+	CHECK_EQ(ioctl(m->vcpu, KVM_SET_MSRS, &msr), 1);
+}
+
 static inline u64 guest_address(void (*program)(void))
 {
 	return TOOL_CODE + ((char *)program - __start_guest_code);

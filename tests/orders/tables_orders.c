@@ -45,6 +45,13 @@ static struct folio *pfn_to_page(unsigned long pfn);
 static bool mapping_unevictable(const struct address_space *mapping);
 static void cond_resched_lock(spinlock_t *lock);
 
+/* What the host shows of tables: one by one. */
+#define NR_SECONDARY_PAGETABLE 0
+#define mod_lruvec_page_state(page, item, n) ((page)->shown += (n))
+
+/* No page is broken here. */
+#define send_sig_mceerr(code, address, shift, task) ((void)(address))
+
 #define folio_test_referenced(folio) false
 #define folio_set_referenced(folio) ((void)(folio))
 

@@ -13,7 +13,18 @@
 
 #include "cpuid/cpuid.c"
 
-const struct kvml_ops *kvml_ops;
+static const struct kvml_ops vendor_ops = { .spec_ctrl = true };
+
+const struct kvml_ops *kvml_ops = &vendor_ops;
+
+/* spec_ctrl_test.c has these. */
+static bool spec_ctrl_offered;
+
+void kvml_spec_ctrl_offer(const u32 *host, u32 *words)
+{
+	spec_ctrl_offered = host == boot_cpu_data.x86_capability &&
+			    words == supported;
+}
 
 static u64 host_xcr0;
 
@@ -28,11 +39,15 @@ u32 kvml_xstate_size(u64 xcr0, bool compacted)
 }
 
 static struct kvml_vcpu *vcpu;
+static struct kvml_vm *vm;
 
 static int cpuid_test_init(struct kunit *test)
 {
 	vcpu = kunit_kzalloc(test, sizeof(*vcpu), GFP_KERNEL);
+	vm = kunit_kzalloc(test, sizeof(*vm), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, vcpu);
+	KUNIT_ASSERT_NOT_NULL(test, vm);
+	vcpu->vm = vm;
 	host_xcr0 = 7;
 	kvml_cpuid_init();
 	return 0;
@@ -302,6 +317,9 @@ static void cpuid_supported_test(struct kunit *test)
 static void cpuid_forbid_test(struct kunit *test)
 {
 	u32 before = supported[CPUID_1_EDX];
+
+	KUNIT_EXPECT_TRUE(test, spec_ctrl_offered);
+	KUNIT_EXPECT_PTR_EQ(test, kvml_cpuid_offered(), (const u32 *)supported);
 
 	kvml_cpuid_forbid(X86_FEATURE_PGE);
 	KUNIT_EXPECT_EQ(test, supported[CPUID_1_EDX], before & ~F(PGE));

@@ -284,6 +284,26 @@ static void memslot_hva_range_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kvml_slot_hva(slot_by_id(0), 3), HVA + 0x103000);
 }
 
+/*
+ * What the CPU would compute if it guessed that a gfn is in a slot: an address
+ * within the slot, whatever the gfn.
+ */
+static void memslot_guess_test(struct kunit *test)
+{
+	static const kvml_gfn outside[] = { 0, 9, 14, 15, 1ULL << 36, ~0ULL };
+	struct kvml_slot *slot;
+	unsigned int i;
+
+	KUNIT_ASSERT_EQ(test, set(0, 0, 10, 4, HVA), 0);
+	slot = slot_by_id(0);
+	for (i = 10; i < 14; i++)
+		KUNIT_EXPECT_EQ(test, kvml_slot_hva(slot, i),
+				HVA + (i - 10) * PAGE_SIZE);
+	for (i = 0; i < ARRAY_SIZE(outside); i++)
+		KUNIT_EXPECT_EQ_MSG(test, kvml_slot_hva(slot, outside[i]), HVA,
+				    "gfn %llx", outside[i]);
+}
+
 /* What was remembered of an address is void after each change. */
 static void memslot_generation_test(struct kunit *test)
 {
@@ -386,6 +406,7 @@ static struct kunit_case memslot_cases[] = {
 	KUNIT_CASE(memslot_last_gfn_test),
 	KUNIT_CASE(memslot_lookup_test),
 	KUNIT_CASE(memslot_hva_range_test),
+	KUNIT_CASE(memslot_guess_test),
 	KUNIT_CASE(memslot_generation_test),
 	KUNIT_CASE(memslot_dirty_test),
 	KUNIT_CASE(memslot_dirty_set_test),

@@ -5,8 +5,16 @@
  */
 #include <kunit/test.h>
 
+static u32 written_msr;
+static u64 written;
+
+#undef wrmsrl
+#define wrmsrl(msr, value)	(written_msr = (msr), written = (value))
+
 #include "vcpu/apic_base.c"
+#include "base/tsc.c"
 #include "vcpu/msr.c"
+#include "vcpu/tsc.c"
 
 /* ---- in place of the vendor, cpuid.c, regs.c and pv.c ---- */
 
@@ -31,11 +39,21 @@ static void update_tsc_fn(struct kvml_vcpu *v)
 {
 }
 
+static const u64 osvw[] = { 5, 0x11 };
+
+/* No feature of this vendor. */
+static int get_feature_msr_fn(u32 index, u64 *data)
+{
+	return 1;
+}
+
 static const struct kvml_ops vendor_ops = {
 	.ucode_rev = 0x100000000ull,
 	.get_msr = get_msr_fn,
 	.set_msr = set_msr_fn,
 	.update_tsc = update_tsc_fn,
+	.get_feature_msr = get_feature_msr_fn,
+	.osvw = osvw,
 };
 
 const struct kvml_ops *kvml_ops = &vendor_ops;
@@ -45,6 +63,29 @@ static unsigned int feature_on, maxphyaddr;
 bool kvml_cpuid_has(struct kvml_vcpu *v, unsigned int feature)
 {
 	return feature == feature_on;
+}
+
+/* Of the host's CPU, and what the guest's CPUID says. */
+static u64 host_bits, guest_bits;
+
+static u64 bits_of(const u32 *words)
+{
+	return words == boot_cpu_data.x86_capability ? host_bits : guest_bits;
+}
+
+u64 kvml_spec_ctrl_bits(const u32 *words)
+{
+	return bits_of(words);
+}
+
+u64 kvml_pred_cmd_bits(const u32 *words)
+{
+	return bits_of(words);
+}
+
+const u32 *kvml_cpuid_offered(void)
+{
+	return boot_cpu_data.x86_capability;
 }
 
 unsigned int kvml_cpuid_maxphyaddr(struct kvml_vcpu *v)
@@ -79,6 +120,11 @@ void kvml_pv_tsc_changed(struct kvml_vcpu *v)
 {
 }
 
+u64 kvml_pv_host_ns(void)
+{
+	return 0;
+}
+
 static struct kvml_vcpu *vcpu;
 static struct kvml_vm *vm;
 
@@ -89,6 +135,7 @@ static int msr_test_init(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, vm);
 	KUNIT_ASSERT_NOT_NULL(test, vcpu);
 	xa_init(&vm->vcpus);
+	kvml_tsc_vm_init(vm);
 	vcpu->vm = vm;
 	feature_on = ~0;
 	maxphyaddr = 40;
@@ -210,6 +257,11 @@ static const struct value_case {
 	{ "TSC_AUX: 33 bits", MSR_TSC_AUX, 1ull << 32, 1, 1 },
 	{ "microcode: as the guest likes", MSR_IA32_UCODE_REV, 5, 0, 0 },
 	{ "ARCH_CAPABILITIES", MSR_IA32_ARCH_CAPABILITIES, 1, 1, 0 },
+	{ "SMI_COUNT", MSR_SMI_COUNT, 5, 1, 0 },
+	{ "XSS without XSAVES", MSR_IA32_XSS, 0, 1, 0 },
+	{ "XSS: a component", MSR_IA32_XSS, 1, 1, 1 },
+	{ "OSVW that CPUID does not offer", MSR_AMD64_OSVW_STATUS, 1, 1, 1 },
+	{ "CLK_CTL of the K7", MSR_K7_CLK_CTL, 1, 0, 0 },
 	{ "PLATFORM_INFO", MSR_PLATFORM_INFO, 0, 1, 0 },
 	{ "PLATFORM_INFO: a value", MSR_PLATFORM_INFO, 1, 1, 1 },
 	{ "FEAT_CTL: lock", MSR_IA32_FEAT_CTL, FEAT_CTL_LOCKED, 0, 0 },
@@ -302,6 +354,22 @@ static void msr_feat_ctl_lock_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kvml_msr_set(vcpu, index, 0, true), 0);
 }
 
+/* As the vendor begins them. */
+static void msr_osvw_test(struct kunit *test)
+{
+	u64 data;
+
+	feature_on = X86_FEATURE_OSVW;
+	KUNIT_EXPECT_EQ(test, kvml_msr_get(vcpu, MSR_AMD64_OSVW_ID_LENGTH, &data,
+					   false), 0);
+	KUNIT_EXPECT_EQ(test, data, osvw[0]);
+	KUNIT_EXPECT_EQ(test, kvml_msr_set(vcpu, MSR_AMD64_OSVW_ID_LENGTH, 9, true),
+			0);
+	KUNIT_EXPECT_EQ(test, kvml_msr_get(vcpu, MSR_AMD64_OSVW_STATUS, &data,
+					   false), 0);
+	KUNIT_EXPECT_EQ(test, data, osvw[1]);
+}
+
 /* SDM volume 3, figure 11-27. */
 static void msr_x2apic_test(struct kunit *test)
 {
@@ -319,12 +387,12 @@ static void msr_x2apic_test(struct kunit *test)
 			vcpu->apic_base = states[from];
 			KUNIT_EXPECT_EQ_MSG(test,
 					    kvml_apic_base_set(vcpu, states[to],
-								   false),
+							       false),
 					    bad, "from %u to %u", from, to);
 			vcpu->apic_base = states[from];
 			KUNIT_EXPECT_EQ(test,
 					kvml_apic_base_set(vcpu, states[to],
-							       true), 0);
+							   true), 0);
 			KUNIT_EXPECT_EQ(test, vcpu->apic_base, states[to]);
 		}
 	KUNIT_EXPECT_EQ(test, kvml_apic_base_set(vcpu, X2APIC_ENABLE, true), 1);
@@ -367,6 +435,13 @@ static void msr_tsc_adjust_test(struct kunit *test)
 {
 	u64 offset = vcpu->tsc_offset, data;
 
+	/* CPUID does not offer it: ignored. */
+	KUNIT_EXPECT_EQ(test, kvml_msr_set(vcpu, MSR_IA32_TSC_ADJUST, 7, false), 0);
+	KUNIT_EXPECT_EQ(test, kvml_msr_get(vcpu, MSR_IA32_TSC_ADJUST, &data, false),
+			0);
+	KUNIT_EXPECT_EQ(test, data, 0);
+	KUNIT_EXPECT_EQ(test, vcpu->tsc_offset, offset);
+	feature_on = X86_FEATURE_TSC_ADJUST;
 	KUNIT_EXPECT_EQ(test, kvml_msr_set(vcpu, MSR_IA32_TSC_ADJUST, 1000, false),
 			0);
 	KUNIT_EXPECT_EQ(test, vcpu->tsc_offset, offset + 1000);
@@ -394,6 +469,75 @@ static void msr_misc_enable_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, data & mwait, 0);
 }
 
+/* ---- speculation ---- */
+
+struct speculation_case {
+	const char *name;
+	u64 host, guest, data;
+	int by_host, by_guest;	/* 1: refused */
+};
+
+/* A value that the CPU refuses would be #GP in the host. */
+static const struct speculation_case spec_ctrl_cases[] = {
+	{ "the guest has no such MSR", 7, 0, 0, 0, 1 },
+	{ "0", 7, 7, 0, 0, 0 },
+	{ "all bits of the host", 7, 1, 7, 0, 0 },
+	{ "a bit that the host lacks", 3, 7, 4, 1, 1 },
+	{ "the host has none", 0, 7, 1, 1, 1 },
+};
+
+/* Commands that the guest's CPUID does not have are not for it. */
+static const struct speculation_case pred_cmd_cases[] = {
+	{ "the guest has no such MSR", 0x81, 0, 0, 0, 1 },
+	{ "IBPB", 0x81, 1, 1, 0, 0 },
+	{ "SBPB without its bit of CPUID", 0x81, 1, 0x80, 0, 1 },
+	{ "SBPB", 0x81, 0x81, 0x80, 0, 0 },
+	{ "SBPB, which the host lacks", 1, 0x81, 0x80, 1, 1 },
+	{ "an unknown command", 0x81, 0x81, 2, 1, 1 },
+};
+
+static void check_speculation(struct kunit *test, u32 index,
+			      const struct speculation_case *c)
+{
+	host_bits = c->host;
+	guest_bits = c->guest;
+	KUNIT_EXPECT_EQ_MSG(test, kvml_msr_set(vcpu, index, c->data, true),
+			    c->by_host, "%s, by the VMM", c->name);
+	written_msr = 0;
+	vendor_value = 0;
+	KUNIT_EXPECT_EQ_MSG(test, kvml_msr_set(vcpu, index, c->data, false),
+			    c->by_guest, "%s, by the guest", c->name);
+}
+
+static void msr_speculation_test(struct kunit *test)
+{
+	unsigned int i;
+	u64 data;
+
+	vcpu->cpuid = kunit_kzalloc(test, sizeof(*vcpu->cpuid), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, vcpu->cpuid);
+	for (i = 0; i < ARRAY_SIZE(spec_ctrl_cases); i++) {
+		const struct speculation_case *c = &spec_ctrl_cases[i];
+
+		check_speculation(test, MSR_IA32_SPEC_CTRL, c);
+		KUNIT_EXPECT_EQ(test, vendor_value, c->by_guest ? 0 : c->data);
+		KUNIT_EXPECT_EQ(test, kvml_msr_get(vcpu, MSR_IA32_SPEC_CTRL,
+						   &data, false), !c->guest);
+	}
+	for (i = 0; i < ARRAY_SIZE(pred_cmd_cases); i++) {
+		const struct speculation_case *c = &pred_cmd_cases[i];
+		bool does = !c->by_guest && c->data;
+
+		check_speculation(test, MSR_IA32_PRED_CMD, c);
+		KUNIT_EXPECT_EQ(test, written_msr,
+				does ? MSR_IA32_PRED_CMD : 0);
+		if (does)
+			KUNIT_EXPECT_EQ(test, written, c->data);
+	}
+	KUNIT_EXPECT_EQ(test, kvml_msr_get(vcpu, MSR_IA32_PRED_CMD, &data, true),
+			1);
+}
+
 static struct kunit_case msr_cases[] = {
 	KUNIT_CASE(msr_table_order_test),
 	KUNIT_CASE(msr_find_test),
@@ -402,10 +546,12 @@ static struct kunit_case msr_cases[] = {
 	KUNIT_CASE_PARAM(msr_value_test, value_gen_params),
 	KUNIT_CASE(msr_memory_test),
 	KUNIT_CASE(msr_feat_ctl_lock_test),
+	KUNIT_CASE(msr_osvw_test),
 	KUNIT_CASE(msr_x2apic_test),
 	KUNIT_CASE(msr_mce_test),
 	KUNIT_CASE(msr_tsc_adjust_test),
 	KUNIT_CASE(msr_misc_enable_test),
+	KUNIT_CASE(msr_speculation_test),
 	{ }
 };
 

@@ -225,7 +225,48 @@ static void vmx_caps_timer_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kvml_vmx_caps.preemption_timer, 1);
 }
 
+/* Another CPU may have more, and must not lack what is used. */
+static void vmx_caps_check_test(struct kunit *test)
+{
+	u64 * const values[] = {
+		&msrs.pin, &msrs.cpu, &msrs.cpu2, &msrs.exit, &msrs.entry,
+	};
+	unsigned int i;
+
+	msrs.ept |= VMX_EPT_AD_BIT | BIT_ULL(32) | BIT_ULL(41);
+	/* Of the first CPU: optional, and not there. */
+	msrs.cpu2 &= ~((u64)SECONDARY_EXEC_ENABLE_INVPCID << 32);
+	KUNIT_ASSERT_EQ(test, kvml_vmx_caps_init(), 0);
+	KUNIT_EXPECT_EQ(test, kvml_vmx_caps_check(), 0);
+	msrs.cpu2 |= (u64)SECONDARY_EXEC_ENABLE_INVPCID << 32;
+	msrs.ept |= VMX_EPT_2MB_PAGE_BIT | VMX_EPT_EXTENT_CONTEXT_BIT;
+	KUNIT_EXPECT_EQ(test, kvml_vmx_caps_check(), 0);
+	for (i = 0; i < ARRAY_SIZE(values); i++) {
+		u64 old = *values[i], chosen = *controls[i].result;
+
+		/* One that is on cannot be, one that is off must be on. */
+		*values[i] = old & ~((chosen & -chosen) << 32);
+		KUNIT_EXPECT_EQ_MSG(test, kvml_vmx_caps_check(), -EIO, "%s: lacks",
+				    controls[i].name);
+		*values[i] = old | BIT(ffz(chosen));
+		KUNIT_EXPECT_EQ_MSG(test, kvml_vmx_caps_check(), -EIO, "%s: insists",
+				    controls[i].name);
+		*values[i] = old;
+	}
+	msrs.ept &= ~VMX_EPT_AD_BIT;
+	KUNIT_EXPECT_EQ(test, kvml_vmx_caps_check(), -EIO);
+	msrs.ept |= VMX_EPT_AD_BIT;
+	msrs.ept &= ~BIT_ULL(41);
+	KUNIT_EXPECT_EQ(test, kvml_vmx_caps_check(), -EIO);
+	msrs.ept |= BIT_ULL(41);
+	msrs.basic++;
+	KUNIT_EXPECT_EQ(test, kvml_vmx_caps_check(), -EIO);
+	msrs.basic--;
+	KUNIT_EXPECT_EQ(test, kvml_vmx_caps_check(), 0);
+}
+
 static struct kunit_case vmx_caps_cases[] = {
+	KUNIT_CASE(vmx_caps_check_test),
 	KUNIT_CASE(vmx_caps_all_test),
 	KUNIT_CASE(vmx_caps_optional_test),
 	KUNIT_CASE(vmx_caps_required_test),

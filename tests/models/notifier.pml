@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Faults of the second stage beside the host, which takes pages away, and beside
+ * ioctls that take the slot away.
+ *
+ * A vCPU looks up the host's page without a lock and without a reference, and maps it
+ * under mmu->lock if nothing was taken away meanwhile.  Threads of the host announce
+ * that they take a page away (MMU notifier), change their page table, free the page and
+ * tell of the end.  No guest may use a page that was freed.  Once the ioctl that
+ * deletes the slot has returned, no guest may use memory of it, and nobody may look at
+ * the slot when it is freed.
+ *
+ * One page of the guest and its address at the host; a second address is there for
+ * the range of invalidations that run at the same time.  The flush is a handshake:
+ * kick.pml looks into it.  SRCU: a grace period waits for the readers that were there
+ * when it began.
+ *
+ *	function	2da21731000f	kvml_mmu_fault
+ *	function	3a9de14a6a7c	kvml_hostpage_find
+ *	function	caec61b8947c	notifier_seq
+ *	function	885349706451	fault_in
+ *	function	8c67b50091d5	map(struct fault *f)
+ *	function	35861803318f	map_locked
+ *	function	f36ca95903b6	is_stale
+ *	function	e49452240d1f	set_leaf
+ *	function	ee805341dc84	invalidate_start
+ *	function	659be6588458	invalidate_end
+ *	function	739c74945dfc	do_gfn_ranges
+ *	function	a7028f989974	kvml_mmu_zap_range
+ *	function	f494ab5d34bb	zap_and_free
+ *	function	3e94ae8307aa	slot_remove
+ *	function	6fcc97892fbd	slots_publish
+ *
+ *	holds	HOSTS=2 OTHER_HOST: one of them takes the other address
+ *	holds	HOSTS=2 CREATE
+ *	holds	HOSTS=2 REMOVE
+ *	holds	VCPUS=2
+ *	caught	freed	NO_SEQ: the sequence count is not looked at
+ *	caught	freed	NO_COUNT: a range that is being taken away is not looked at
+ *	caught	freed	SEQ_AT_START: the sequence is counted when an invalidation begins
+ *	caught	freed	SEQ_AFTER_WALK: it is read when the page has been found
+ *	caught	freed	NEW_SEQ_OLD_PAGE HOSTS=2: the page is get_user_pages()'s, the count newer
+ *	caught	freed	ZAP_FIRST: the range is announced after the zap
+ *	caught	freed	RANGE_OF_FIRST HOSTS=2 OTHER_HOST: a second range is not added
+ *	caught	freed	RANGE_OF_LAST HOSTS=2 OTHER_HOST: it takes the place of the first
+ *	caught	freed	NO_FLUSH: the host does not have vCPUs flush
+ *	caught	freed	FLUSH_OWN HOSTS=2: who took nothing does not flush
+ *	caught	freed	SKIP_INVALID REMOVE: the notifier passes over invalid slots
+ *	caught	slot_gone	NO_INVALID REMOVE: pages are zapped while the slot is valid
+ *	caught	slot_gone	NO_FIRST_GRACE REMOVE: and while readers have the valid one
+ *	caught	slot_gone	SLOT_NO_FLUSH REMOVE: the ioctl does not have vCPUs flush
+ *	caught	slot_freed	NO_LAST_GRACE REMOVE: the slot is freed while readers have it
+ *	deep	HOSTS=3
+ *	deep	VCPUS=2 REMOVE
+ *	deep	HOSTS=2 VCPUS=2
+ *	deep	HOSTS=3 REMOVE
+ */
+#ifndef VCPUS
+#define VCPUS 1
+#endif
+#ifndef HOSTS
+#define HOSTS 1
+#endif
+#define PAGES 4			/* that the host may give, one after another */
+#define NONE 0
+
+/* The host: its page table's entry, the page that it gives next */
+byte host_entry = 1, next = 2;
+bool freed[PAGES + 1];
+
+/* mmu: the leaf of the guest's page, the lock's other fields */
+bool locked;
+byte leaf;
+byte seq, count, range;		/* range: a bit for each of the two addresses */
+byte zapped, flushed;
+#define OURS 1
+#define OTHER 2
+
+/* vCPUs, each on a CPU of its own, which remembers a page */
+bool in_guest[VCPUS], request[VCPUS];
+byte tlb[VCPUS];
+
+/* vm->slots: the set with the slot, with an invalid copy of it, or without */
+mtype = { VALID, INVALID, EMPTY };
+#ifdef CREATE
+mtype slots = EMPTY;
+#else
+mtype slots = VALID;
+#endif
+bool slot_freed;		/* kfree() of the slot and of its copy */
+bool slot_gone;			/* the ioctl has returned */
+/* Readers of vm->srcu: 1, or 2 if a grace period waits for them */
+byte reading[VCPUS + HOSTS];
+
+#define lock()			atomic { !locked -> locked = true }
+#define unlock()		locked = false
+#define srcu_read_lock()	reading[me] = 1
+#define srcu_read_unlock()	reading[me] = 0
+
+/* kvml_mmu_flush(), when it is due (kvml_mmu_flush_due()) */
+inline flush_if_due()
+{
+	if
+	:: zapped == flushed
+	:: else ->
+		seen = zapped;
+		v = 0;
+		do
+		:: v < VCPUS -> request[v] = true; v++
+		:: else -> break
+		od;
+		v = 0;
+		do
+		:: v < VCPUS -> !in_guest[v] || !request[v]; v++
+		:: else -> break
+		od;
+		atomic {
+			if
+			:: seen > flushed -> flushed = seen
+			:: else
+			fi;
+			seen = 0;
+			v = 0
+		}
+	fi
+}
+
+inline zap()
+{
+	if
+	:: leaf != NONE -> leaf = NONE; zapped++; own = true
+	:: else
+	fi
+}
+
+/* ---- a vCPU ---- */
+
+/* Some instructions in the guest, and an exit */
+inline stay()
+{
+	/* enter_guest() looks for requests after it has set its mode. */
+	in_guest[me] = true;
+	if
+	:: atomic { request[me] -> request[me] = false; tlb[me] = NONE }
+	:: !request[me]
+	fi;
+	do
+	:: tlb[me] == NONE && leaf != NONE -> tlb[me] = leaf
+	:: tlb[me] != NONE ->
+		assert(!freed[tlb[me]]);
+		assert(!slot_gone)
+	:: break
+	od;
+	in_guest[me] = false
+}
+
+/* What the host does in a page fault; it has a new page if there was none. */
+inline host_fault(page)
+{
+	atomic {
+		if
+		:: host_entry == NONE && next <= PAGES -> host_entry = next; next++
+		:: else
+		fi;
+		page = host_entry
+	}
+}
+
+/* fault_in(): in anonymous memory a page fault may do; else get_user_pages() */
+inline fault_in()
+{
+	old_seq = page_seq;
+	if
+	:: host_fault(got); page_seq = seq; page = host_entry
+	:: page = NONE
+	fi;
+	if
+	:: page != NONE
+	:: else ->
+		host_fault(got);
+		/* The page table tells more, if it has the same page. */
+		page_seq = seq;
+		page = host_entry;
+		if
+		:: page == got
+		:: true ->
+			page = got;
+#ifndef NEW_SEQ_OLD_PAGE
+			page_seq = old_seq
+#endif
+		fi
+	fi;
+	atomic { got = NONE; old_seq = 0 }
+}
+
+/* kvml_hostpage_find(): page, and the sequence count that it is as new as */
+inline find_page()
+{
+#ifndef SEQ_AFTER_WALK
+	page_seq = seq;
+#endif
+	page = host_entry;
+	if
+	:: page != NONE
+	:: true -> fault_in()	/* it is not there, or not as it is wanted */
+	fi;
+#ifdef SEQ_AFTER_WALK
+	page_seq = seq;
+#endif
+}
+
+inline map_page()
+{
+	lock();
+	if
+#ifndef NO_SEQ
+	:: seq != page_seq
+#endif
+#ifndef NO_COUNT
+	:: count && (range & OURS)
+#endif
+	:: else ->
+		/* Nobody has another page there: it would be stale. */
+		assert(leaf == NONE || leaf == page);
+		leaf = page
+	fi;
+	unlock()
+}
+
+proctype vcpu(byte me)
+{
+	byte page, got, page_seq, old_seq;
+	mtype set;
+
+	do
+	:: break
+	:: true ->
+		stay();
+		/* kvml_mmu_fault() */
+		srcu_read_lock();
+		set = slots;
+		if
+		:: set == VALID ->
+			find_page();
+			if
+			:: page != NONE -> map_page()
+			:: else		/* the host has none left */
+			fi;
+			assert(!slot_freed)
+		:: set == INVALID -> assert(!slot_freed)
+		:: set == EMPTY
+		fi;
+		srcu_read_unlock();
+		atomic { page = NONE; page_seq = 0; set = 0 }
+	od;
+	stay()
+}
+
+/* ---- a thread of the host that takes away what is at an address ---- */
+
+inline announce()
+{
+	lock();
+	if
+	:: count == 0 -> range = mine
+	:: else ->
+#ifndef RANGE_OF_FIRST
+#ifdef RANGE_OF_LAST
+		range = mine
+#else
+		range = range | mine
+#endif
+#endif
+	fi;
+	count++;
+#ifdef SEQ_AT_START
+	seq++;
+#endif
+	unlock()
+}
+
+proctype host(byte me; byte mine)
+{
+	byte v, seen, old;
+	bool own;
+	mtype set;
+
+	/* invalidate_start() */
+#ifndef ZAP_FIRST
+	announce();
+#endif
+	/* do_gfn_ranges() */
+	srcu_read_lock();
+	set = slots;
+	if
+#ifdef SKIP_INVALID
+	:: (mine & OURS) && set == VALID ->
+#else
+	:: (mine & OURS) && set != EMPTY ->
+#endif
+		assert(!slot_freed);
+		lock();
+		zap();
+		unlock()
+	:: else
+	fi;
+	srcu_read_unlock();
+#ifdef FLUSH_OWN
+	if
+	:: own -> flush_if_due()
+	:: else
+	fi;
+#else
+#ifndef NO_FLUSH
+	if
+	:: (mine & OURS) && set != EMPTY -> flush_if_due()
+	:: else
+	fi;
+#endif
+#endif
+#ifdef ZAP_FIRST
+	announce();
+#endif
+
+	/* Its own page table; nobody refers to the page any more. */
+	if
+	:: mine & OURS ->
+		atomic { old = host_entry; host_entry = NONE };
+		if
+		:: old != NONE -> freed[old] = true
+		:: else
+		fi
+	:: else
+	fi;
+
+	/* invalidate_end() */
+	lock();
+#ifndef SEQ_AT_START
+	seq++;
+#endif
+	count--;
+	unlock();
+	old = NONE
+}
+
+/* ---- an ioctl on the slot, which holds vm->lock ---- */
+
+/* The readers that are there now are waited for. */
+inline synchronize_srcu()
+{
+	atomic {
+		r = 0;
+		do
+		:: r < VCPUS + HOSTS ->
+			if
+			:: reading[r] -> reading[r] = 2
+			:: else
+			fi;
+			r++
+		:: else -> break
+		od;
+		r = 0
+	};
+	do
+	:: r < VCPUS + HOSTS -> reading[r] != 2; r++
+	:: else -> break
+	od;
+	r = 0
+}
+
+/* slot_remove() */
+proctype slot_remove()
+{
+	byte r, v, seen;
+	bool own;
+
+#ifndef NO_INVALID
+	slots = INVALID;
+#ifndef NO_FIRST_GRACE
+	synchronize_srcu();
+#endif
+#endif
+	lock();
+	zap();
+	unlock();
+#ifndef SLOT_NO_FLUSH
+	flush_if_due();
+#endif
+	slots = EMPTY;
+#ifndef NO_LAST_GRACE
+	synchronize_srcu();
+#endif
+	slot_freed = true;
+	slot_gone = true
+}
+
+/* slot_create() */
+proctype slot_create()
+{
+	byte r;
+
+	slots = VALID;
+	synchronize_srcu()
+}
+
+init {
+	byte i;
+
+	atomic {
+		for (i : 0 .. VCPUS - 1) { run vcpu(i) }
+		run host(VCPUS, OURS);
+#ifdef OTHER_HOST
+		run host(VCPUS + 1, OTHER);
+#elif HOSTS > 1
+		run host(VCPUS + 1, OURS);
+#endif
+#if HOSTS > 2
+		run host(VCPUS + 2, OURS);
+#endif
+#ifdef CREATE
+		run slot_create();
+#endif
+#ifdef REMOVE
+		run slot_remove();
+#endif
+	}
+}

@@ -1,0 +1,207 @@
+#!/bin/bash
+# Models of kvmlite's protocols between threads, searched by spin (tests/models/README).
+#
+#   run.sh [MODEL...]            the suite models: TAP
+#   run.sh --deep [MODEL...]     with larger bounds, some minutes
+#   run.sh --renew [MODEL...]    the functions were looked at: their hashes as of now
+#   run.sh --trail MODEL [OPTION...]   the steps of the error that spin finds
+
+set -u -o pipefail
+here=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)
+source=$here/../../kvmlite
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+tests=0
+failed=0
+
+die() {
+	printf '%s\n' "$*" >&2
+	exit 1
+}
+
+# result STATUS TEXT [DIAGNOSTICS]
+result() {
+	local not=
+	((++tests))
+	(($1 == 0)) || {
+		not="not "
+		((++failed))
+	}
+	echo "${not}ok - $2"
+	(($1 == 0)) || printf '%s\n' "${3:-}" | sed 's/^/# /'
+}
+
+# ---- the functions that a model stands for ----
+
+# Each function of kvmlite is a line: its name and parameters, a tab, its whole text.
+# White space and comments are left out.
+functions_read() {
+	find "$source" -name '*.[ch]' -exec cat {} + | gcc -fpreprocessed -dD -E -P -w - | awk '
+		{
+			text = $0
+			gsub(/[ \t]/, "", text)
+		}
+		body {
+			all = all text
+			if (/^}/) {
+				print name "\t" all
+				body = 0
+			}
+			next
+		}
+		# A declaration begins, goes on, or has ended without a body.
+		/^[A-Za-z_].*\(/ {
+			all = text
+			match($0, /[A-Za-z0-9_]+\(/)
+			name = substr($0, RSTART)
+			gsub(/[ \t]/, "", name)
+			next
+		}
+		/^{/ && all != "" {
+			all = all text
+			body = 1
+			next
+		}
+		/^[ \t]/ && all != "" {
+			all = all text
+			name = name text
+			next
+		}
+		{ all = "" }' >"$work/functions"
+}
+
+# function_hash FUNCTION: its name, with its first parameters where others have that
+# name, too. Fails with a word about it unless there is one such function.
+function_hash() {
+	local wanted=${1//[[:space:]]/} found
+	[[ $wanted == *\(* ]] || wanted+="("
+	found=$(awk -F '\t' -v wanted="$wanted" 'index($1, wanted) == 1 { print $2 }' "$work/functions")
+	case $(grep -c . <<<"$found") in
+	0) echo "is not there" && return 1 ;;
+	1) sha256sum <<<"$found" | cut -c 1-12 ;;
+	*) echo "is there more than once" && return 1 ;;
+	esac
+}
+
+# function_check MODEL HASH FUNCTION
+function_check() {
+	local hash name="${3%%(*}()"
+	if ! hash=$(function_hash "$3"); then
+		result 1 "$1: $name is as modelled" "look at $1.pml again: $name $hash"
+	else
+		[[ $hash == "$2" ]]
+		result $? "$1: $name is as modelled" "look at $1.pml again: $name changed
+(what to do then: tests/models/README)"
+	fi
+}
+
+# ---- the searches ----
+
+# search COMPILER-OPTION MODEL [OPTION...]: what spin says of all orders, or up to the
+# first error. An order that is longer than it can follow is an error, too.
+search() {
+	local optimize=$1 model=$2 option
+	shift 2
+	for option in "$@"; do
+		sed '1,/\*\//d' "$here/$model.pml" | grep -qw "${option%%=*}" || {
+			echo "the model has no option $option"
+			return
+		}
+	done
+	(
+		cd "$work" || exit
+		rm -f pan ./*.trail
+		spin "${@/#/-D}" -a "$here/$model.pml" &&
+			gcc "$optimize" -w -DSAFETY -DCOLLAPSE -DMEMLIM="$MEMORY" -o pan pan.c &&
+			./pan -b -m500000 -w20
+	) 2>&1
+}
+
+# holds TEXT MODEL [OPTION...]: the search was complete and found no error.
+holds() {
+	local text=$1 said states
+	shift
+	said=$(search -O1 "$@")
+	states=$(awk '/ states, stored/ { print $1 }' <<<"$said")
+	[[ $said == *"errors: 0"* && $said != *"not completed"* ]]
+	result $? "$text holds, ${states:-no} states" "$(head -n 8 <<<"$said")"
+}
+
+# caught TEXT WORD MODEL [OPTION...]: an assertion with this word is violated.
+caught() {
+	local text=$1 word=$2 said
+	shift 2
+	said=$(search -O0 "$@") # most of the time is the compiler's
+	grep 'assertion violated' <<<"$said" | grep -qF "$word"
+	result $? "$text is caught" "expected: violated is an assertion with $word
+$(head -n 8 <<<"$said")"
+}
+
+# ---- the rows in a model's head ----
+
+rows() {
+	sed -nE '1,/\*\//s/^ \*\t(function|holds|caught|deep)\t/\1 /p' "$here/$1.pml"
+}
+
+model_run() {
+	local kind rest text
+	while read -r kind rest; do
+		text=${rest#*: }
+		rest=${rest%%: *}
+		[[ $text != "$rest" ]] || text=
+		# shellcheck disable=SC2086 # options are words
+		case $kind in
+		function) function_check "$1" "${rest%%[[:space:]]*}" "${rest#*[[:space:]]}" ;;
+		caught) caught "$1: ${rest#*[[:space:]]}${text:+ ($text)}" \
+			"${rest%%[[:space:]]*}" "$1" ${rest#*[[:space:]]} ;;
+		holds | deep)
+			[[ $kind == deep && -z $DEEP ]] ||
+				holds "$1: $rest${text:+ ($text)}" "$1" $rest
+			;;
+		esac
+	done < <(rows "$1")
+}
+
+model_renew() {
+	local kind old name hash
+	while read -r kind old name; do
+		[[ $kind == function ]] || continue
+		hash=$(function_hash "$name") || die "$1.pml: ${name%%(*}() $hash"
+		[[ $hash != "$old" ]] || continue
+		sed -i "s/^ \*\tfunction\t$old\t${name//\*/\\*}$/ *\tfunction\t$hash\t$name/" "$here/$1.pml"
+		echo "$1.pml: ${name%%(*}()"
+	done < <(rows "$1")
+}
+
+model_trail() {
+	local model=$1
+	search -O0 "$@"
+	shift
+	cd "$work" && spin "${@/#/-D}" -t -k "$model.pml.trail" -p -g "$here/$model.pml"
+}
+
+DEEP=
+# MiB of states; a search that wants more has failed.
+MEMORY=2000
+action=run
+case ${1:-} in
+--deep) DEEP=1 MEMORY=8000 ;;
+--renew | --trail) action=${1#--} ;;
+-*) die "usage: run.sh [--deep | --renew] [MODEL...] | --trail MODEL [OPTION...]" ;;
+*) set -- "" "$@" ;;
+esac
+shift
+[[ $action == renew ]] || command -v spin >/dev/null || die "spin is not there: a Debian package"
+if [[ $action == trail ]]; then
+	model_trail "$@"
+	exit
+fi
+models=("$@")
+(($# > 0)) || mapfile -t models < <(cd "$here" && basename -s .pml -- *.pml)
+functions_read
+for model in "${models[@]}"; do
+	[[ -e $here/$model.pml ]] || die "there is no model $model"
+	"model_$action" "$model"
+done
+[[ $action == renew ]] || echo "1..$tests"
+((failed == 0))
