@@ -119,6 +119,8 @@ static void svm_intr_emulated_test(struct kunit *test)
 /* An NMI that waits: by a step if nothing is delivered; never with an event. */
 static void svm_nmi_window_test(struct kunit *test)
 {
+	/* As at an entry: the IPI is for this CPU. */
+	migrate_disable();
 	start(false);
 	kvml_svm_open_nmi_window(&svm->vcpu);
 	KUNIT_EXPECT_TRUE(test, svm->nmi_step);
@@ -142,6 +144,7 @@ static void svm_nmi_window_test(struct kunit *test)
 	svm->nmi_masked = true;
 	kvml_svm_open_nmi_window(&svm->vcpu);
 	KUNIT_EXPECT_FALSE(test, svm->nmi_step);
+	migrate_enable();
 }
 
 struct soft_case {
