@@ -74,14 +74,14 @@ struct row {
 #define TRAP(nr)		.trap = (nr) + 1
 #define ALSO(x)			.also = x
 
-#define ROW(bits, text, ...)	"insn " #bits ", 0, " text "\n"
+#define ON_MMIO(bits, text, ...)	"insn " #bits ", 0, " text "\n"
 
 __asm__(INSN_MACROS
 #include "kvm_insns.h"
 );
 
-#undef ROW
-#define ROW(bits, text, ...)	{ text, bits, __VA_ARGS__ },
+#undef ON_MMIO
+#define ON_MMIO(bits, text, ...)	{ text, bits, __VA_ARGS__ },
 
 /* In the order of the instructions between __start_insns and __stop_insns. */
 static const struct row rows[] = {
