@@ -14,6 +14,7 @@
 #include "emul/emulate.h"
 #include "io/io.h"
 #include "mmu/mmu.h"
+#include "svm/assist.h"
 #include "svm/caps.h"
 #include "svm/exit.h"
 #include "svm/failure.h"

@@ -13,8 +13,10 @@
  * One page, and any number of writes: all that counts is whether the VMM's copy has the
  * last one.  The flush is a handshake: kick.pml looks into it.
  *
+ * README says what the rows are.
+ *
  *	function	35861803318f	map_locked
- *	function	e49452240d1f	set_leaf
+ *	function	9d139c702a28	set_leaf
  *	function	63acff3601a6	kvml_slot_mark_dirty
  *	function	ecc811cb772d	kvml_guest_write
  *	function	ab5d0edc4a3c	kvml_guest_cmpxchg

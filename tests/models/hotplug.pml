@@ -13,7 +13,9 @@
  * CPU 1 goes and comes as often as it likes, CPU 0 stays.  A task that runs on a CPU that
  * is off goes on here for as long as it likes; the kernel would move it at once.
  *
- *	function	8b1be588eebf	load_on
+ * README says what the rows are.
+ *
+ *	function	02c7bb54af89	load_on
  *	function	ca9249051bf1	sched_in
  *	function	0a6911699611	kvml_vcpu_load
  *	function	d93c85bc40d4	kvml_vcpu_reload
@@ -22,9 +24,9 @@
  *	function	609a8d2d1808	disable_here
  *	function	1f9740c8d574	hardware_offline
  *	function	c8c77fac83e8	hardware_online
- *	function	3214b6168d1f	vmx_hw_disable
- *	function	627db7fcbba1	vmx_vcpu_load
- *	function	ffab44c8f9d9	vmx_vcpu_free
+ *	function	f46ec138c76c	kvml_vmx_hw_disable
+ *	function	722c609486d2	kvml_vmx_vcpu_load
+ *	function	7d8ab1acb06d	kvml_vmx_vcpu_free
  *	function	0537858a269a	kvml_vmcs_load
  *	function	91d6b387ffd9	kvml_vmcs_clear
  *	function	eea8cbb53162	kvml_vmcs_clear_all
@@ -37,7 +39,6 @@
  *	caught	list	RELEASE_FIRST: vmcs->cpu is reset before the VMCS leaves the list
  *	caught	list	CLEAR_UNSEEN: the IPI does not look whether that was done
  *	caught	list	NO_WAIT: the IPI is sent and not waited for
- *	deep	VCPUS=3
  */
 #ifndef VCPUS
 #define VCPUS 2
@@ -213,7 +214,7 @@ proctype vcpu(byte me)
 		irqs_off[c] = false
 	:: break
 	od;
-	/* vmx_vcpu_free(), by whoever closes the last descriptor */
+	/* kvml_vmx_vcpu_free(), by whoever closes the last descriptor */
 	no_preempt[c] = true;
 	vmcs_clear();
 	no_preempt[c] = false;

@@ -13,19 +13,19 @@
  * it moves, though the scheduler empties it: that is more than can happen.  An exit that
  * is dealt with while interrupts are off is not there: nothing but the guest changes.
  *
- * The functions, as of their hash, and the searches; tests/models/README says more.
+ * README says what the rows are.
  *
  *	function	63e61d626ac7	kvml_vm_request
  *	function	76e2a9aac1dd	handle_requests
  *	function	e675b0b07d2a	kvml_vcpu_request
  *	function	7d5660371530	leave_guest
- *	function	8b1be588eebf	load_on
+ *	function	02c7bb54af89	load_on
  *	function	263c913ebda3	flush_if_asked
  *	function	404efbd08c77	enter_guest(struct kvml_vcpu *vcpu)
  *	function	e0cede3e0d34	kvml_mmu_flush
  *	function	0653d139ddc5	kvml_mmu_flush_due
- *	function	627db7fcbba1	vmx_vcpu_load
- *	function	661138ebc8cb	svm_vcpu_load
+ *	function	722c609486d2	kvml_vmx_vcpu_load
+ *	function	5d96cd663eea	kvml_svm_vcpu_load
  *
  *	holds	REQUESTERS=2
  *	holds	REQUESTERS=2 SAME_PAGE REQUESTER_ON_CPU: both take the same page
@@ -43,10 +43,10 @@
  *	caught	freed	NO_WAIT: IPIs are sent and not waited for
  *	caught	freed	FLUSH_OWN SAME_PAGE: who took nothing does not flush
  *	caught	freed	COUNT_LATE: zapped is read when the IPIs are done
- *	deep	REQUESTERS=2 WITH_CLOCK
+ *	deep	REQUESTERS=2 SAME_PAGE WITH_CLOCK
  *	deep	REQUESTERS=2 REQUESTER_ON_CPU
  *	deep	REQUESTERS=3
- *	deep	REQUESTERS=2 VCPUS=2
+ *	deep	REQUESTERS=2 SAME_PAGE VCPUS=2
  */
 #ifndef VCPUS
 #define VCPUS 1

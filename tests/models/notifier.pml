@@ -15,14 +15,16 @@
  * kick.pml looks into it.  SRCU: a grace period waits for the readers that were there
  * when it began.
  *
- *	function	2da21731000f	kvml_mmu_fault
+ * README says what the rows are.
+ *
+ *	function	a1973cf4831c	kvml_mmu_fault
  *	function	3a9de14a6a7c	kvml_hostpage_find
  *	function	caec61b8947c	notifier_seq
  *	function	885349706451	fault_in
  *	function	8c67b50091d5	map(struct fault *f)
  *	function	35861803318f	map_locked
  *	function	f36ca95903b6	is_stale
- *	function	e49452240d1f	set_leaf
+ *	function	9d139c702a28	set_leaf
  *	function	ee805341dc84	invalidate_start
  *	function	659be6588458	invalidate_end
  *	function	739c74945dfc	do_gfn_ranges

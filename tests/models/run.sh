@@ -100,10 +100,11 @@ function_check() {
 # search COMPILER-OPTION MODEL [OPTION...]: what spin says of all orders, or up to the
 # first error. An order that is longer than it can follow is an error, too.
 search() {
-	local optimize=$1 model=$2 option
+	local optimize=$1 model=$2 option body
 	shift 2
+	body=$(sed '1,/\*\//d' "$here/$model.pml")
 	for option in "$@"; do
-		sed '1,/\*\//d' "$here/$model.pml" | grep -qw "${option%%=*}" || {
+		grep -qw "${option%%=*}" <<<"$body" || {
 			echo "the model has no option $option"
 			return
 		}
@@ -129,10 +130,11 @@ holds() {
 
 # caught TEXT WORD MODEL [OPTION...]: an assertion with this word is violated.
 caught() {
-	local text=$1 word=$2 said
+	local text=$1 word=$2 said violated
 	shift 2
 	said=$(search -O0 "$@") # most of the time is the compiler's
-	grep 'assertion violated' <<<"$said" | grep -qF "$word"
+	violated=$(grep 'assertion violated' <<<"$said")
+	[[ $violated == *"$word"* ]]
 	result $? "$text is caught" "expected: violated is an assertion with $word
 $(head -n 8 <<<"$said")"
 }

@@ -11,6 +11,8 @@
  * Of core mm's code there is what mmu_notifier_unregister() promises: it calls ->release
  * unless the memory has ended, and returns when no callback runs and none can begin.
  *
+ * README says what the rows are.
+ *
  *	function	1b87ce10ba05	vm_free
  *	function	22099692c388	vcpus_free
  *	function	7452cb9c412d	kvml_vm_put
