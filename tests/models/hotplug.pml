@@ -27,7 +27,7 @@
  *	function	f46ec138c76c	kvml_vmx_hw_disable
  *	function	722c609486d2	kvml_vmx_vcpu_load
  *	function	7d8ab1acb06d	kvml_vmx_vcpu_free
- *	function	327e7f208b75	kvml_vmcs_load
+ *	function	0537858a269a	kvml_vmcs_load
  *	function	91d6b387ffd9	kvml_vmcs_clear
  *	function	eea8cbb53162	kvml_vmcs_clear_all
  *	function	6933f53da91d	clear_here
