@@ -1,112 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The decoder: SDM volume 2, chapter 2 (format) and appendix A (opcodes). */
+/* The decoder: SDM volume 2, chapter 2. */
 #include <linux/kernel.h>
 #include <linux/string.h>
 
 #include "base/ops.h"
-#include "emul/decode.h"
+#include "emul/decode_table.h"
 #include "vcpu/vcpu.h"
-
-/* Of the decoder only. */
-#define W	BIT(16)		/* opcode bit 0 is clear: 8-bit operands */
-#define MODRM	BIT(17)
-#define MOFFS	BIT(18)		/* the address is in the instruction */
-#define MEM8	BIT(19)		/* memory operand of this size */
-#define MEM16	BIT(20)
-#define MEM32	BIT(21)
-#define D64	BIT(22)		/* 64-bit operands without REX.W */
-#define ONLY64	BIT(23)		/* means something else outside 64-bit mode */
-#define GROUP	BIT(24)		/* ModRM.reg chooses: bits 0-7 are which group */
-#define D32	BIT(25)		/* 32-bit operands without REX.W */
-#define MAX32	BIT(26)		/* and with it */
-
-#define RD	KVML_INSN_READ
-#define WR	KVML_INSN_WRITE
-#define RMW	(RD | WR | KVML_INSN_LOCK)
-#define TO_REG	KVML_INSN_TO_REG
-#define IMM	KVML_INSN_IMM
-#define IMM8	KVML_INSN_IMM8
-#define STR	KVML_INSN_STRING
-#define TWO	KVML_INSN_TWO_MEM
-#define OP(op)	KVML_OP_##op
-
-enum { GROUP1, GROUP1A, GROUP3, GROUP4, GROUP5, GROUP8, GROUP11 };
-
-static const u32 one_byte[256] = {
-	[0x00 ... 0x01] = OP(ADD) | W | MODRM | RMW,
-	[0x02 ... 0x03] = OP(ADD) | W | MODRM | RD | TO_REG,
-	[0x08 ... 0x09] = OP(OR) | W | MODRM | RMW,
-	[0x0a ... 0x0b] = OP(OR) | W | MODRM | RD | TO_REG,
-	[0x10 ... 0x11] = OP(ADC) | W | MODRM | RMW,
-	[0x12 ... 0x13] = OP(ADC) | W | MODRM | RD | TO_REG,
-	[0x18 ... 0x19] = OP(SBB) | W | MODRM | RMW,
-	[0x1a ... 0x1b] = OP(SBB) | W | MODRM | RD | TO_REG,
-	[0x20 ... 0x21] = OP(AND) | W | MODRM | RMW,
-	[0x22 ... 0x23] = OP(AND) | W | MODRM | RD | TO_REG,
-	[0x28 ... 0x29] = OP(SUB) | W | MODRM | RMW,
-	[0x2a ... 0x2b] = OP(SUB) | W | MODRM | RD | TO_REG,
-	[0x30 ... 0x31] = OP(XOR) | W | MODRM | RMW,
-	[0x32 ... 0x33] = OP(XOR) | W | MODRM | RD | TO_REG,
-	[0x38 ... 0x39] = OP(CMP) | W | MODRM | RD,
-	[0x3a ... 0x3b] = OP(CMP) | W | MODRM | RD | TO_REG,
-	[0x63] = OP(MOVSX) | MODRM | RD | TO_REG | MEM32 | ONLY64,
-	[0x6c ... 0x6d] = OP(INS) | W | STR | WR | MAX32,
-	[0x6e ... 0x6f] = OP(OUTS) | W | STR | RD | MAX32,
-	[0x80] = GROUP1 | GROUP | W | MODRM | IMM,
-	[0x81] = GROUP1 | GROUP | MODRM | IMM,
-	[0x83] = GROUP1 | GROUP | MODRM | IMM8,
-	[0x84 ... 0x85] = OP(TEST) | W | MODRM | RD,
-	[0x86 ... 0x87] = OP(XCHG) | W | MODRM | RMW,
-	[0x88 ... 0x89] = OP(MOV) | W | MODRM | WR,
-	[0x8a ... 0x8b] = OP(MOV) | W | MODRM | RD | TO_REG,
-	[0x8f] = GROUP1A | GROUP | MODRM | D64,
-	[0xa0 ... 0xa1] = OP(MOV) | W | MOFFS | RD | TO_REG,
-	[0xa2 ... 0xa3] = OP(MOV) | W | MOFFS | WR,
-	[0xa4 ... 0xa5] = OP(MOVS) | W | STR | RD | TWO,
-	[0xa6 ... 0xa7] = OP(CMPS) | W | STR | RD | TWO,
-	[0xaa ... 0xab] = OP(STOS) | W | STR | WR,
-	[0xac ... 0xad] = OP(LODS) | W | STR | RD,
-	[0xae ... 0xaf] = OP(SCAS) | W | STR | RD,
-	[0xc6 ... 0xc7] = GROUP11 | W | GROUP | MODRM | IMM,
-	[0xf6 ... 0xf7] = GROUP3 | W | GROUP | MODRM,
-	[0xfe] = GROUP4 | GROUP | W | MODRM,
-	[0xff] = GROUP5 | GROUP | MODRM,
-};
-
-static const u32 two_byte[256] = {
-	[0xa3] = OP(BT) | MODRM | RD,
-	[0xab] = OP(BTS) | MODRM | RMW,
-	[0xb3] = OP(BTR) | MODRM | RMW,
-	[0xbb] = OP(BTC) | MODRM | RMW,
-	[0xb0 ... 0xb1] = OP(CMPXCHG) | W | MODRM | RMW,
-	[0xb6] = OP(MOV) | MODRM | RD | TO_REG | MEM8,
-	[0xb7] = OP(MOV) | MODRM | RD | TO_REG | MEM16,
-	[0xba] = GROUP8 | GROUP | MODRM | IMM8,
-	[0xbe] = OP(MOVSX) | MODRM | RD | TO_REG | MEM8,
-	[0xbf] = OP(MOVSX) | MODRM | RD | TO_REG | MEM16,
-	[0xc0 ... 0xc1] = OP(XADD) | W | MODRM | RMW,
-	[0xc3] = OP(MOV) | MODRM | WR | D32,	/* MOVNTI */
-};
-
-static const u32 groups[][8] = {
-	[GROUP1] = {
-		OP(ADD) | RMW, OP(OR) | RMW, OP(ADC) | RMW, OP(SBB) | RMW,
-		OP(AND) | RMW, OP(SUB) | RMW, OP(XOR) | RMW, OP(CMP) | RD,
-	},
-	[GROUP1A] = { OP(POP) | WR | TWO },
-	[GROUP3] = {
-		OP(TEST) | RD | IMM, OP(TEST) | RD | IMM,
-		OP(NOT) | RMW, OP(NEG) | RMW,
-	},
-	[GROUP4] = { OP(INC) | RMW, OP(DEC) | RMW },
-	[GROUP5] = {
-		OP(INC) | RMW, OP(DEC) | RMW, [6] = OP(PUSH) | RD | TWO | D64,
-	},
-	[GROUP8] = {
-		[4] = OP(BT) | RD, OP(BTS) | RMW, OP(BTR) | RMW, OP(BTC) | RMW,
-	},
-	[GROUP11] = { OP(MOV) | WR },
-};
 
 /* What the bytes before the opcode say, and how far decoding is. */
 struct cursor {
@@ -247,62 +146,168 @@ static void decode_mem(struct cursor *c, struct kvml_insn *insn, u8 modrm)
 		insn->seg = KVML_SS;
 }
 
-static void decode_sizes(struct cursor *c, struct kvml_insn *insn, u32 flags)
+static u8 operand_size(const struct cursor *c, u64 row)
 {
-	if (flags & W)
-		insn->size = 1;
-	else if (c->rex & REX_W)
-		insn->size = flags & MAX32 ? 4 : 8;
-	else if (c->bits == 64 && flags & D64)
-		insn->size = c->opsize ? 2 : 8;
-	else if (flags & D32)
-		insn->size = 4;
-	else
-		insn->size = (c->bits == 16) == c->opsize ? 4 : 2;
-
-	if (flags & MEM8)
-		insn->mem_size = 1;
-	else if (flags & MEM16)
-		insn->mem_size = 2;
-	else if (flags & MEM32)
-		insn->mem_size = min_t(u8, insn->size, 4);
-	else
-		insn->mem_size = insn->size;
+	if (row & KVML_INSN_XMM)
+		return 16;
+	if (row & KVML_INSN_MMX)
+		return 8;
+	if (row & (W | BYTE))
+		return 1;
+	if (c->bits == 64 && row & F64)
+		return 8;
+	if (c->rex & REX_W)
+		return row & MAX32 ? 4 : 8;
+	if (c->bits == 64 && row & D64)
+		return c->opsize ? 2 : 8;
+	if (row & D32)
+		return 4;
+	return (c->bits == 16) == c->opsize ? 4 : 2;
 }
 
-static void decode_imm(struct cursor *c, struct kvml_insn *insn, u32 flags)
+static u8 memory_size(const struct cursor *c, u64 row, u8 size)
 {
-	if (flags & IMM8)
+	if (row & MEM8)
+		return 1;
+	if (row & MEM16)
+		return 2;
+	if (row & MEM32)
+		return min_t(u8, size, 4);
+	if (row & PART)
+		return c->rex & REX_W ? 8 : 4;
+	if (row & MEM64)
+		return 8;
+	return row & SELECTOR ? size + 2 : size;
+}
+
+static void decode_imm(struct cursor *c, struct kvml_insn *insn, u64 row)
+{
+	bool all = insn->op == KVML_OP_MOV && row & OPREG;
+
+	if (row & IMM)
+		insn->imm = next_value(c, all ? insn->size :
+					  min_t(u8, insn->size, 4));
+	if (row & IMM16)
+		insn->imm16 = next_value(c, 2);
+	if (row & IMM8)
 		insn->imm = next_value(c, 1);
-	else if (flags & IMM)
-		insn->imm = next_value(c, min_t(u8, insn->size, 4));
+	if (row & ONE) {
+		insn->imm = 1;
+		insn->flags |= KVML_INSN_IMM8;
+	}
 }
 
-/* The entry of the opcode tables, with the group's in it. */
-static u32 decode_opcode(struct cursor *c, struct kvml_insn *insn, u8 *modrm)
+/* The mandatory prefix, as groups have it: none, 66, F3, F2. */
+static unsigned int mandatory_prefix(const struct cursor *c,
+				     const struct kvml_insn *insn)
 {
-	u8 b = decode_prefixes(c, insn);
-	u32 flags;
+	if (insn->rep)
+		return insn->rep == 0xf3 ? 2 : 3;
+	return c->opsize;
+}
 
-	if (b == 0x0f)
-		flags = two_byte[b = next_byte(c)];
-	else
-		flags = one_byte[b];
-	if (b & 1)
-		flags &= ~W;
-	if (flags & MODRM) {
+static u64 opcode_row(struct cursor *c, struct kvml_insn *insn)
+{
+	enum kvml_opcode_map map = KVML_MAP_1;
+	u8 b = decode_prefixes(c, insn);
+
+	if (b == 0x0f) {
+		map = KVML_MAP_0F;
+		b = next_byte(c);
+		if (b == 0x38) {
+			map = KVML_MAP_0F38;
+			b = next_byte(c);
+		}
+	}
+	insn->opcode = b;
+	return kvml_opcode_row(map, b);
+}
+
+/* Is it this instruction, with this ModRM and in this mode? */
+static bool row_applies(const struct cursor *c, u64 row, u8 modrm)
+{
+	bool reg = row & KVML_INSN_RM_REG;
+
+	if (row & (c->bits == 64 ? NOT64 : ONLY64))
+		return false;
+	if (row & NO_REXW && c->rex & REX_W)
+		return false;
+	if ((row & 0xff) == OP(X87) && row & REG && modrm != 0xe3)
+		return false;
+	return !(row & (reg ? MEMORY : REG));
+}
+
+/* The row of the opcode tables, with the group's in it; 0: unknown. */
+static u64 decode_opcode(struct cursor *c, struct kvml_insn *insn, u8 *modrm)
+{
+	u64 row = opcode_row(c, insn), member;
+
+	if (insn->opcode & 1)
+		row &= ~W;
+	if (row & MODRM) {
 		*modrm = next_byte(c);
 		if (*modrm >> 6 == 3)
+			row |= KVML_INSN_RM_REG;
+	}
+	while (row & GROUP) {
+		member = kvml_group_row(row, row & PREFIX ?
+					mandatory_prefix(c, insn) :
+					*modrm >> 3 & 7);
+		if (!member)
 			return 0;
+		row = (row & ~(0xff | GROUP | PREFIX)) | member;
 	}
-	if (flags & GROUP) {
-		u32 member = groups[flags & 0xff][*modrm >> 3 & 7];
+	return row_applies(c, row, *modrm) ? row : 0;
+}
 
-		flags = member ? (flags & ~0xffu) | member : 0;
+/* #UD, whatever the mode's other conditions are. */
+static bool is_invalid(const struct cursor *c, u64 row, u8 modrm)
+{
+	u8 op = row, reg = modrm >> 3 & 7;
+
+	if (op == OP(UD) || (row & UD64 && c->bits == 64))
+		return true;
+	if ((op == OP(LOAD_SREG) && reg == KVML_CS) ||
+	    ((op == OP(LOAD_SREG) || op == OP(STORE_SREG)) && reg > KVML_GS))
+		return true;
+	return c->lock && (!(row & KVML_INSN_LOCK) || row & KVML_INSN_RM_REG);
+}
+
+/* Operands in the opcode itself take the place of one by ModRM. */
+static void decode_implied(struct cursor *c, struct kvml_insn *insn, u64 row)
+{
+	if (row & MOFFS)
+		insn->disp = next_value(c, insn->addr_size);
+	if (row & (OPREG | ACC))
+		insn->flags |= KVML_INSN_RM_REG;
+	if (row & OPREG)
+		insn->rm = (insn->opcode & 7) | (c->rex & REX_B ? 8 : 0);
+	if (insn->op == KVML_OP_XCHG && !insn->rm) {
+		insn->op = KVML_OP_NOP;		/* of rAX with itself */
+		insn->flags = 0;
 	}
-	if (flags & ONLY64 && c->bits != 64)
-		return 0;
-	return flags;
+	if (insn->op == KVML_OP_XLAT)
+		insn->base = KVML_RBX;
+}
+
+static void decode_operands(struct cursor *c, struct kvml_insn *insn, u64 row,
+			    u8 modrm)
+{
+	insn->size = operand_size(c, row);
+	insn->mem_size = memory_size(c, row, insn->size);
+	if (!(row & MODRM)) {
+		decode_implied(c, insn, row);
+	} else {
+		insn->reg = (modrm >> 3 & 7) | (c->rex & REX_R ? 8 : 0);
+		if (row & KVML_INSN_RM_REG)
+			insn->rm = (modrm & 7) | (c->rex & REX_B ? 8 : 0);
+		else
+			decode_mem(c, insn, modrm);
+	}
+	/* An address made with rSP is made with its new value. */
+	if (insn->op == KVML_OP_POP && insn->base == KVML_RSP)
+		insn->disp += insn->size;
+	decode_imm(c, insn, row);
 }
 
 int kvml_decode(struct kvml_insn *insn, const u8 *bytes, unsigned int n,
@@ -310,29 +315,25 @@ int kvml_decode(struct kvml_insn *insn, const u8 *bytes, unsigned int n,
 {
 	struct cursor c = { .bytes = bytes, .end = n, .seg = -1, .bits = bits };
 	u8 modrm = 0;
-	u32 flags;
+	u64 row;
 
 	*insn = (struct kvml_insn){ .base = -1, .index = -1, .seg = KVML_DS };
-	flags = decode_opcode(&c, insn, &modrm);
+	row = decode_opcode(&c, insn, &modrm);
 	if (c.too_short)
 		return KVML_DECODE_SHORT;
-	if (!(flags & 0xff) || (c.lock && !(flags & KVML_INSN_LOCK)))
+	if (!row)
 		return KVML_DECODE_UNKNOWN;
+	if (is_invalid(&c, row, modrm))
+		return KVML_DECODE_INVALID;
 
-	insn->flags = flags;
-	insn->op = flags;
+	insn->flags = (u32)row & ~0xffu;
+	insn->op = row;
 	insn->rex = c.rex;
+	insn->lock = c.lock;
 	insn->addr_size = bits == 64 ? 8 : bits == 32 ? 4 : 2;
 	if (c.addrsize)
 		insn->addr_size = bits == 32 ? 2 : 4;
-	decode_sizes(&c, insn, flags);
-	if (flags & MODRM) {
-		insn->reg = (modrm >> 3 & 7) | (c.rex & REX_R ? 8 : 0);
-		decode_mem(&c, insn, modrm);
-	} else if (flags & MOFFS) {
-		insn->disp = next_value(&c, insn->addr_size);
-	}
-	decode_imm(&c, insn, flags);
+	decode_operands(&c, insn, row, modrm);
 	if (c.too_short)
 		return KVML_DECODE_SHORT;
 	if (c.seg >= 0)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Inside the emulator: emulate.c (fetch, run, finish), exec.c (what
- * instructions do), stringio.c (INS, OUTS), operand.c (memory operands, MMIO),
- * alu.c (arithmetic and flags).
+ * instructions do), string.c, stringio.c (IN, INS, OUT, OUTS), stack.c, branch.c,
+ * segload.c (segment registers), system.c, sse.c, operand.c (memory operands,
+ * MMIO), alu.c (arithmetic and flags).
  *
  * An instruction that needs userspace is left, and started again with the
  * answer: vcpu->emul keeps the decoded instruction and, in the order of the
@@ -24,8 +25,8 @@
 /* And of kvml_fetch(): the guest's tables point to what is no memory. */
 #define KVML_FETCH_NO_MEMORY 3
 
-/* CMPS reads two operands, each in two pages. */
-#define KVML_EMUL_MMIO	4
+/* PUSHA writes eight operands, of which one may lie in two pages. */
+#define KVML_EMUL_MMIO	9
 
 /* An access to MMIO that was answered, or is in userspace (the last). */
 struct kvml_emul_mmio {
@@ -56,12 +57,17 @@ enum kvml_emul_stage {
 struct kvml_emul {
 	struct kvml_insn insn;
 	unsigned long rip;	/* of the instruction */
+	unsigned long next;	/* of the one after it */
 	bool user;		/* CPL 3 */
 	u8 bits;		/* of the code */
 	bool more;		/* REP: elements are left */
 
-	/* What the exit knows of the address; of the first element only. */
-	bool gpa_known;
+	/*
+	 * What the exit knows of the address, and of the first element only.  The
+	 * CPU has checked the guest's page tables for 0: nothing, 1: reading it,
+	 * 2: writing it.
+	 */
+	u8 gpa_known;
 	bool gva_known;
 	u64 gpa;
 	unsigned long gva;
@@ -77,6 +83,8 @@ struct kvml_emul {
 	u64 mem;		/* what was read */
 	u64 result;
 	unsigned long flags;	/* RFLAGS with the result */
+	u64 sp;			/* stack.c: the stack pointer, and its bytes */
+	u8 sp_size;
 
 	u16 pio_count;		/* elements in userspace */
 	u16 pio_done;		/* elements that userspace answered */
@@ -104,22 +112,37 @@ int kvml_fetch(struct kvml_vcpu *vcpu, unsigned long linear);
  * does not sleep, as interrupts may be off.
  */
 bool kvml_fetch_known(struct kvml_vcpu *vcpu, unsigned long linear);
-/* emulate.c: of the instruction at RIP, behind @n bytes that are there. */
+
+/* ---- emulate.c ---- */
+/* Of the instruction at RIP, behind @n bytes that are there. */
 int kvml_emulate_fetch(struct kvml_vcpu *vcpu, unsigned int n);
 bool kvml_emulate_fetch_known(struct kvml_vcpu *vcpu);
+/* The instruction cannot be done in software: what a handler returns. */
+int kvml_emul_failed(struct kvml_vcpu *vcpu);
+/* It is done, and @shadow (KVM_X86_SHADOW_INT_) blocks interrupts; the same. */
+int kvml_emul_finish(struct kvml_vcpu *vcpu, u32 shadow);
 
 /* ---- operand.c; KVML_EMUL_GO or what a handler returns ---- */
 /* @flags: KVML_WALK_WRITE if it is written (as well). */
 int kvml_operand_find(struct kvml_vcpu *vcpu, enum kvml_seg seg,
 		      unsigned long offset, unsigned int len, u32 flags,
 		      struct kvml_operand *o);
+/* Up to 8 bytes, or any number. */
 int kvml_operand_read(struct kvml_vcpu *vcpu, const struct kvml_operand *o,
 		      u64 *value);
 int kvml_operand_write(struct kvml_vcpu *vcpu, const struct kvml_operand *o,
 		       u64 value);
+int kvml_operand_read_bytes(struct kvml_vcpu *vcpu,
+			    const struct kvml_operand *o, void *data);
+int kvml_operand_write_bytes(struct kvml_vcpu *vcpu,
+			     const struct kvml_operand *o, const void *data);
+/* Writes @new for @old, atomically where that is possible. */
+int kvml_operand_exchange(struct kvml_vcpu *vcpu, const struct kvml_operand *o,
+			  u64 old, u64 new);
 /* Would a write go to memory, all of it and in one page? */
 bool kvml_operand_writable(struct kvml_vcpu *vcpu,
 			   const struct kvml_operand *o);
+bool kvml_canonical(struct kvml_vcpu *vcpu, unsigned long address);
 /* Bytes from @offset on that are in the page, segment and address size of @o. */
 unsigned int kvml_operand_room(struct kvml_vcpu *vcpu, enum kvml_seg seg,
 			       unsigned long offset,
@@ -131,9 +154,68 @@ int kvml_emul_resume(struct kvml_vcpu *vcpu, u64 data);
 int kvml_exec(struct kvml_vcpu *vcpu);
 /* The same from emul->stage on; @data is what was read. */
 int kvml_exec_rest(struct kvml_vcpu *vcpu, u64 data);
-/* ---- stringio.c: some elements; may the guest use the port? ---- */
-int kvml_exec_string_io(struct kvml_vcpu *vcpu);
-bool kvml_string_io_allowed(struct kvml_vcpu *vcpu);
+/* The offset in the segment of the memory operand, plus @more. */
+unsigned long kvml_exec_address(struct kvml_vcpu *vcpu, unsigned long more);
+/* Does the condition in the opcode's low bits hold? */
+bool kvml_exec_condition(struct kvml_vcpu *vcpu);
+int kvml_exec_string(struct kvml_vcpu *vcpu);
+int kvml_exec_string_io(struct kvml_vcpu *vcpu);	/* some elements */
+
+/*
+ * Executors by operation; KVML_EMUL_GO and so on.  @value is the operand by
+ * ModRM if the instruction reads it, or else the immediate; and then what is
+ * written, if it writes one.
+ */
+typedef int kvml_executor(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
+			  u64 *value);
+
+/* ---- stringio.c, stack.c, branch.c, system.c, sse.c ---- */
+kvml_executor kvml_exec_io;
+kvml_executor kvml_exec_push, kvml_exec_pop, kvml_exec_pusha, kvml_exec_popa;
+kvml_executor kvml_exec_pushf, kvml_exec_popf;
+kvml_executor kvml_exec_push_sreg, kvml_exec_pop_sreg;
+kvml_executor kvml_exec_enter, kvml_exec_leave;
+kvml_executor kvml_exec_jmp, kvml_exec_jcc, kvml_exec_loop;
+kvml_executor kvml_exec_call, kvml_exec_ret;
+kvml_executor kvml_exec_jmp_far, kvml_exec_call_far, kvml_exec_ret_far;
+kvml_executor kvml_exec_load_sreg, kvml_exec_store_sreg, kvml_exec_load_far;
+kvml_executor kvml_exec_load_system, kvml_exec_store_system;
+kvml_executor kvml_exec_load_table, kvml_exec_store_table;
+kvml_executor kvml_exec_smsw, kvml_exec_lmsw, kvml_exec_invlpg;
+kvml_executor kvml_exec_cli_sti, kvml_exec_hlt;
+kvml_executor kvml_exec_mov_sse, kvml_exec_x87;
+
+/* ---- system.c: offset and selector in memory ---- */
+int kvml_exec_pointer(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
+		      u64 *offset, u16 *selector);
+
+/* ---- stringio.c: may the guest use the port? ---- */
+bool kvml_io_allowed(struct kvml_vcpu *vcpu);
+
+/*
+ * ---- stack.c ----
+ * emul->sp is RSP, ESP or SP as the stack has it; kvml_stack_end() is when the
+ * guest gets it.
+ */
+void kvml_stack_begin(struct kvml_vcpu *vcpu);
+void kvml_stack_end(struct kvml_vcpu *vcpu);
+void kvml_stack_add(struct kvml_vcpu *vcpu, long n);
+int kvml_stack_push(struct kvml_vcpu *vcpu, u64 value, unsigned int size);
+/* A value of operand size. */
+int kvml_stack_pop(struct kvml_vcpu *vcpu, u64 *value);
+
+/* ---- segload.c ---- */
+/* Why a segment register is loaded. */
+enum kvml_transfer { KVML_LOAD, KVML_JUMP, KVML_RETURN };
+/*
+ * The segment that @seg would have with @selector, all checks made; it is not
+ * loaded.  KVML_EMUL_GO and so on.
+ */
+int kvml_segment_find(struct kvml_vcpu *vcpu, enum kvml_seg seg, u16 selector,
+		      enum kvml_transfer why, struct kvm_segment *out);
+int kvml_segment_load(struct kvml_vcpu *vcpu, enum kvml_seg seg, u16 selector);
+/* Real mode, or virtual-8086 mode. */
+bool kvml_segment_is_real(struct kvml_vcpu *vcpu);
 
 /* GPRs as operands: byte registers, partial writes. */
 static inline u64 kvml_gpr_read(struct kvml_vcpu *vcpu, unsigned int reg,
@@ -165,10 +247,13 @@ void kvml_string_done(struct kvml_vcpu *vcpu, unsigned int n);
 
 /*
  * ---- alu.c ----
- * @op on the low @size bytes; *@flags is RFLAGS in and out.  Unary operations
- * take @a.  Bit operations take the number of the bit, within @size, in @b.
+ * @op on the low @size bytes; *@flags is RFLAGS in and out.  @a is the first
+ * operand (rAX) and *@d the second one (rDX), @c what is in rCX: a count, or the
+ * factor of MUL.  Returns rAX.
  */
-u64 kvml_alu(enum kvml_op op, unsigned int size, u64 a, u64 b,
+u64 kvml_alu(enum kvml_op op, unsigned int size, u64 a, u64 *d, u64 c,
 	     unsigned long *flags);
+/* DIV, IDIV of *@d:*@a (one byte: AX) by @c; false: #DE. */
+bool kvml_alu_divide(bool is_signed, unsigned int size, u64 *a, u64 *d, u64 c);
 
 #endif /* _KVMLITE_EMUL_H */

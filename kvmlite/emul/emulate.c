@@ -6,6 +6,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <asm/trapnr.h>
 
 #include "base/ops.h"
 #include "base/quirk.h"
@@ -37,7 +38,7 @@ void kvml_emulate_free(struct kvml_vcpu *vcpu)
  * As stock KVM: #UD for the guest; and an exit to userspace, if it is not
  * just a program of the guest.  The layout is kvm_run.emulation_failure.
  */
-static int emulation_failed(struct kvml_vcpu *vcpu)
+int kvml_emul_failed(struct kvml_vcpu *vcpu)
 {
 	static DEFINE_RATELIMIT_STATE(limit, 5 * HZ, 5);
 	struct kvml_emul *e = vcpu->emul;
@@ -120,7 +121,7 @@ static int fetch_and_decode(struct kvml_vcpu *vcpu)
 	do {
 		r = kvml_fetch(vcpu, linear);
 		if (r == KVML_FETCH_NO_MEMORY)
-			return emulation_failed(vcpu);
+			return kvml_emul_failed(vcpu);
 		if (r != KVML_EMUL_GO)
 			return r;
 		if (decoded_before(e))
@@ -135,8 +136,11 @@ static int fetch_and_decode(struct kvml_vcpu *vcpu)
 		return KVML_EMUL_GO;
 	}
 	if (r == KVML_DECODE_UNKNOWN)
-		return emulation_failed(vcpu);
-	kvml_queue_gp(vcpu);
+		return kvml_emul_failed(vcpu);
+	if (r == KVML_DECODE_INVALID)
+		kvml_queue_exception(vcpu, X86_TRAP_UD);
+	else
+		kvml_queue_gp(vcpu);
 	return 1;
 }
 
@@ -151,16 +155,15 @@ static int prepare(struct kvml_vcpu *vcpu)
 	return fetch_and_decode(vcpu);
 }
 
-static int finish(struct kvml_vcpu *vcpu)
+int kvml_emul_finish(struct kvml_vcpu *vcpu, u32 shadow)
 {
 	struct kvml_emul *e = vcpu->emul;
-	unsigned long rip = e->rip + e->insn.len;
 	unsigned long flags = kvml_reg(vcpu, KVML_RFLAGS);
 
-	kvml_reg_set(vcpu, KVML_RIP, e->bits == 64 ? rip : (u32)rip);
+	kvml_reg_set(vcpu, KVML_RIP, e->bits == 64 ? e->next : (u32)e->next);
 	if (flags & X86_EFLAGS_RF)
 		kvml_reg_set(vcpu, KVML_RFLAGS, flags & ~X86_EFLAGS_RF);
-	kvml_ops->set_shadow(vcpu, 0);
+	kvml_ops->set_shadow(vcpu, shadow);
 	return kvml_insn_done(vcpu);
 }
 
@@ -179,15 +182,16 @@ static int run(struct kvml_vcpu *vcpu)
 	int r;
 
 	e->stage = KVML_EMUL_AGAIN;
+	e->next = e->rip + e->insn.len;
 	for (n = 0; n < MAX_ELEMENTS; n++) {
 		e->mmio_pos = 0;
 		r = kvml_exec(vcpu);
 		if (r != KVML_EMUL_GO)
 			return r;
 		if (!e->more)
-			return finish(vcpu);
+			return kvml_emul_finish(vcpu, 0);
 		e->mmio_done = 0;
-		e->gpa_known = false;
+		e->gpa_known = 0;
 		if (kvml_debug_step_due(vcpu))
 			return kvml_debug_step(vcpu);
 		if (interrupted(vcpu))
@@ -206,7 +210,7 @@ int kvml_emul_resume(struct kvml_vcpu *vcpu, u64 data)
 	if (vcpu->emul->stage == KVML_EMUL_AGAIN)
 		return run(vcpu);
 	r = kvml_exec_rest(vcpu, data);
-	return r == KVML_EMUL_GO ? finish(vcpu) : r;
+	return r == KVML_EMUL_GO ? kvml_emul_finish(vcpu, 0) : r;
 }
 
 static bool is_string_io(const struct kvml_insn *insn)
@@ -214,22 +218,41 @@ static bool is_string_io(const struct kvml_insn *insn)
 	return insn->op == KVML_OP_INS || insn->op == KVML_OP_OUTS;
 }
 
+/*
+ * What the CPU has checked the guest's page tables for: 0 nothing that is sure,
+ * 1 reading @gpa, 2 writing it.  A program of the guest may have had the
+ * instruction changed meanwhile: it must not reach by one what its page tables
+ * allow another.  Its kernel does not do that to itself, so there the offset in
+ * the page has to do, for an exit that does not tell the linear address.
+ */
+static u8 checked_access(const struct kvml_emul *e, u32 flags)
+{
+	if (flags & KVML_MMIO_WALK || (e->user && !(flags & KVML_MMIO_GVA)))
+		return 0;
+	return flags & (KVML_MMIO_WRITE | KVML_MMIO_EITHER) ? 2 : 1;
+}
+
 int kvml_emulate_mmio(struct kvml_vcpu *vcpu, u64 gpa, unsigned long gva,
-		      bool gva_valid)
+		      u32 flags)
 {
 	struct kvml_emul *e = vcpu->emul;
 	int r = prepare(vcpu);
 
 	if (r != KVML_EMUL_GO)
 		return r;
-	/* These exit before they access memory: the code was changed. */
+	/* These exit before they access memory, or the code was changed. */
 	if (is_string_io(&e->insn))
-		return 1;
-	e->gpa_known = true;
-	e->gva_known = gva_valid;
+		return flags & KVML_MMIO_WALK ? kvml_emulate_string_io(vcpu) : 1;
+	e->gpa_known = checked_access(e, flags);
+	e->gva_known = flags & KVML_MMIO_GVA;
 	e->gpa = gpa;
 	e->gva = gva;
 	return run(vcpu);
+}
+
+int kvml_emulate(struct kvml_vcpu *vcpu)
+{
+	return kvml_emulate_mmio(vcpu, 0, 0, KVML_MMIO_WALK);
 }
 
 int kvml_emulate_ud(struct kvml_vcpu *vcpu)
@@ -251,9 +274,8 @@ int kvml_emulate_ud(struct kvml_vcpu *vcpu)
 	}
 	vcpu->stat.hypercalls++;
 	kvml_hypercall(vcpu);
-	e->insn.len = 3;
-	e->decoded_bits = 0;
-	return finish(vcpu);
+	e->next = e->rip + 3;
+	return kvml_emul_finish(vcpu, 0);
 }
 
 int kvml_emulate_string_io(struct kvml_vcpu *vcpu)
@@ -264,10 +286,10 @@ int kvml_emulate_string_io(struct kvml_vcpu *vcpu)
 		return r;
 	if (!is_string_io(&vcpu->emul->insn))
 		return 1;	/* as above */
-	if (!kvml_string_io_allowed(vcpu)) {
+	if (!kvml_io_allowed(vcpu)) {
 		kvml_queue_gp(vcpu);
 		return 1;
 	}
-	vcpu->emul->gpa_known = false;
+	vcpu->emul->gpa_known = 0;
 	return run(vcpu);
 }

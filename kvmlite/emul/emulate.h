@@ -13,18 +13,27 @@
 #ifndef _KVMLITE_EMULATE_H
 #define _KVMLITE_EMULATE_H
 
+#include <linux/bits.h>
 #include <linux/types.h>
 
 struct kvml_vcpu;
 
+/* What an exit says of the access that it is for. */
+#define KVML_MMIO_GVA		BIT(0)	/* its linear address */
+#define KVML_MMIO_WRITE		BIT(1)	/* it is a write */
+#define KVML_MMIO_EITHER	BIT(2)	/* not whether it is */
+#define KVML_MMIO_WALK		BIT(3)	/* of the guest's page tables, by the CPU */
+
 /*
  * The instruction at RIP touched @gpa (a page without memory, or read-only).
- * @gva: the linear address if @gva_valid.  1: go on in the guest (done, or an
- * exception is queued), 0: to userspace, negative: an errno.
+ * @gva: the linear address, if @flags says so (KVML_MMIO_).  1: go on in the
+ * guest (done, or an exception is queued), 0: to userspace, negative: an errno.
  */
 int kvml_emulate_mmio(struct kvml_vcpu *vcpu, u64 gpa, unsigned long gva,
-		      bool gva_valid);
-/* The instruction at RIP is INS or OUTS; the same results. */
+		      u32 flags);
+/* The instruction at RIP exited by itself; the same results. */
+int kvml_emulate(struct kvml_vcpu *vcpu);
+/* It is INS or OUTS. */
 int kvml_emulate_string_io(struct kvml_vcpu *vcpu);
 
 /*

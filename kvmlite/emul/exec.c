@@ -5,12 +5,14 @@
  */
 #include <linux/bitops.h>
 #include <linux/log2.h>
-#include <linux/string.h>
+#include <linux/swab.h>
+#include <asm/trapnr.h>
 
 #include "base/ops.h"
 #include "emul/decode.h"
 #include "emul/emul.h"
 #include "emul/walk.h"
+#include "vcpu/event.h"
 #include "vcpu/vcpu.h"
 
 void kvml_gpr_write(struct kvml_vcpu *vcpu, unsigned int reg,
@@ -42,14 +44,13 @@ static void set_flags(struct kvml_vcpu *vcpu, unsigned long flags)
 		kvml_reg_set(vcpu, KVML_RFLAGS, flags);
 }
 
-/* The offset in the segment, plus @more. */
-static unsigned long address(struct kvml_vcpu *vcpu, unsigned long more)
+unsigned long kvml_exec_address(struct kvml_vcpu *vcpu, unsigned long more)
 {
 	const struct kvml_insn *insn = &vcpu->emul->insn;
 	unsigned long a = insn->disp + more;
 
 	if (insn->rip)
-		a += vcpu->emul->rip + insn->len;
+		a += vcpu->emul->next;
 	if (insn->base >= 0)
 		a += kvml_gpr_read(vcpu, insn->base, 8, true);
 	if (insn->index >= 0)
@@ -57,9 +58,113 @@ static unsigned long address(struct kvml_vcpu *vcpu, unsigned long more)
 	return a & (U64_MAX >> (64 - 8 * insn->addr_size));
 }
 
+/* SDM volume 1, appendix B. */
+bool kvml_exec_condition(struct kvml_vcpu *vcpu)
+{
+	unsigned long flags = kvml_reg(vcpu, KVML_RFLAGS);
+	unsigned int cc = vcpu->emul->insn.opcode & 0xf;
+	bool less = !(flags & X86_EFLAGS_SF) != !(flags & X86_EFLAGS_OF);
+	const bool holds[] = {
+		flags & X86_EFLAGS_OF, flags & X86_EFLAGS_CF,
+		flags & X86_EFLAGS_ZF, flags & (X86_EFLAGS_CF | X86_EFLAGS_ZF),
+		flags & X86_EFLAGS_SF, flags & X86_EFLAGS_PF,
+		less, less || flags & X86_EFLAGS_ZF,
+	};
+
+	return holds[cc >> 1] != (cc & 1);
+}
+
+/* ---- executors of their own: with one operand, or those that are implied ---- */
+
+static int exec_nop(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
+		    u64 *value)
+{
+	return KVML_EMUL_GO;
+}
+
+static int exec_lea(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
+		    u64 *value)
+{
+	kvml_gpr_write(vcpu, insn->reg, insn->size, true,
+		       kvml_exec_address(vcpu, 0));
+	return KVML_EMUL_GO;
+}
+
+/* MUL, IMUL, DIV, IDIV: rDX and rAX; of bytes AX. */
+static int exec_mul_div(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
+			u64 *value)
+{
+	unsigned long flags = kvml_reg(vcpu, KVML_RFLAGS);
+	u64 rax = vcpu->reg[KVML_RAX];
+	u64 rdx = kvml_gpr_read(vcpu, KVML_RDX, insn->size, true);
+
+	if (insn->op <= KVML_OP_IMUL1) {
+		rax = kvml_alu(insn->op, insn->size, rax, &rdx, *value, &flags);
+	} else if (!kvml_alu_divide(insn->op == KVML_OP_IDIV, insn->size, &rax,
+				    &rdx, *value)) {
+		kvml_queue_exception(vcpu, X86_TRAP_DE);
+		return 1;
+	}
+	set_flags(vcpu, flags);
+	kvml_gpr_write(vcpu, KVML_RAX, max_t(u8, insn->size, 2), true, rax);
+	if (insn->size > 1)
+		kvml_gpr_write(vcpu, KVML_RDX, insn->size, true, rdx);
+	return KVML_EMUL_GO;
+}
+
+/* CBW and CWD, and so on: rAX, or rDX:rAX, from the lower half. */
+static int exec_cbw_cwd(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
+			u64 *value)
+{
+	bool cwd = insn->opcode & 1;
+	unsigned int from = cwd ? insn->size : insn->size / 2;
+	s64 rax = sign_extend64(vcpu->reg[KVML_RAX], 8 * from - 1);
+
+	kvml_gpr_write(vcpu, cwd ? KVML_RDX : KVML_RAX, insn->size, true,
+		       cwd ? rax >> 63 : rax);
+	return KVML_EMUL_GO;
+}
+
+#define AH_FLAGS (X86_EFLAGS_CF | X86_EFLAGS_PF | X86_EFLAGS_AF | \
+		  X86_EFLAGS_ZF | X86_EFLAGS_SF)
+
+/* SAHF, LAHF, CMC, CLC, STC, CLD, STD. */
+static int exec_flags(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
+		      u64 *value)
+{
+	unsigned long flags = kvml_reg(vcpu, KVML_RFLAGS);
+	unsigned long flag = insn->opcode < 0xfa ? X86_EFLAGS_CF :
+						   X86_EFLAGS_DF;
+	u8 ah = vcpu->reg[KVML_RAX] >> 8;
+
+	if (insn->opcode == 0x9f)
+		vcpu->reg[KVML_RAX] = (vcpu->reg[KVML_RAX] & ~0xff00ul) |
+				      (flags & 0xff) << 8;
+	else if (insn->opcode == 0x9e)
+		flags = (flags & ~(ulong)AH_FLAGS) | (ah & AH_FLAGS);
+	else if (insn->opcode == 0xf5)
+		flags ^= flag;
+	else
+		flags = insn->opcode & 1 ? flags | flag : flags & ~flag;
+	set_flags(vcpu, flags);
+	return KVML_EMUL_GO;
+}
+
+/* ---- two operands: the one by ModRM, "mem", and another ---- */
+
 static bool is_bit_op(const struct kvml_insn *insn)
 {
 	return insn->op >= KVML_OP_BT && insn->op <= KVML_OP_BTC;
+}
+
+/* An immediate, or a register. */
+static u64 source(struct kvml_vcpu *vcpu)
+{
+	const struct kvml_insn *insn = &vcpu->emul->insn;
+
+	if (insn->flags & (KVML_INSN_IMM | KVML_INSN_IMM8))
+		return insn->imm;
+	return kvml_gpr_read(vcpu, insn->reg, insn->size, insn->rex);
 }
 
 /*
@@ -70,17 +175,48 @@ static u64 other_operand(struct kvml_vcpu *vcpu, unsigned long *more)
 {
 	const struct kvml_insn *insn = &vcpu->emul->insn;
 	unsigned int bits = 8 * insn->size;
-	bool imm = insn->flags & (KVML_INSN_IMM | KVML_INSN_IMM8);
-	u64 value = imm ? insn->imm :
-			  kvml_gpr_read(vcpu, insn->reg, insn->size, insn->rex);
+	u64 value;
 
-	*more = 0;
+	*more = insn->op == KVML_OP_XLAT ? (u8)vcpu->reg[KVML_RAX] : 0;
+	if (insn->flags & KVML_INSN_CL)
+		return (u8)vcpu->reg[KVML_RCX];
+	value = source(vcpu);
 	if (!is_bit_op(insn))
 		return value;
-	if (!imm)
+	if (!(insn->flags & (KVML_INSN_IMM8 | KVML_INSN_RM_REG)))
 		*more = (sign_extend64(value, bits - 1) >> ilog2(bits)) *
 			insn->size;
 	return value & (bits - 1);
+}
+
+static u64 swap_bytes(u64 value, unsigned int size)
+{
+	return swab64(value) >> (64 - 8 * size);
+}
+
+static u64 compute_alu(struct kvml_vcpu *vcpu, u64 mem, u64 other,
+		       unsigned long *flags)
+{
+	const struct kvml_insn *insn = &vcpu->emul->insn;
+	u64 reg = other;
+
+	if (insn->flags & KVML_INSN_TO_REG)
+		return kvml_alu(insn->op, insn->size, other, &mem, 0, flags);
+	if (insn->op == KVML_OP_SHLD || insn->op == KVML_OP_SHRD)
+		reg = kvml_gpr_read(vcpu, insn->reg, insn->size, insn->rex);
+	return kvml_alu(insn->op, insn->size, mem, &reg, other, flags);
+}
+
+static u64 compute_cmpxchg8b(struct kvml_vcpu *vcpu, u64 mem,
+			     unsigned long *flags)
+{
+	const unsigned long *reg = vcpu->reg;
+
+	*flags &= ~X86_EFLAGS_ZF;
+	if (mem != ((u32)reg[KVML_RAX] | reg[KVML_RDX] << 32))
+		return mem;
+	*flags |= X86_EFLAGS_ZF;
+	return (u32)reg[KVML_RBX] | reg[KVML_RCX] << 32;
 }
 
 /* The result for the destination; XCHG and its like have a second, @mem. */
@@ -89,26 +225,40 @@ static u64 compute(struct kvml_vcpu *vcpu, u64 mem, u64 other,
 {
 	const struct kvml_insn *insn = &vcpu->emul->insn;
 	bool to_reg = insn->flags & KVML_INSN_TO_REG;
-	u64 rax;
 
 	switch (insn->op) {
+	case KVML_OP_MOV:
+		return to_reg ? mem : other;
+	case KVML_OP_XLAT:
+		return mem;
 	case KVML_OP_MOVSX:
 		return sign_extend64(mem, 8 * insn->mem_size - 1);
+	case KVML_OP_MOVBE:
+		return swap_bytes(to_reg ? mem : other, insn->size);
+	case KVML_OP_BSWAP:
+		return swap_bytes(mem, insn->size);
 	case KVML_OP_XCHG:
 		return other;
+	case KVML_OP_SETCC:
+		return kvml_exec_condition(vcpu);
+	case KVML_OP_CMOV:
+		return kvml_exec_condition(vcpu) ? mem : other;
 	case KVML_OP_CMPXCHG:
-		rax = kvml_gpr_read(vcpu, KVML_RAX, insn->size, true);
-		kvml_alu(KVML_OP_CMP, insn->size, rax, mem, flags);
+		kvml_alu(KVML_OP_CMP, insn->size, vcpu->reg[KVML_RAX], &mem, 0,
+			 flags);
 		return *flags & X86_EFLAGS_ZF ? other : mem;
+	case KVML_OP_CMPXCHG8B:
+		return compute_cmpxchg8b(vcpu, mem, flags);
 	default:
-		return to_reg ? kvml_alu(insn->op, insn->size, other, mem, flags) :
-				kvml_alu(insn->op, insn->size, mem, other, flags);
+		return compute_alu(vcpu, mem, other, flags);
 	}
 }
 
+/* Registers other than that by ModRM.rm. */
 static void write_back(struct kvml_vcpu *vcpu)
 {
 	const struct kvml_insn *insn = &vcpu->emul->insn;
+	bool zero = vcpu->emul->flags & X86_EFLAGS_ZF;
 	u64 mem = vcpu->emul->mem;
 
 	set_flags(vcpu, vcpu->emul->flags);
@@ -120,9 +270,20 @@ static void write_back(struct kvml_vcpu *vcpu)
 		kvml_gpr_write(vcpu, insn->reg, insn->size, insn->rex, mem);
 		break;
 	case KVML_OP_CMPXCHG:
-		if (!(vcpu->emul->flags & X86_EFLAGS_ZF))
+		if (!zero)
 			kvml_gpr_write(vcpu, KVML_RAX, insn->size, true, mem);
 		break;
+	case KVML_OP_CMPXCHG8B:
+		if (!zero) {
+			kvml_gpr_write(vcpu, KVML_RAX, 4, true, mem);
+			kvml_gpr_write(vcpu, KVML_RDX, 4, true, mem >> 32);
+		}
+		break;
+	case KVML_OP_BSF:
+	case KVML_OP_BSR:
+		if (zero)
+			break;
+		fallthrough;
 	default:
 		if (insn->flags & KVML_INSN_TO_REG)
 			kvml_gpr_write(vcpu, insn->reg, insn->size, insn->rex,
@@ -139,18 +300,28 @@ static void set_stage(struct kvml_emul *e, enum kvml_emul_stage stage)
 static int exec_loaded(struct kvml_vcpu *vcpu, u64 other)
 {
 	struct kvml_emul *e = vcpu->emul;
+	const struct kvml_insn *insn = &e->insn;
+	bool locked = insn->lock || insn->op == KVML_OP_XCHG;
 	int r;
 
 	e->flags = kvml_reg(vcpu, KVML_RFLAGS);
 	e->result = compute(vcpu, e->mem, other, &e->flags);
-	if (e->insn.flags & KVML_INSN_WRITE) {
-		set_stage(e, KVML_EMUL_STORED);
-		r = kvml_operand_write(vcpu, &e->operand, e->result);
-		if (r != KVML_EMUL_GO)
-			return r;
+	if (!(insn->flags & KVML_INSN_WRITE)) {
+		write_back(vcpu);
+		return KVML_EMUL_GO;
 	}
-	write_back(vcpu);
-	return KVML_EMUL_GO;
+	if (insn->flags & KVML_INSN_RM_REG) {
+		write_back(vcpu);
+		kvml_gpr_write(vcpu, insn->rm, insn->size, insn->rex,
+			       e->result);
+		return KVML_EMUL_GO;
+	}
+	set_stage(e, KVML_EMUL_STORED);
+	r = locked ? kvml_operand_exchange(vcpu, &e->operand, e->mem, e->result) :
+		     kvml_operand_write(vcpu, &e->operand, e->result);
+	if (r == KVML_EMUL_GO)
+		write_back(vcpu);
+	return r;
 }
 
 /* Loads and stores are most of what drivers do to devices; no flags in it. */
@@ -159,35 +330,39 @@ static int exec_mov(struct kvml_vcpu *vcpu)
 	struct kvml_emul *e = vcpu->emul;
 	const struct kvml_insn *insn = &e->insn;
 	bool load = insn->flags & KVML_INSN_TO_REG;
-	unsigned long more;
 	int r;
 
-	r = kvml_operand_find(vcpu, insn->seg, address(vcpu, 0), insn->mem_size,
-			      load ? 0 : KVML_WALK_WRITE, &e->operand);
+	r = kvml_operand_find(vcpu, insn->seg, kvml_exec_address(vcpu, 0),
+			      insn->mem_size, load ? 0 : KVML_WALK_WRITE,
+			      &e->operand);
 	if (r != KVML_EMUL_GO)
 		return r;
 	set_stage(e, load ? KVML_EMUL_LOADED : KVML_EMUL_STORED);
 	if (!load)
-		return kvml_operand_write(vcpu, &e->operand,
-					  other_operand(vcpu, &more));
+		return kvml_operand_write(vcpu, &e->operand, source(vcpu));
 	r = kvml_operand_read(vcpu, &e->operand, &e->mem);
 	if (r == KVML_EMUL_GO)
 		kvml_gpr_write(vcpu, insn->reg, insn->size, insn->rex, e->mem);
 	return r;
 }
 
-/* One memory operand, and a register or an immediate. */
-static int exec_memory(struct kvml_vcpu *vcpu)
+static int exec_operands(struct kvml_vcpu *vcpu)
 {
 	struct kvml_emul *e = vcpu->emul;
-	u32 access = e->insn.flags & KVML_INSN_WRITE ? KVML_WALK_WRITE : 0;
+	const struct kvml_insn *insn = &e->insn;
+	u32 access = insn->flags & KVML_INSN_WRITE ? KVML_WALK_WRITE : 0;
 	unsigned long more;
 	u64 other = other_operand(vcpu, &more);
 	int r;
 
-	r = kvml_operand_find(vcpu, e->insn.seg, address(vcpu, more),
-			      e->insn.mem_size, access, &e->operand);
-	if (r == KVML_EMUL_GO && e->insn.flags & KVML_INSN_READ) {
+	if (insn->flags & KVML_INSN_RM_REG) {
+		e->mem = kvml_gpr_read(vcpu, insn->rm, insn->mem_size,
+				       insn->rex);
+		return exec_loaded(vcpu, other);
+	}
+	r = kvml_operand_find(vcpu, insn->seg, kvml_exec_address(vcpu, more),
+			      insn->mem_size, access, &e->operand);
+	if (r == KVML_EMUL_GO && insn->flags & KVML_INSN_READ) {
 		set_stage(e, KVML_EMUL_LOADED);
 		r = kvml_operand_read(vcpu, &e->operand, &e->mem);
 	}
@@ -214,196 +389,108 @@ int kvml_exec_rest(struct kvml_vcpu *vcpu, u64 data)
 	return exec_loaded(vcpu, other_operand(vcpu, &more));
 }
 
-/* Bytes of the stack pointer: SDM volume 1, 6.2.3. */
-static unsigned int stack_size(struct kvml_vcpu *vcpu)
+/* ---- the table ---- */
+
+/* Those that are not there: exec_operands(). */
+static kvml_executor *const executors[KVML_OPS] = {
+	[KVML_OP_MUL ... KVML_OP_IDIV] = exec_mul_div,
+	[KVML_OP_LEA] = exec_lea,
+	[KVML_OP_NOP] = exec_nop,
+	[KVML_OP_CBW_CWD] = exec_cbw_cwd,
+	[KVML_OP_FLAGS] = exec_flags,
+	[KVML_OP_IN ... KVML_OP_OUT] = kvml_exec_io,
+	[KVML_OP_JMP] = kvml_exec_jmp,
+	[KVML_OP_JCC] = kvml_exec_jcc,
+	[KVML_OP_LOOP] = kvml_exec_loop,
+	[KVML_OP_JMP_FAR] = kvml_exec_jmp_far,
+	[KVML_OP_PUSH] = kvml_exec_push,
+	[KVML_OP_POP] = kvml_exec_pop,
+	[KVML_OP_PUSHA] = kvml_exec_pusha,
+	[KVML_OP_POPA] = kvml_exec_popa,
+	[KVML_OP_PUSHF] = kvml_exec_pushf,
+	[KVML_OP_POPF] = kvml_exec_popf,
+	[KVML_OP_PUSH_SREG] = kvml_exec_push_sreg,
+	[KVML_OP_POP_SREG] = kvml_exec_pop_sreg,
+	[KVML_OP_ENTER] = kvml_exec_enter,
+	[KVML_OP_LEAVE] = kvml_exec_leave,
+	[KVML_OP_CALL] = kvml_exec_call,
+	[KVML_OP_RET] = kvml_exec_ret,
+	[KVML_OP_CALL_FAR] = kvml_exec_call_far,
+	[KVML_OP_RET_FAR] = kvml_exec_ret_far,
+	[KVML_OP_LOAD_SREG] = kvml_exec_load_sreg,
+	[KVML_OP_STORE_SREG] = kvml_exec_store_sreg,
+	[KVML_OP_LOAD_FAR] = kvml_exec_load_far,
+	[KVML_OP_LOAD_SYSTEM] = kvml_exec_load_system,
+	[KVML_OP_STORE_SYSTEM] = kvml_exec_store_system,
+	[KVML_OP_LOAD_TABLE] = kvml_exec_load_table,
+	[KVML_OP_STORE_TABLE] = kvml_exec_store_table,
+	[KVML_OP_SMSW] = kvml_exec_smsw,
+	[KVML_OP_LMSW] = kvml_exec_lmsw,
+	[KVML_OP_INVLPG] = kvml_exec_invlpg,
+	[KVML_OP_CLI_STI] = kvml_exec_cli_sti,
+	[KVML_OP_HLT] = kvml_exec_hlt,
+	[KVML_OP_MOV_SSE] = kvml_exec_mov_sse,
+	[KVML_OP_X87] = kvml_exec_x87,
+};
+
+/* 1: an exception is queued. */
+static int check_rights(struct kvml_vcpu *vcpu, u32 flags)
 {
-	struct kvm_segment ss;
-
-	if (vcpu->emul->bits == 64)
-		return 8;
-	kvml_ops->get_segment(vcpu, KVML_SS, &ss);
-	return ss.db ? 4 : 2;
-}
-
-/* From one operand to the other, of @size bytes. */
-static int copy(struct kvml_vcpu *vcpu, enum kvml_seg from_seg,
-		unsigned long from, enum kvml_seg to_seg, unsigned long to)
-{
-	unsigned int size = vcpu->emul->insn.size;
-	struct kvml_operand src, dst;
-	u64 value;
-	int r;
-
-	r = kvml_operand_find(vcpu, from_seg, from, size, 0, &src);
-	if (r == KVML_EMUL_GO)
-		r = kvml_operand_find(vcpu, to_seg, to, size, KVML_WALK_WRITE,
-				      &dst);
-	if (r == KVML_EMUL_GO)
-		r = kvml_operand_read(vcpu, &src, &value);
-	if (r == KVML_EMUL_GO)
-		r = kvml_operand_write(vcpu, &dst, value);
-	return r;
-}
-
-static int exec_push(struct kvml_vcpu *vcpu)
-{
-	const struct kvml_insn *insn = &vcpu->emul->insn;
-	unsigned int width = stack_size(vcpu);
-	u64 sp = kvml_gpr_read(vcpu, KVML_RSP, width, true) - insn->size;
-	int r;
-
-	sp &= U64_MAX >> (64 - 8 * width);
-	r = copy(vcpu, insn->seg, address(vcpu, 0), KVML_SS, sp);
-	if (r == KVML_EMUL_GO)
-		kvml_gpr_write(vcpu, KVML_RSP, width, true, sp);
-	return r;
-}
-
-/* An address made with rSP is made with its new value. */
-static int exec_pop(struct kvml_vcpu *vcpu)
-{
-	const struct kvml_insn *insn = &vcpu->emul->insn;
-	unsigned int width = stack_size(vcpu);
-	u64 sp = kvml_gpr_read(vcpu, KVML_RSP, width, true);
-	unsigned long to;
-	int r;
-
-	to = address(vcpu, insn->base == KVML_RSP ? insn->size : 0);
-	r = copy(vcpu, KVML_SS, sp, insn->seg, to);
-	if (r == KVML_EMUL_GO)
-		kvml_gpr_write(vcpu, KVML_RSP, width, true, sp + insn->size);
-	return r;
-}
-
-u64 kvml_string_count(struct kvml_vcpu *vcpu)
-{
-	return vcpu->emul->insn.rep ? kvml_gpr_addr(vcpu, KVML_RCX) : 1;
-}
-
-void kvml_string_advance(struct kvml_vcpu *vcpu, unsigned int reg,
-			 unsigned int n)
-{
-	const struct kvml_insn *insn = &vcpu->emul->insn;
-	u64 bytes = n * insn->size;
-
-	if (kvml_reg(vcpu, KVML_RFLAGS) & X86_EFLAGS_DF)
-		bytes = -bytes;
-	kvml_gpr_write(vcpu, reg, insn->addr_size, true,
-		       kvml_gpr_addr(vcpu, reg) + bytes);
-}
-
-void kvml_string_done(struct kvml_vcpu *vcpu, unsigned int n)
-{
-	const struct kvml_insn *insn = &vcpu->emul->insn;
-	bool repne, zf = kvml_reg(vcpu, KVML_RFLAGS) & X86_EFLAGS_ZF;
-	u64 left;
-
-	if (!insn->rep)
-		return;
-	repne = insn->rep == 0xf2;
-	left = kvml_gpr_addr(vcpu, KVML_RCX) - n;
-	kvml_gpr_write(vcpu, KVML_RCX, insn->addr_size, true, left);
-	vcpu->emul->more = left;
-	/* REPE goes on while equal, REPNE while not. */
-	if ((insn->op == KVML_OP_CMPS || insn->op == KVML_OP_SCAS) &&
-	    zf == repne)
-		vcpu->emul->more = false;
-}
-
-/* STOS, LODS, SCAS: rAX and one element at @reg. */
-static int string_rax(struct kvml_vcpu *vcpu, enum kvml_seg seg,
-		      unsigned int reg)
-{
-	const struct kvml_insn *insn = &vcpu->emul->insn;
-	u64 rax = kvml_gpr_read(vcpu, KVML_RAX, insn->size, true), mem;
-	unsigned long flags = kvml_reg(vcpu, KVML_RFLAGS);
-	bool store = insn->op == KVML_OP_STOS;
-	struct kvml_operand o;
-	int r;
-
-	r = kvml_operand_find(vcpu, seg, kvml_gpr_addr(vcpu, reg), insn->size,
-			      store ? KVML_WALK_WRITE : 0, &o);
-	if (r != KVML_EMUL_GO)
-		return r;
-	r = store ? kvml_operand_write(vcpu, &o, rax) :
-		    kvml_operand_read(vcpu, &o, &mem);
-	if (r != KVML_EMUL_GO)
-		return r;
-	if (insn->op == KVML_OP_LODS) {
-		kvml_gpr_write(vcpu, KVML_RAX, insn->size, true, mem);
-	} else if (!store) {
-		kvml_alu(KVML_OP_CMP, insn->size, rax, mem, &flags);
-		set_flags(vcpu, flags);
+	if (flags & KVML_INSN_PROTECTED && kvml_segment_is_real(vcpu)) {
+		kvml_queue_exception(vcpu, X86_TRAP_UD);
+		return 1;
 	}
-	kvml_string_advance(vcpu, reg, 1);
-	return r;
-}
-
-static int exec_cmps(struct kvml_vcpu *vcpu)
-{
-	const struct kvml_insn *insn = &vcpu->emul->insn;
-	unsigned long flags = kvml_reg(vcpu, KVML_RFLAGS);
-	struct kvml_operand src, dst;
-	u64 a, b;
-	int r;
-
-	r = kvml_operand_find(vcpu, insn->seg, kvml_gpr_addr(vcpu, KVML_RSI),
-			      insn->size, 0, &src);
-	if (r == KVML_EMUL_GO)
-		r = kvml_operand_find(vcpu, KVML_ES,
-				      kvml_gpr_addr(vcpu, KVML_RDI),
-				      insn->size, 0, &dst);
-	if (r == KVML_EMUL_GO)
-		r = kvml_operand_read(vcpu, &src, &a);
-	if (r == KVML_EMUL_GO)
-		r = kvml_operand_read(vcpu, &dst, &b);
-	if (r != KVML_EMUL_GO)
-		return r;
-	kvml_alu(KVML_OP_CMP, insn->size, a, b, &flags);
-	set_flags(vcpu, flags);
-	kvml_string_advance(vcpu, KVML_RSI, 1);
-	kvml_string_advance(vcpu, KVML_RDI, 1);
-	return r;
-}
-
-static int exec_movs(struct kvml_vcpu *vcpu)
-{
-	int r = copy(vcpu, vcpu->emul->insn.seg,
-		     kvml_gpr_addr(vcpu, KVML_RSI), KVML_ES,
-		     kvml_gpr_addr(vcpu, KVML_RDI));
-
-	if (r == KVML_EMUL_GO) {
-		kvml_string_advance(vcpu, KVML_RSI, 1);
-		kvml_string_advance(vcpu, KVML_RDI, 1);
+	if (flags & KVML_INSN_PRIV && kvml_ops->cpl(vcpu)) {
+		kvml_queue_gp(vcpu);
+		return 1;
 	}
-	return r;
+	return KVML_EMUL_GO;
 }
 
-static int exec_string(struct kvml_vcpu *vcpu)
+static int access_value(struct kvml_vcpu *vcpu, u64 *value, bool write)
 {
-	const struct kvml_insn *insn = &vcpu->emul->insn;
+	struct kvml_emul *e = vcpu->emul;
+	const struct kvml_insn *insn = &e->insn;
 	int r;
 
-	if (!kvml_string_count(vcpu))
+	if (insn->flags & KVML_INSN_RM_REG) {
+		if (write)
+			kvml_gpr_write(vcpu, insn->rm, insn->size, insn->rex,
+				       *value);
+		else
+			*value = kvml_gpr_read(vcpu, insn->rm, insn->mem_size,
+					       insn->rex);
 		return KVML_EMUL_GO;
-	switch (insn->op) {
-	case KVML_OP_INS:
-	case KVML_OP_OUTS:
-		return kvml_exec_string_io(vcpu);
-	case KVML_OP_MOVS:
-		r = exec_movs(vcpu);
-		break;
-	case KVML_OP_CMPS:
-		r = exec_cmps(vcpu);
-		break;
-	case KVML_OP_LODS:
-		r = string_rax(vcpu, insn->seg, KVML_RSI);
-		break;
-	default:	/* STOS, SCAS */
-		r = string_rax(vcpu, KVML_ES, KVML_RDI);
 	}
+	r = kvml_operand_find(vcpu, insn->seg, kvml_exec_address(vcpu, 0),
+			      insn->mem_size, write ? KVML_WALK_WRITE : 0,
+			      &e->operand);
+	if (r != KVML_EMUL_GO)
+		return r;
+	return write ? kvml_operand_write(vcpu, &e->operand, *value) :
+		       kvml_operand_read(vcpu, &e->operand, value);
+}
+
+/* Around an executor of its own: its operand, and the stack pointer. */
+static int exec_own(struct kvml_vcpu *vcpu, const struct kvml_insn *insn)
+{
+	bool stack = insn->op >= KVML_OP_PUSH && insn->op <= KVML_OP_RET_FAR;
+	u32 access = insn->flags & KVML_INSN_BYTES ? 0 : insn->flags;
+	u64 value = insn->imm;
+	int r = check_rights(vcpu, insn->flags);
+
+	if (r != KVML_EMUL_GO)
+		return r;
+	if (stack)
+		kvml_stack_begin(vcpu);
+	if (access & KVML_INSN_READ)
+		r = access_value(vcpu, &value, false);
 	if (r == KVML_EMUL_GO)
-		kvml_string_done(vcpu, 1);
+		r = executors[insn->op](vcpu, insn, &value);
+	if (r == KVML_EMUL_GO && access & KVML_INSN_WRITE)
+		r = access_value(vcpu, &value, true);
+	if (r == KVML_EMUL_GO && stack)
+		kvml_stack_end(vcpu);
 	return r;
 }
 
@@ -412,16 +499,10 @@ int kvml_exec(struct kvml_vcpu *vcpu)
 	const struct kvml_insn *insn = &vcpu->emul->insn;
 
 	vcpu->emul->more = false;
-	if (insn->flags & KVML_INSN_STRING)
-		return exec_string(vcpu);
-	switch (insn->op) {
-	case KVML_OP_MOV:
+	if (likely(insn->op == KVML_OP_MOV &&
+		   !(insn->flags & KVML_INSN_RM_REG)))
 		return exec_mov(vcpu);
-	case KVML_OP_PUSH:
-		return exec_push(vcpu);
-	case KVML_OP_POP:
-		return exec_pop(vcpu);
-	default:
-		return exec_memory(vcpu);
-	}
+	if (insn->flags & KVML_INSN_STRING)
+		return kvml_exec_string(vcpu);
+	return executors[insn->op] ? exec_own(vcpu, insn) : exec_operands(vcpu);
 }

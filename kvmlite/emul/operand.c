@@ -17,7 +17,7 @@
 #include "vcpu/event.h"
 #include "vcpu/vcpu.h"
 
-static bool canonical(struct kvml_vcpu *vcpu, unsigned long address)
+bool kvml_canonical(struct kvml_vcpu *vcpu, unsigned long address)
 {
 	if (sign_extend64(address, 47) == address)
 		return true;
@@ -74,16 +74,21 @@ static bool linear_64(struct kvml_vcpu *vcpu, enum kvml_seg seg, u64 offset,
 	*linear = offset;
 	if (seg == KVML_FS || seg == KVML_GS)
 		*linear += kvml_ops->segment_base(vcpu, seg);
-	return canonical(vcpu, *linear) && canonical(vcpu, *linear + len - 1);
+	return kvml_canonical(vcpu, *linear) &&
+	       kvml_canonical(vcpu, *linear + len - 1);
 }
 
 /*
  * The exit told the guest-physical address, and the CPU has made all checks
- * for it: which operand it is of is clear if there is one only.
+ * for it: which operand it is of is clear if there is one only.  Another vCPU
+ * may have changed the instruction since, so the checks must have been those
+ * of this access: gpa_known is 1 or 2, and 2 for writing (KVML_WALK_WRITE is 1).
  */
-static bool exit_gpa(struct kvml_emul *e, unsigned long linear, u64 *gpa)
+static bool exit_gpa(struct kvml_emul *e, unsigned long linear, u32 flags,
+		     u64 *gpa)
 {
-	if (!e->gpa_known || e->insn.flags & KVML_INSN_TWO_MEM)
+	if (e->gpa_known <= (flags & KVML_WALK_WRITE) ||
+	    e->insn.flags & KVML_INSN_TWO_MEM)
 		return false;
 	if (e->gva_known ? (linear ^ e->gva) & PAGE_MASK :
 			   offset_in_page(linear) != offset_in_page(e->gpa))
@@ -123,7 +128,7 @@ int kvml_operand_find(struct kvml_vcpu *vcpu, enum kvml_seg seg,
 	/* The CPU has made all checks, and the base is 0. */
 	if (e->bits == 64 && seg != KVML_FS && seg != KVML_GS &&
 	    offset_in_page(offset) + len <= PAGE_SIZE &&
-	    exit_gpa(e, offset, &o->piece[0].gpa)) {
+	    exit_gpa(e, offset, flags, &o->piece[0].gpa)) {
 		o->piece[0].len = len;
 		o->pieces = 1;
 		o->mmio = true;
@@ -138,7 +143,7 @@ int kvml_operand_find(struct kvml_vcpu *vcpu, enum kvml_seg seg,
 	o->mmio = false;
 	if (first == len) {
 		o->pieces = 1;
-		if (exit_gpa(e, linear, &o->piece[0].gpa)) {
+		if (exit_gpa(e, linear, flags, &o->piece[0].gpa)) {
 			o->mmio = true;
 			return KVML_EMUL_GO;
 		}
@@ -210,39 +215,70 @@ static int mmio_access(struct kvml_vcpu *vcpu, u64 gpa, unsigned int len,
 	return mmio_exit(vcpu, m);
 }
 
-static u64 low_bytes(u64 value, unsigned int len)
+/* Bytes of one piece, by eight as KVM_EXIT_MMIO has them. */
+static int mmio_bytes(struct kvml_vcpu *vcpu, u64 gpa, unsigned int len,
+		      bool write, void *data)
 {
-	return value & (U64_MAX >> (64 - 8 * len));
+	unsigned int n;
+	u64 part = 0;
+	int r;
+
+	for (; len; gpa += n, data += n, len -= n) {
+		if (vcpu->emul->mmio_pos == KVML_EMUL_MMIO)
+			return kvml_emul_failed(vcpu);
+		n = min(len, 8u);
+		if (write)
+			memcpy(&part, data, n);
+		r = mmio_access(vcpu, gpa, n, write, &part);
+		if (r != KVML_EMUL_GO)
+			return r;
+		if (!write)
+			memcpy(data, &part, n);
+		part = 0;
+	}
+	return KVML_EMUL_GO;
+}
+
+/* A write to a read-only slot exits as well: it can be read. */
+static bool no_memory(struct kvml_vcpu *vcpu, const struct kvml_operand *o)
+{
+	return o->mmio && !(vcpu->emul->insn.flags & KVML_INSN_WRITE);
+}
+
+int kvml_operand_read_bytes(struct kvml_vcpu *vcpu,
+			    const struct kvml_operand *o, void *data)
+{
+	unsigned int i, len;
+	int r;
+
+	for (i = 0; i < o->pieces; i++, data += len) {
+		u64 gpa = o->piece[i].gpa;
+
+		len = o->piece[i].len;
+		if (!no_memory(vcpu, o) &&
+		    !kvml_guest_read(vcpu, gpa, data, len))
+			continue;
+		r = mmio_bytes(vcpu, gpa, len, false, data);
+		if (r != KVML_EMUL_GO)
+			return r;
+	}
+	return KVML_EMUL_GO;
 }
 
 int kvml_operand_read(struct kvml_vcpu *vcpu, const struct kvml_operand *o,
 		      u64 *value)
 {
-	/* A write to a read-only slot exits as well: it can be read. */
-	bool no_memory = o->mmio && !(vcpu->emul->insn.flags & KVML_INSN_WRITE);
-	unsigned int i, shift = 0;
-	int r;
-
 	*value = 0;
-	for (i = 0; i < o->pieces; i++) {
-		u64 gpa = o->piece[i].gpa, data = 0;
-		unsigned int len = o->piece[i].len;
-
-		if (no_memory ||
-		    kvml_guest_read(vcpu->vm, gpa, &data, len)) {
-			r = mmio_access(vcpu, gpa, len, false, &data);
-			if (r != KVML_EMUL_GO)
-				return r;
-		}
-		*value |= data << shift;
-		shift += 8 * len;
-	}
-	return KVML_EMUL_GO;
+	/* Nearly always. */
+	if (o->pieces == 1 && no_memory(vcpu, o))
+		return mmio_access(vcpu, o->piece[0].gpa, o->piece[0].len,
+				   false, value);
+	return kvml_operand_read_bytes(vcpu, o, value);
 }
 
 static bool writable(struct kvml_vcpu *vcpu, u64 gpa)
 {
-	struct kvml_slot *slot = kvml_slot_find(vcpu->vm, gpa >> PAGE_SHIFT);
+	struct kvml_slot *slot = kvml_slot_find(vcpu, gpa >> PAGE_SHIFT);
 
 	return slot && !(slot->flags & (KVM_MEM_READONLY | KVML_SLOT_INVALID));
 }
@@ -269,31 +305,58 @@ unsigned int kvml_operand_room(struct kvml_vcpu *vcpu, enum kvml_seg seg,
 }
 
 /* MMIO first: memory is written once, when userspace need not be asked. */
-int kvml_operand_write(struct kvml_vcpu *vcpu, const struct kvml_operand *o,
-		       u64 value)
+int kvml_operand_write_bytes(struct kvml_vcpu *vcpu,
+			     const struct kvml_operand *o, const void *data)
 {
-	unsigned int i, memory = 0, shift = 0;
+	unsigned int i, offset[2] = { 0, o->piece[0].len };
+	bool memory[2];
 	int r;
 
 	for (i = 0; i < o->pieces; i++) {
-		u64 data = low_bytes(value >> shift, o->piece[i].len);
-
-		shift += 8 * o->piece[i].len;
-		if (!o->mmio && writable(vcpu, o->piece[i].gpa)) {
-			memory |= BIT(i);
+		memory[i] = !o->mmio && writable(vcpu, o->piece[i].gpa);
+		if (memory[i])
 			continue;
-		}
-		r = mmio_access(vcpu, o->piece[i].gpa, o->piece[i].len, true,
-				&data);
+		r = mmio_bytes(vcpu, o->piece[i].gpa, o->piece[i].len, true,
+			       (void *)data + offset[i]);
 		if (r != KVML_EMUL_GO)
 			return r;
 	}
-	for (i = 0; memory && i < o->pieces; i++) {
-		if (memory & BIT(i) &&
-		    kvml_guest_write(vcpu->vm, o->piece[i].gpa, &value,
-				     o->piece[i].len))
+	for (i = 0; i < o->pieces; i++)
+		if (memory[i] && kvml_guest_write(vcpu, o->piece[i].gpa,
+						  data + offset[i],
+						  o->piece[i].len))
 			return -EFAULT;
-		value = o->pieces > 1 ? value >> (8 * o->piece[i].len) : value;
-	}
 	return KVML_EMUL_GO;
+}
+
+int kvml_operand_write(struct kvml_vcpu *vcpu, const struct kvml_operand *o,
+		       u64 value)
+{
+	unsigned int len = o->piece[0].len;
+
+	if (o->pieces == 1 && o->mmio) {
+		value &= U64_MAX >> (64 - 8 * len);
+		return mmio_access(vcpu, o->piece[0].gpa, len, true, &value);
+	}
+	return kvml_operand_write_bytes(vcpu, o, &value);
+}
+
+/*
+ * Atomic for other vCPUs is what lies in memory and is aligned; a host that
+ * detects split locks would not let us do more.
+ */
+int kvml_operand_exchange(struct kvml_vcpu *vcpu, const struct kvml_operand *o,
+			  u64 old, u64 new)
+{
+	unsigned int len = o->piece[0].len;
+	u64 gpa = o->piece[0].gpa;
+	int r;
+
+	if (!kvml_operand_writable(vcpu, o) || gpa & (len - 1))
+		return kvml_operand_write(vcpu, o, new);
+	r = kvml_guest_cmpxchg(vcpu, gpa, &old, new, len);
+	if (r < 0)
+		return r;
+	/* Another one was faster: the guest runs the instruction again. */
+	return r ? 1 : KVML_EMUL_GO;
 }

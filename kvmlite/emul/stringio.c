@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * INS and OUTS: elements between memory and a port, as many in one exit to
- * userspace as lie in one page of memory.
+ * IN and OUT; INS and OUTS: elements between memory and a port, as many in one
+ * exit to userspace as lie in one page of memory.
  */
 #include <linux/kvm.h>
 #include <linux/minmax.h>
@@ -14,12 +14,16 @@
 #include "emul/walk.h"
 #include "io/io.h"
 #include "mmu/memslot.h"
+#include "vcpu/event.h"
 #include "vcpu/vcpu.h"
 #include "vm/vm.h"
 
 static u16 port(struct kvml_vcpu *vcpu)
 {
-	return vcpu->reg[KVML_RDX];
+	const struct kvml_insn *insn = &vcpu->emul->insn;
+
+	return insn->flags & KVML_INSN_IMM8 ? (u8)insn->imm :
+					      vcpu->reg[KVML_RDX];
 }
 
 /* Elements for one exit, if all is well with the first. */
@@ -64,7 +68,7 @@ static int store(struct kvml_vcpu *vcpu, const struct kvml_operand *o,
 	u64 value = 0;
 
 	if (n > 1)
-		return kvml_guest_write(vcpu->vm, o->piece[0].gpa,
+		return kvml_guest_write(vcpu, o->piece[0].gpa,
 					vcpu->pio_data, n * size) ?
 		       -EFAULT : KVML_EMUL_GO;
 	memcpy(&value, vcpu->pio_data, size);
@@ -106,7 +110,7 @@ static unsigned int load_batch(struct kvml_vcpu *vcpu, unsigned long offset,
 	if (rcu_access_pointer(vcpu->vm->bus[KVML_BUS_PIO]))
 		return 0;
 	n = batch(vcpu, insn->seg, offset, o);
-	if (n == 1 || kvml_guest_read(vcpu->vm, o->piece[0].gpa, vcpu->pio_data,
+	if (n == 1 || kvml_guest_read(vcpu, o->piece[0].gpa, vcpu->pio_data,
 				      n * insn->size))
 		return 0;
 	return n;
@@ -146,6 +150,33 @@ int kvml_exec_string_io(struct kvml_vcpu *vcpu)
 						    exec_outs(vcpu);
 }
 
+/* IN and OUT, where the CPU has not come to them. */
+int kvml_exec_io(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
+		 u64 *value)
+{
+	bool in = insn->op == KVML_OP_IN;
+
+	*value = in ? 0 : vcpu->reg[KVML_RAX];
+	if (!kvml_io_allowed(vcpu)) {
+		kvml_queue_gp(vcpu);
+		return 1;
+	}
+	if (!in && !kvml_bus_write(vcpu->vm, KVML_BUS_PIO, port(vcpu),
+				   insn->size, value))
+		return KVML_EMUL_GO;
+	if (!vcpu->emul->pio_done) {
+		memcpy(vcpu->pio_data, value, sizeof(*value));
+		return to_userspace(vcpu, in ? KVM_EXIT_IO_IN : KVM_EXIT_IO_OUT,
+				    1);
+	}
+	vcpu->emul->pio_done = 0;
+	if (in) {
+		memcpy(value, vcpu->pio_data, insn->size);
+		kvml_gpr_write(vcpu, KVML_RAX, insn->size, true, *value);
+	}
+	return KVML_EMUL_GO;
+}
+
 /* Two bytes of the TSS, which the CPU reads as supervisor. */
 static bool read_tss(struct kvml_vcpu *vcpu, const struct kvm_segment *tr,
 		     unsigned int offset, u16 *value)
@@ -160,7 +191,7 @@ static bool read_tss(struct kvml_vcpu *vcpu, const struct kvm_segment *tr,
 	for (i = 0; i < 2; i++)
 		if (kvml_walk(vcpu, tr->base + offset + i, KVML_WALK_IMPLICIT,
 			      &gpa, &error) ||
-		    kvml_guest_read(vcpu->vm, gpa, &bytes[i], 1))
+		    kvml_guest_read(vcpu, gpa, &bytes[i], 1))
 			return false;
 	*value = bytes[0] | bytes[1] << 8;
 	return true;
@@ -170,7 +201,7 @@ static bool read_tss(struct kvml_vcpu *vcpu, const struct kvm_segment *tr,
  * The CPU has checked before it exited, but another vCPU may have changed the
  * instruction since.  SDM volume 1, 19.5.2.
  */
-bool kvml_string_io_allowed(struct kvml_vcpu *vcpu)
+bool kvml_io_allowed(struct kvml_vcpu *vcpu)
 {
 	unsigned long flags = kvml_reg(vcpu, KVML_RFLAGS);
 	unsigned int iopl = (flags & X86_EFLAGS_IOPL) >> X86_EFLAGS_IOPL_BIT;

@@ -101,7 +101,7 @@ bool kvml_svm_erratum_383(void)
 	    !svm_is_erratum_383(status))
 		return false;
 	for (bank = 0; bank < 6; bank++)
-		wrmsrl_safe(MSR_IA32_MCx_STATUS(bank), 0);
+		wrmsrl_safe(MSR_IA32_MC0_STATUS + 4 * bank, 0);
 	if (!rdmsrl_safe(MSR_IA32_MCG_STATUS, &status))
 		wrmsrl_safe(MSR_IA32_MCG_STATUS, status & ~MCG_STATUS_MCIP);
 	flush_host_tlb();

@@ -14,6 +14,7 @@
 #include "emul/emulate.h"
 #include "io/io.h"
 #include "mmu/mmu.h"
+#include "svm/assist.h"
 #include "svm/caps.h"
 #include "svm/exit.h"
 #include "svm/failure.h"
@@ -182,17 +183,6 @@ static int handle_io(struct kvml_vcpu *vcpu)
 
 /* ---- control and debug registers ---- */
 
-/* With the FPU's registers the CPU does SMSW; the rest hardly anybody uses. */
-static int msw_of_memory(struct kvml_vcpu *vcpu)
-{
-	if (!vcpu->fpu_loaded) {
-		kvml_fpu_use(vcpu);
-		return 1;
-	}
-	kvml_svm_dump(vcpu);
-	return kvml_internal_error(vcpu, KVM_INTERNAL_ERROR_EMULATION, 0, NULL);
-}
-
 static int handle_smsw(struct kvml_vcpu *vcpu, const struct svm_insn *insn)
 {
 	unsigned long value = kvml_reg(vcpu, KVML_CR0);
@@ -212,7 +202,7 @@ static int handle_msw(struct kvml_vcpu *vcpu, const struct svm_insn *insn)
 	if (insn->opcode != 0x01)
 		return kvml_priv_ud(vcpu);
 	if (!svm_insn_is_reg(insn))
-		return msw_of_memory(vcpu);
+		return kvml_emulate(vcpu);
 	if ((insn->modrm >> 3 & 7) == 6)
 		return kvml_priv_lmsw(vcpu,
 				      kvml_reg(vcpu, svm_insn_rm(insn)));
@@ -267,6 +257,7 @@ static int handle_dr(struct kvml_vcpu *vcpu)
 #define NPF_WRITE	BIT(1)
 #define NPF_RESERVED	BIT(3)
 #define NPF_FETCH	BIT(4)
+#define NPF_WALK	BIT_ULL(33)	/* the CPU walked the guest's tables */
 
 /* An event's delivery touched what is not memory: it cannot be emulated. */
 static int delivery_error(struct kvml_vcpu *vcpu, u64 gpa)
@@ -286,20 +277,26 @@ static u32 npf_access(u32 error)
 	return error & NPF_FETCH ? KVML_ACCESS_EXEC : KVML_ACCESS_READ;
 }
 
+static u32 npf_mmio_flags(u64 error)
+{
+	return (error & NPF_WRITE ? KVML_MMIO_WRITE : 0) |
+	       (error & NPF_WALK ? KVML_MMIO_WALK : 0);
+}
+
 static int handle_npf(struct kvml_vcpu *vcpu)
 {
 	const struct svm_exit *exit = &to_svm(vcpu)->exit;
 	u64 gpa = exit->info_2;
-	u32 error = exit->info_1;
+	u64 error = exit->info_1;
 	int ret = KVML_FAULT_MMIO;
 
-	trace_kvm_page_fault(vcpu, gpa, exit->info_1);
+	trace_kvm_page_fault(vcpu, gpa, error);
 	if (!(error & NPF_RESERVED) || !kvml_mmu_is_mmio(vcpu, gpa))
 		ret = kvml_mmu_fault(vcpu, gpa, npf_access(error));
 	if (ret == KVML_FAULT_MMIO) {
 		if (exit->int_info)
 			return delivery_error(vcpu, gpa);
-		return kvml_emulate_mmio(vcpu, gpa, 0, false);
+		return kvml_emulate_mmio(vcpu, gpa, 0, npf_mmio_flags(error));
 	}
 	if (ret == -EINTR) {
 		vcpu->run->exit_reason = KVM_EXIT_INTR;

@@ -13,6 +13,7 @@
 #include "base/mce.h"
 #include "base/trace.h"
 #include "svm/asid.h"
+#include "svm/assist.h"
 #include "svm/caps.h"
 #include "svm/entry.h"
 #include "svm/errata.h"

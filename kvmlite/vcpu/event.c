@@ -103,11 +103,37 @@ static void inject_nmi(struct kvml_vcpu *vcpu)
 		kvml_ops->open_nmi_window(vcpu);
 }
 
+/*
+ * KVM_INTERRUPT has brought one, and then the end of the instruction that was in
+ * userspace another event, which is first.  This one waits until the guest takes
+ * interrupts again.
+ */
+static void postpone_intr(struct kvml_vcpu *vcpu)
+{
+	struct kvml_events *event = &vcpu->event;
+	bool other = event->exception.pending || event->exception.injected ||
+		     event->nmi.injected;
+
+	if (other && event->intr.injected && !event->intr.soft) {
+		event->intr.injected = false;
+		event->intr.pending = true;
+	}
+	if (!event->intr.pending)
+		return;
+	if (other || !kvml_ops->intr_allowed(vcpu)) {
+		kvml_ops->open_intr_window(vcpu);
+		return;
+	}
+	event->intr.pending = false;
+	event->intr.injected = true;
+}
+
 /* One event an entry: what was cut short first, then in order of priority. */
 void kvml_inject_events(struct kvml_vcpu *vcpu)
 {
 	struct kvml_events *event = &vcpu->event;
 
+	postpone_intr(vcpu);
 	if (event->exception.injected) {
 		kvml_ops->inject_exception(vcpu, &event->exception);
 	} else if (event->exception.pending) {
@@ -137,6 +163,7 @@ int kvml_event_interrupt(struct kvml_vcpu *vcpu, u32 irq)
 	if (irq > 255)
 		return -EINVAL;
 	vcpu->event.intr.injected = true;
+	vcpu->event.intr.pending = false;
 	vcpu->event.intr.soft = false;
 	vcpu->event.intr.nr = irq;
 	return 0;
@@ -163,7 +190,8 @@ void kvml_event_get(struct kvml_vcpu *vcpu, struct kvm_vcpu_events *out)
 	out->exception.nr = event->exception.nr;
 	out->exception.has_error_code = event->exception.has_error;
 	out->exception.error_code = event->exception.error;
-	out->interrupt.injected = event->intr.injected && !event->intr.soft;
+	out->interrupt.injected = (event->intr.injected ||
+				   event->intr.pending) && !event->intr.soft;
 	out->interrupt.nr = event->intr.nr;
 	out->interrupt.shadow = kvml_ops->get_shadow(vcpu);
 	out->nmi.injected = event->nmi.injected;
@@ -193,6 +221,7 @@ int kvml_event_set(struct kvml_vcpu *vcpu, const struct kvm_vcpu_events *in)
 		.error = in->exception.error_code,
 	};
 	event->intr.injected = in->interrupt.injected;
+	event->intr.pending = false;
 	event->intr.nr = in->interrupt.nr;
 	event->intr.soft = in->interrupt.soft;
 	if (in->flags & KVM_VCPUEVENT_VALID_SHADOW)

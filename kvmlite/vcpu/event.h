@@ -31,6 +31,7 @@ struct kvml_events {
 	struct kvml_exception exception;
 	struct {
 		bool injected;
+		bool pending;	/* another event came before it */
 		bool soft;
 		u8 insn_len;	/* of INT n */
 		u8 nr;
@@ -54,7 +55,8 @@ static inline void kvml_queue_gp(struct kvml_vcpu *vcpu)
 static inline bool kvml_events_any(const struct kvml_events *e)
 {
 	return e->exception.pending | e->exception.injected |
-	       e->intr.injected | e->nmi.pending | e->nmi.injected;
+	       e->intr.injected | e->intr.pending | e->nmi.pending |
+	       e->nmi.injected;
 }
 
 /*

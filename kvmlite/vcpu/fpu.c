@@ -83,6 +83,31 @@ void kvml_fpu_end(struct kvml_vcpu *vcpu)
 	fpu_swap_kvm_fpstate(&vcpu->fpu, false);
 }
 
+/* The guest's registers stay on the CPU until fpregs_unlock(). */
+static void lock_registers(struct kvml_vcpu *vcpu)
+{
+	if (!vcpu->fpu_loaded)
+		kvml_fpu_use(vcpu);
+	fpregs_lock();
+	if (test_thread_flag(TIF_NEED_FPU_LOAD))
+		switch_fpu_return();
+}
+
+void kvml_fpu_save_legacy(struct kvml_vcpu *vcpu, struct fxregs_state *fx)
+{
+	lock_registers(vcpu);
+	asm volatile("fxsaveq %0" : "=m" (*fx));
+	fpregs_unlock();
+}
+
+void kvml_fpu_load_legacy(struct kvml_vcpu *vcpu,
+			  const struct fxregs_state *fx)
+{
+	lock_registers(vcpu);
+	asm volatile("fxrstorq %0" : : "m" (*fx));
+	fpregs_unlock();
+}
+
 /* ---- XCR0 ---- */
 
 static void update_entry(struct kvml_vcpu *vcpu)

@@ -19,6 +19,7 @@
 
 #include <linux/kvm.h>
 #include <linux/types.h>
+#include <asm/fpu/types.h>
 #include <asm/fpu/xcr.h>
 
 #include "cpuid/xstate.h"
@@ -33,6 +34,13 @@ void kvml_fpu_free(struct kvml_vcpu *vcpu);
 void kvml_fpu_begin(struct kvml_vcpu *vcpu);
 void kvml_fpu_use(struct kvml_vcpu *vcpu);
 void kvml_fpu_end(struct kvml_vcpu *vcpu);
+/*
+ * Between these: the x87, MMX and XMM registers, in the format of FXSAVE with
+ * REX.W; loads them if need be.  @fx is aligned to 16 bytes.
+ */
+void kvml_fpu_save_legacy(struct kvml_vcpu *vcpu, struct fxregs_state *fx);
+void kvml_fpu_load_legacy(struct kvml_vcpu *vcpu,
+			  const struct fxregs_state *fx);
 
 /* Interrupts off. */
 static inline void kvml_fpu_enter_xcr0(struct kvml_vcpu *vcpu)

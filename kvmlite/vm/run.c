@@ -49,7 +49,8 @@ static bool ready_for_interrupt(struct kvml_vcpu *vcpu)
 	const struct kvml_events *event = &vcpu->event;
 
 	/* One event an entry: a second one that is to be injected is lost. */
-	return !event->intr.injected && !event->nmi.injected &&
+	return !event->intr.injected && !event->intr.pending &&
+	       !event->nmi.injected &&
 	       !event->exception.injected && !event->exception.pending &&
 	       kvml_ops->intr_allowed(vcpu);
 }

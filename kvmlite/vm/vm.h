@@ -23,13 +23,15 @@
 #define KVML_MAX_VCPUS	255
 
 struct kvml_iobus;
+struct kvml_notifier;
 
 struct kvml_vm {
 	struct mm_struct *mm;		/* (i) whose memory the slots are */
+	struct kvml_notifier *notifier;	/* (i) that of mm, which it holds */
 	refcount_t users;
 	struct mutex lock;		/* writers of all below */
 	struct srcu_struct srcu;	/* readers of slots and buses */
-	struct kvml_slots __rcu *slots;
+	struct kvml_slots slots;
 	struct kvml_mmu mmu;
 	struct xarray vcpus;		/* by number; only grows */
 	unsigned int nr_vcpus;
@@ -38,9 +40,9 @@ struct kvml_vm {
 	u64 disabled_quirks;		/* KVM_CAP_DISABLE_QUIRKS2; only grows */
 	u32 tsc_khz;			/* of new vCPUs */
 	struct kvml_tsc_sync tsc;
+	bool clock_used;		/* a guest has kvmclock, or had it */
 	raw_spinlock_t clock_lock;	/* pv.c: the four below */
 	u64 boot_ns;			/* host's time when kvmclock was 0 */
-	bool clock_used;		/* a guest has kvmclock, or had it */
 	u64 clock_tsc, clock_ns;	/* host's TSC when kvmclock was that */
 	u64 clock_lost;			/* kvml_tsc_lost with that */
 	struct kvml_vm_stat stat;

@@ -214,12 +214,12 @@ static int fault_result(struct kvml_vcpu *vcpu, int ret)
 	return ret;
 }
 
-static int mmio(struct kvml_vcpu *vcpu, u64 gpa, unsigned long gva, bool valid)
+static int mmio(struct kvml_vcpu *vcpu, u64 gpa, unsigned long gva, u32 flags)
 {
 	if (to_vmx(vcpu)->exit.idt_vectoring & VECTORING_INFO_VALID_MASK)
 		return delivery_error(vcpu, gpa);
 	to_vmx(vcpu)->flush_l1d = true;
-	return kvml_emulate_mmio(vcpu, gpa, gva, valid);
+	return kvml_emulate_mmio(vcpu, gpa, gva, flags);
 }
 
 static int handle_ept_violation(struct kvml_vcpu *vcpu)
@@ -235,7 +235,10 @@ static int handle_ept_violation(struct kvml_vcpu *vcpu)
 	ret = kvml_mmu_fault(vcpu, exit->gpa, qual & 7);
 	if (ret != KVML_FAULT_MMIO)
 		return fault_result(vcpu, ret);
-	return mmio(vcpu, exit->gpa, exit->gla, exit->gla_valid);
+	if (!exit->gla_valid)
+		return mmio(vcpu, exit->gpa, 0, KVML_MMIO_WALK);
+	return mmio(vcpu, exit->gpa, exit->gla, KVML_MMIO_GVA |
+		    (qual & KVML_ACCESS_WRITE ? KVML_MMIO_WRITE : 0));
 }
 
 static int handle_ept_misconfig(struct kvml_vcpu *vcpu)
@@ -247,7 +250,7 @@ static int handle_ept_misconfig(struct kvml_vcpu *vcpu)
 		ret = kvml_mmu_fault(vcpu, gpa, KVML_ACCESS_READ);
 	if (ret != KVML_FAULT_MMIO)
 		return fault_result(vcpu, ret);
-	return mmio(vcpu, gpa, 0, false);
+	return mmio(vcpu, gpa, 0, KVML_MMIO_EITHER);
 }
 
 /* ---- the table ---- */

@@ -80,7 +80,7 @@ void kvml_vmx_host_save(struct vmx_vcpu *vmx)
 
 /* ---- perf ---- */
 
-static DEFINE_STATIC_KEY_FALSE(host_has_pebs);
+DEFINE_STATIC_KEY_FALSE(kvml_vmx_host_pebs);
 
 void __init kvml_vmx_host_perf_init(void)
 {
@@ -88,7 +88,7 @@ void __init kvml_vmx_host_perf_init(void)
 
 	if (boot_cpu_has(X86_FEATURE_PEBS) &&
 	    !rdmsrl_safe(MSR_IA32_PEBS_ENABLE, &value))
-		static_branch_enable(&host_has_pebs);
+		static_branch_enable(&kvml_vmx_host_pebs);
 }
 
 /*
@@ -96,7 +96,7 @@ void __init kvml_vmx_host_perf_init(void)
  * in a guest, to the guest's memory (SDM volume 3, 20.6.2.4).  The counters stop as
  * well, as one that runs over would write at once when PEBS is on again.
  */
-static void pebs_off(struct vmx_vcpu *vmx)
+void kvml_vmx_host_pebs_off(struct vmx_vcpu *vmx)
 {
 	vmx->host_pebs = __rdmsr(MSR_IA32_PEBS_ENABLE);
 	if (likely(!vmx->host_pebs))
@@ -107,27 +107,12 @@ static void pebs_off(struct vmx_vcpu *vmx)
 	native_wrmsrl(MSR_IA32_PEBS_ENABLE, 0);
 }
 
-static void pebs_on(struct vmx_vcpu *vmx)
+void kvml_vmx_host_pebs_on(struct vmx_vcpu *vmx)
 {
+	if (likely(!vmx->host_pebs))
+		return;
 	native_wrmsrl(MSR_IA32_PEBS_ENABLE, vmx->host_pebs);
 	native_wrmsrl(MSR_CORE_PERF_GLOBAL_CTRL, vmx->host_counters);
-	vmx->host_pebs = 0;
-}
-
-/* An exit clears DEBUGCTL (SDM volume 3, 28.5.1). */
-void kvml_vmx_host_perf_save(struct vmx_vcpu *vmx)
-{
-	vmx->host_debugctl = __rdmsr(MSR_IA32_DEBUGCTLMSR);
-	if (static_branch_unlikely(&host_has_pebs))
-		pebs_off(vmx);
-}
-
-void kvml_vmx_host_perf_restore(struct vmx_vcpu *vmx)
-{
-	if (unlikely(vmx->host_debugctl))
-		update_debugctlmsr(vmx->host_debugctl);
-	if (unlikely(vmx->host_pebs))
-		pebs_on(vmx);
 }
 
 /*

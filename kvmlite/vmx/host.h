@@ -3,6 +3,8 @@
 #ifndef _KVMLITE_VMX_HOST_H
 #define _KVMLITE_VMX_HOST_H
 
+#include <linux/jump_label.h>
+
 struct vmx_vcpu;
 
 /* HOST_ fields that are the same on every CPU; and those that differ. */
@@ -12,9 +14,10 @@ void kvml_vmx_host_set_cpu(int cpu);
 void kvml_vmx_host_save(struct vmx_vcpu *vmx);
 void kvml_vmx_host_restore(struct vmx_vcpu *vmx);
 
-/* What perf has in the CPU: around entries, interrupts off. */
-void kvml_vmx_host_perf_save(struct vmx_vcpu *vmx);
-void kvml_vmx_host_perf_restore(struct vmx_vcpu *vmx);
+/* The CPU has PEBS: these are called around entries, interrupts off. */
+DECLARE_STATIC_KEY_FALSE(kvml_vmx_host_pebs);
+void kvml_vmx_host_pebs_off(struct vmx_vcpu *vmx);
+void kvml_vmx_host_pebs_on(struct vmx_vcpu *vmx);
 /* When the module loads. */
 void kvml_vmx_host_perf_init(void);
 

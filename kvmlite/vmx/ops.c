@@ -61,6 +61,7 @@ static int vmx_get_feature_msr(u32 index, u64 *data)
 const struct kvml_ops kvml_vmx_ops = {
 	.name = "VT-x",
 	.ucode_rev = 0x100000000ull,
+	.spec_ctrl = true,
 	.forbid_cpuid = vmx_forbid_cpuid,
 	.debugfs = kvml_vmx_count_init,
 	.unload = vmx_unload,

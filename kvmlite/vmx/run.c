@@ -40,23 +40,19 @@
 enum {
 	NEED_LEN = BIT(0),	/* of the instruction, to skip it */
 	NEED_QUAL = BIT(1),
-	NEED_INTR = BIT(2),
-	NEED_GPA = BIT(3),
 	/* Exits that can come while an event is delivered (SDM 28.2.4). */
-	NEED_IDT = BIT(4),
+	NEED_IDT = BIT(2),
+	NEED_GPA = BIT(3),	/* these can, too */
 };
 
 static const u8 exit_needs[] = {
-	[EXIT_REASON_EXCEPTION_NMI] = NEED_INTR | NEED_IDT,
+	[EXIT_REASON_EXCEPTION_NMI] = NEED_IDT,
 	[EXIT_REASON_TASK_SWITCH] = NEED_IDT,
-	[EXIT_REASON_CPUID] = NEED_LEN,
 	[EXIT_REASON_HLT] = NEED_LEN,
 	[EXIT_REASON_INVD] = NEED_LEN,
-	[EXIT_REASON_VMCALL] = NEED_LEN,
 	[EXIT_REASON_CR_ACCESS] = NEED_LEN | NEED_QUAL,
 	[EXIT_REASON_DR_ACCESS] = NEED_LEN | NEED_QUAL,
 	[EXIT_REASON_IO_INSTRUCTION] = NEED_LEN | NEED_QUAL,
-	[EXIT_REASON_MSR_READ] = NEED_LEN,
 	[EXIT_REASON_MSR_WRITE] = NEED_LEN,
 	[EXIT_REASON_MWAIT_INSTRUCTION] = NEED_LEN,
 	[EXIT_REASON_MONITOR_INSTRUCTION] = NEED_LEN,
@@ -67,11 +63,13 @@ static const u8 exit_needs[] = {
 	[EXIT_REASON_XSETBV] = NEED_LEN,
 };
 
-/* INT1, INT3 and INTO are to be skipped; #DB says what it is of. */
+/* INT1 is to be skipped; #DB says what it is of. */
 static void read_exception(struct vmx_exit *exit)
 {
 	u32 info = exit->intr_info;
 
+	if ((info & INTR_INFO_VECTOR_MASK) == MC_VECTOR)
+		kvml_machine_check();
 	if (info & INTR_INFO_DELIVER_CODE_MASK)
 		exit->intr_error = vmcs_read(VM_EXIT_INTR_ERROR_CODE);
 	if ((info & INTR_INFO_VECTOR_MASK) == DB_VECTOR)
@@ -111,38 +109,48 @@ static void read_failed_entry(struct vmx_vcpu *vmx)
 		vmx->exit.insn_error = vmcs_read(VM_INSTRUCTION_ERROR);
 	else
 		vmx->exit.qualification = vmcs_read(EXIT_QUALIFICATION);
-	vmx->exit.idt_vectoring = 0;
+	if ((u16)vmx->exit.reason == EXIT_REASON_MCE_DURING_VMENTRY)
+		kvml_machine_check();
 }
 
-/* The reason is there, and for an exception or NMI its information. */
-static __always_inline void read_exit(struct vmx_exit *exit)
+/*
+ * Of an exit that is not hot.  The reason is there, and for an exception or NMI its
+ * information.  A machine check is the host's.
+ */
+static void read_exit(struct vmx_vcpu *vmx)
 {
+	struct vmx_exit *exit = &vmx->exit;
 	u8 needs = exit->reason < ARRAY_SIZE(exit_needs) ?
 		   exit_needs[exit->reason] : 0;
 
-	exit->idt_vectoring = 0;
+	if (unlikely(exit->reason & VMX_EXIT_REASONS_FAILED_VMENTRY)) {
+		read_failed_entry(vmx);
+		return;
+	}
 	if (needs & NEED_LEN)
 		exit->insn_len = vmcs_read(VM_EXIT_INSTRUCTION_LEN);
-	if (!(needs & ~NEED_LEN))
-		return;
 	if (needs & NEED_QUAL)
 		exit->qualification = vmcs_read(EXIT_QUALIFICATION);
+	if (!(needs & NEED_IDT))
+		return;
 	if (needs & NEED_GPA)
 		exit->gpa = vmcs_read(GUEST_PHYSICAL_ADDRESS);
 	if (exit->reason == EXIT_REASON_EPT_VIOLATION)
 		read_gla(exit);
-	if (needs & NEED_INTR)
+	if (exit->reason == EXIT_REASON_EXCEPTION_NMI)
 		read_exception(exit);
-	if (needs & NEED_IDT)
-		exit->idt_vectoring = vmcs_read(IDT_VECTORING_INFO_FIELD);
+	exit->idt_vectoring = vmcs_read(IDT_VECTORING_INFO_FIELD);
 	if (unlikely(exit->idt_vectoring & VECTORING_INFO_VALID_MASK))
 		read_vectoring(exit);
 }
 
 /* ---- hot exits: true, go in again ---- */
 
-static bool hot_skip(struct kvml_vcpu *vcpu)
+static bool hot_skip(struct vmx_vcpu *vmx)
 {
+	struct kvml_vcpu *vcpu = &vmx->vcpu;
+
+	vmx->exit.insn_len = vmcs_read(VM_EXIT_INSTRUCTION_LEN);
 	kvml_vmx_skip_insn(vcpu);
 	return !(vmx_rflags(vcpu) & X86_EFLAGS_TF) &&
 	       !kvml_debug_single_step(vcpu);
@@ -156,22 +164,23 @@ static bool handle_hot(struct vmx_vcpu *vmx, bool *again)
 	switch (vmx->exit.reason) {
 	case EXIT_REASON_CPUID:
 		kvml_priv_cpuid(vcpu);
-		*again = hot_skip(vcpu);
+		*again = hot_skip(vmx);
 		return true;
 	case EXIT_REASON_VMCALL:
 		vcpu->stat.hypercalls++;
 		kvml_hypercall(vcpu);
-		*again = hot_skip(vcpu);
+		*again = hot_skip(vmx);
 		return true;
 	case EXIT_REASON_MSR_READ:
-		*again = kvml_priv_rdmsr(vcpu) && hot_skip(vcpu);
+		*again = kvml_priv_rdmsr(vcpu) && hot_skip(vmx);
 		return true;
 	case EXIT_REASON_MSR_WRITE:
 		if (!kvml_msr_write_is_hot(vcpu, vcpu->reg[KVML_RCX]))
-			return false;
-		*again = kvml_priv_set_msr(vcpu) && hot_skip(vcpu);
+			break;
+		*again = kvml_priv_set_msr(vcpu) && hot_skip(vmx);
 		return true;
 	}
+	read_exit(vmx);
 	return false;
 }
 
@@ -206,18 +215,6 @@ static __always_inline void take_nmi(struct vmx_exit *exit)
 		asm volatile("int $2");
 }
 
-/*
- * Legacy IBRS is on in the host's kernel only, and would slow the guest down.  What
- * else the host has there does no harm to a guest that does not use it, and writing
- * the MSR twice an exit would.
- */
-static __always_inline u32 *guest_spec_ctrl(struct vmx_vcpu *vmx)
-{
-	return vmx->spec_ctrl_used ||
-	       cpu_feature_enabled(X86_FEATURE_KERNEL_IBRS) ? &vmx->spec_ctrl :
-							      NULL;
-}
-
 static __always_inline void enter_guest(struct vmx_vcpu *vmx)
 {
 	struct kvml_vcpu *vcpu = &vmx->vcpu;
@@ -228,7 +225,7 @@ static __always_inline void enter_guest(struct vmx_vcpu *vmx)
 		native_write_cr2(vcpu->cr2);
 	vmx->entry_failed = kvml_vmx_enter(vcpu->reg, vmx->vmcs.launched,
 					   &vmx->vmcs.host_rsp,
-					   guest_spec_ctrl(vmx));
+					   vmx->load_spec_ctrl);
 	vcpu->cr2 = native_read_cr2();
 	if (unlikely(vmx->entry_failed)) {
 		vmx->exit.reason = VMX_EXIT_REASONS_FAILED_VMENTRY;
@@ -262,32 +259,16 @@ static noinstr void enter_guest_again(struct vmx_vcpu *vmx)
 	instrumentation_end();
 }
 
-/* A machine check in the guest, or while it was entered, is the host's. */
-static void take_machine_check(const struct vmx_exit *exit)
-{
-	bool mc = (u16)exit->reason == EXIT_REASON_MCE_DURING_VMENTRY ||
-		  (exit->reason == EXIT_REASON_EXCEPTION_NMI &&
-		   (exit->intr_info & INTR_INFO_VECTOR_MASK) == MC_VECTOR);
-
-	if (unlikely(mc))
-		kvml_machine_check();
-}
-
-static void after_exit(struct vmx_vcpu *vmx)
+static __always_inline void after_exit(struct vmx_vcpu *vmx)
 {
 	struct kvml_vcpu *vcpu = &vmx->vcpu;
 	u32 reason = vmx->exit.reason;
 
-	take_machine_check(&vmx->exit);
 	vcpu->reg_avail &= ~VMCS_REGS;
 	vcpu->stat.exits++;
 	/* A guest state that is not entered does not make it launched. */
-	if (unlikely(reason & VMX_EXIT_REASONS_FAILED_VMENTRY)) {
-		read_failed_entry(vmx);
-	} else {
+	if (likely(!(reason & VMX_EXIT_REASONS_FAILED_VMENTRY)))
 		vmx->vmcs.launched = true;
-		read_exit(&vmx->exit);
-	}
 	kvml_vmx_count_exit(reason);
 	trace_kvm_exit(vcpu, reason);
 }
@@ -311,9 +292,15 @@ void kvml_vmx_run(struct kvml_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 	bool debug, done, again = false;
+	u64 debugctl;
 
+	/* So it stays with exits that cannot come while an event is delivered. */
+	vmx->exit.idt_vectoring = 0;
 	kvml_vmx_host_save(vmx);
-	kvml_vmx_host_perf_save(vmx);
+	/* An exit clears it (SDM volume 3, 28.5.1). */
+	debugctl = __rdmsr(MSR_IA32_DEBUGCTLMSR);
+	if (static_branch_unlikely(&kvml_vmx_host_pebs))
+		kvml_vmx_host_pebs_off(vmx);
 	sync_host(vmx);
 	if (unlikely(vmx->fpu_trap == vcpu->fpu_loaded))
 		kvml_vmx_set_fpu_trap(vmx, !vcpu->fpu_loaded);
@@ -340,7 +327,10 @@ void kvml_vmx_run(struct kvml_vcpu *vcpu)
 		this_cpu_write(x86_ibpb_exit_to_user, true);
 	kvml_fpu_leave_xcr0(vcpu);
 	kvml_debug_unload(debug);
-	kvml_vmx_host_perf_restore(vmx);
+	if (unlikely(debugctl))
+		update_debugctlmsr(debugctl);
+	if (static_branch_unlikely(&kvml_vmx_host_pebs))
+		kvml_vmx_host_pebs_on(vmx);
 	settle_events(vmx);
 	/* Dealt with: nothing is left for kvml_vmx_handle_exit(). */
 	if (done)

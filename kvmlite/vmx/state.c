@@ -115,7 +115,7 @@ static void load_pdptes(struct kvml_vcpu *vcpu)
 	}
 	idx = srcu_read_lock(&vcpu->vm->srcu);
 	/* Where there is no memory they are not present: #PF at first use. */
-	kvml_guest_read(vcpu->vm, kvml_reg(vcpu, KVML_CR3) & ~0x1full, pdpte,
+	kvml_guest_read(vcpu, kvml_reg(vcpu, KVML_CR3) & ~0x1full, pdpte,
 			sizeof(pdpte));
 	srcu_read_unlock(&vcpu->vm->srcu, idx);
 write:
@@ -383,9 +383,9 @@ int kvml_vmx_get_msr(struct kvml_vcpu *vcpu, u32 index, u64 *data)
 static void set_spec_ctrl(struct vmx_vcpu *vmx, u64 data)
 {
 	vmx->spec_ctrl = data;
-	if (!data || vmx->spec_ctrl_used)
+	if (!data)
 		return;
-	vmx->spec_ctrl_used = true;
+	vmx->load_spec_ctrl = &vmx->spec_ctrl;
 	vmcs_write(MSR_BITMAP, virt_to_phys(kvml_vmx_msr_bitmap_spec_ctrl));
 }
 

@@ -3,6 +3,7 @@
 #include <linux/io.h>
 #include <linux/preempt.h>
 #include <linux/slab.h>
+#include <asm/cpufeature.h>
 
 #include "base/kick.h"
 #include "vcpu/pv.h"
@@ -85,6 +86,13 @@ void kvml_vmx_vcpu_init(struct kvml_vcpu *vcpu)
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 
 	vmx->vpid = kvml_vmx_vpid_alloc();
+	/*
+	 * Legacy IBRS is on in the host's kernel only, and would slow the guest down.
+	 * What else the host has there does no harm to a guest that does not use it,
+	 * and writing the MSR twice an exit would.
+	 */
+	if (cpu_feature_enabled(X86_FEATURE_KERNEL_IBRS))
+		vmx->load_spec_ctrl = &vmx->spec_ctrl;
 	vmcs_init_controls(vmx);
 	kvml_vmx_host_init(vmx);
 	vmcs_init_guest();

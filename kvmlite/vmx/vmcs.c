@@ -101,22 +101,34 @@ void kvml_vmcs_clear(struct kvml_vmcs *vmcs)
 	WARN_ON_ONCE(smp_load_acquire(&vmcs->cpu) >= 0);
 }
 
+/* From wherever it is cached to this CPU; false: that is off. */
+static bool move_here(struct kvml_vmcs *vmcs)
+{
+	unsigned long flags;
+	bool on;
+
+	kvml_vmcs_clear(vmcs);
+	local_irq_save(flags);
+	on = kvml_hardware_here();
+	if (on) {
+		vmclear_page(vmcs->phys);
+		list_add(&vmcs->link, this_cpu_ptr(&cached_vmcs));
+		vmcs->cpu = smp_processor_id();
+	}
+	local_irq_restore(flags);
+	return on;
+}
+
 bool kvml_vmcs_load(struct kvml_vmcs *vmcs)
 {
-	int cpu = smp_processor_id();
-	unsigned long flags;
-	bool moved = vmcs->cpu != cpu;
+	bool moved = vmcs->cpu != smp_processor_id();
 
 	if (this_cpu_read(current_vmcs) == vmcs)
 		return false;
-	if (moved) {
-		kvml_vmcs_clear(vmcs);
-		local_irq_save(flags);
-		WARN_ON_ONCE(!kvml_hardware_here() && !kvml_hardware_lost());
-		vmclear_page(vmcs->phys);
-		list_add(&vmcs->link, this_cpu_ptr(&cached_vmcs));
-		vmcs->cpu = cpu;
-		local_irq_restore(flags);
+	/* Nobody clears the list of a CPU that is off when it goes offline. */
+	if (moved && !move_here(vmcs)) {
+		WARN_ON_ONCE(!kvml_hardware_lost());
+		return false;
 	}
 	this_cpu_write(current_vmcs, vmcs);
 	vmptrld_page(vmcs->phys);

@@ -158,7 +158,8 @@ int kvml_vmcs_alloc(struct kvml_vmcs *vmcs, u32 revision);
 void kvml_vmcs_free(struct kvml_vmcs *vmcs);
 /*
  * Preemption off, on a CPU that is on: makes it current there; true if it was
- * not cached.
+ * not cached.  When the machine goes down (kvml_hardware_lost()), CPUs are off:
+ * nothing is loaded there.
  */
 bool kvml_vmcs_load(struct kvml_vmcs *vmcs);
 /* Wherever it is cached; preemption off, interrupts on. */

@@ -82,15 +82,13 @@ struct vmx_vcpu {
 	u64 user_msr[VMX_USER_MSRS];
 	int user_msrs_cpu;	/* that has them, if any has; -1: none */
 	u64 cstar;
-	/* (v) as of the last exit; loaded once the guest has used it */
-	u32 spec_ctrl;
-	bool spec_ctrl_used;
+	u32 spec_ctrl;		/* as of the last exit */
+	u32 *load_spec_ctrl;	/* NULL: the guest runs with the host's */
 	u64 sysenter_cs;
 
 	/* (v) the host's, to be put back by vmx_restore_host() */
 	bool host_saved;
 	u16 host_fs, host_gs, host_ds, host_es, host_ldt;
-	u64 host_debugctl;	/* before this entry */
 	u64 host_pebs, host_counters;	/* before this entry, if PEBS was on */
 	bool flush_l1d;		/* before the next entry: see flush.c */
 };

@@ -9,6 +9,9 @@
 
 #define LOGIC	"0x10"		/* AF */
 #define BITS	"0x894"		/* OF SF AF PF */
+#define SHIFT	"0x810"		/* OF AF */
+#define SCAN	"0x895"		/* all but ZF */
+#define PRODUCT	"0xd4"		/* all but CF and OF */
 
 /* In front of each list: what all modes have. */
 #define COMMON								\
@@ -30,7 +33,41 @@
 	"insn \\bits, 0, \\insn\n"					\
 	"insn \\bits, 0, rep \\insn\n"					\
 	".endm\n"							\
+	".macro shift bits, di, s, op\n"				\
+	"insn \\bits, " SHIFT ", \\op\\s $1, (\\di)\n"			\
+	"insn \\bits, " SHIFT ", \\op\\s $5, (\\di)\n"			\
+	"insn \\bits, " SHIFT ", \\op\\s %cl, (\\di)\n"			\
+	".endm\n"							\
+	".macro double_shift bits, di, s, b, op\n"			\
+	"insn \\bits, " SHIFT ", \\op\\s $7, %\\b, (\\di)\n"		\
+	"insn \\bits, " SHIFT ", \\op\\s %cl, %\\b, (\\di)\n"		\
+	".endm\n"							\
+	/* what has no form of one byte */				\
+	".macro wide bits, di, s, b, d, imm\n"				\
+	"double_shift \\bits, \\di, \\s, \\b, shld\n"			\
+	"double_shift \\bits, \\di, \\s, \\b, shrd\n"			\
+	"insn \\bits, " SCAN ", bsf\\s (\\di), %\\b\n"			\
+	"insn \\bits, " SCAN ", bsr\\s (\\di), %\\b\n"			\
+	"insn \\bits, " PRODUCT ", imul\\s (\\di), %\\d\n"		\
+	"insn \\bits, " PRODUCT ", imul\\s $-3, (\\di), %\\d\n"		\
+	"insn \\bits, " PRODUCT ", imul\\s $\\imm, (\\di), %\\b\n"		\
+	"insn \\bits, 0, cmovb\\s (\\di), %\\d\n"				\
+	"insn \\bits, 0, cmovae\\s (\\di), %\\d\n"				\
+	".endm\n"							\
+	".macro condition bits, di, cc\n"				\
+	"insn \\bits, 0, set\\cc (\\di)\n"				\
+	"insn \\bits, 0, cmov\\cc\\()l (\\di), %ebx\n"			\
+	".endm\n"							\
 	".macro sized bits, di, s, a, b, c, d, imm\n"			\
+	"shift \\bits, \\di, \\s, rol\n"				\
+	"shift \\bits, \\di, \\s, ror\n"				\
+	"shift \\bits, \\di, \\s, rcl\n"				\
+	"shift \\bits, \\di, \\s, rcr\n"				\
+	"shift \\bits, \\di, \\s, shl\n"				\
+	"shift \\bits, \\di, \\s, shr\n"				\
+	"shift \\bits, \\di, \\s, sar\n"				\
+	"insn \\bits, " PRODUCT ", mul\\s (\\di)\n"			\
+	"insn \\bits, " PRODUCT ", imul\\s (\\di)\n"			\
 	"arith \\bits, \\di, 0, add, \\s, \\b, \\imm\n"			\
 	"arith \\bits, \\di, 0, adc, \\s, \\b, \\imm\n"			\
 	"arith \\bits, \\di, 0, sub, \\s, \\b, \\imm\n"			\
@@ -80,6 +117,16 @@
 	"sized \\bits, \\di, b, al, bl, cl, dl, 0x5a\n"			\
 	"sized \\bits, \\di, w, ax, bx, cx, dx, 0x7531\n"		\
 	"sized \\bits, \\di, l, eax, ebx, ecx, edx, 0x87654321\n"	\
+	"wide \\bits, \\di, w, bx, dx, 0x7531\n"			\
+	"wide \\bits, \\di, l, ebx, edx, 0x87654321\n"			\
+	".irp cc, o, no, b, ae, e, ne, be, a, s, ns, p, np, l, ge, le, g\n" \
+	"condition \\bits, \\di, \\cc\n"				\
+	".endr\n"							\
+	"unary \\bits, cmpxchg8b (\\di)\n"				\
+	"insn \\bits, 0, movw %ds, (\\di)\n"				\
+	"insn \\bits, 0, smsw (\\di)\n"				\
+	"insn \\bits, 0, fnstcw (\\di)\n"				\
+	"insn \\bits, 0, fnstsw (\\di)\n"				\
 	"bit_ops \\bits, \\di, w, cx, dx\n"				\
 	"bit_ops \\bits, \\di, l, ecx, edx\n"				\
 	".irp op, movzbw, movsbw\n"					\
@@ -111,7 +158,12 @@
 
 #define ONLY64								\
 	"sized 64, %rdi, q, rax, rbx, rcx, rdx, 0x76543210\n"		\
-	"bit_ops 64, %rdi, q, rcx, rdx\n"					\
+	"wide 64, %rdi, q, rbx, rdx, 0x76543210\n"			\
+	"insn 64, 0, movbe (%rdi), %bx\n"				\
+	"insn 64, 0, movbe (%rdi), %r11\n"				\
+	"insn 64, 0, movbe %ebx, (%rdi)\n"				\
+	"insn 64, 0, movbe %rbx, (%rdi)\n"				\
+	"bit_ops 64, %rdi, q, rcx, rdx\n"				\
 	".irp op, movzbq, movsbq, movzwq, movswq, movslq\n"		\
 	"insn 64, 0, \\op (%rdi), %rbx\n"				\
 	"insn 64, 0, \\op (%rdi), %r11\n"				\
@@ -161,7 +213,10 @@
 	"insn 64, 0, popq (%rdi)\n"					\
 	"insn 64, 0, .byte 0x67, 0xf3, 0xa4\n"
 
+/* QEMU 7.2 has the sizes of MOVBE wrong in 16-bit code. */
 #define ONLY32								\
+	"insn 32, 0, movbe (%edi), %ebx\n"				\
+	"insn 32, 0, movbe %bx, (%edi)\n"				\
 	".irp r, al, ax, eax\n"						\
 	"insn 32, 0, mov %\\r, %fs:0x20\n"				\
 	"insn 32, 0, mov %gs:0x40, %\\r\n"				\

@@ -7,6 +7,8 @@
  * modprobe null_blk memory_backed=1 irqmode=2 completion_nsec=2000000000
  */
 #define _GNU_SOURCE
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/swap.h>
 
 #include "kvm_exec.h"
@@ -49,17 +51,71 @@ static bool is_on_disk(const char *page)
 	return entry >> 62 == 1;	/* swapped, not present */
 }
 
-static char *page_on_disk(const struct machine *m)
+/* ---- a group of its own, so that memory can be taken from it ---- */
+
+#define GROUPS	"/tmp/kvm_swap"
+#define GROUP	GROUPS "/test"
+
+static int try_write_file(const char *path, const char *text)
+{
+	int fd = MUST(open(path, O_WRONLY | O_CLOEXEC));
+	int ret = write(fd, text, strlen(text));
+
+	close(fd);
+	return ret;
+}
+
+static void enter_group(void)
+{
+	char pid[16];
+
+	mkdir(GROUPS, 0755);
+	MUST(mount("none", GROUPS, "cgroup2", 0, NULL));
+	MUST(try_write_file(GROUPS "/cgroup.subtree_control", "+memory"));
+	MUST(mkdir(GROUP, 0755));
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	MUST(try_write_file(GROUP "/cgroup.procs", pid));
+}
+
+static void leave_group(void)
+{
+	char pid[16];
+
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	MUST(try_write_file(GROUPS "/cgroup.procs", pid));
+	MUST(rmdir(GROUP));
+	MUST(umount(GROUPS));
+}
+
+static long swap_cached(void)
+{
+	FILE *f = fopen("/proc/meminfo", "r");
+	char line[128];
+	long kib = -1;
+
+	CHECK(f);
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "SwapCached: %ld kB", &kib) == 1)
+			break;
+	fclose(f);
+	return kib;
+}
+
+/* Once it has been written it stays in the cache until somebody wants memory. */
+static bool is_cached(void)
+{
+	try_write_file(GROUP "/memory.reclaim", "4096");
+	return swap_cached();
+}
+
+static void put_page_on_disk(const struct machine *m)
 {
 	char *page = map_memory(PAGE);
 
 	memcpy(page, "\x78\x56\x34\x12", 4);
 	set_slot(m, 1, 0, AREA, page, PAGE);
 	MUST(madvise(page, PAGE, MADV_PAGEOUT));
-	CHECK_SOON(is_on_disk(page));
-	/* It is in the cache until it has been written. */
-	sleep_ms(3000);
-	return page;
+	CHECK_SOON(is_on_disk(page) && !is_cached());
 }
 
 static void test_mmap(void)
@@ -71,7 +127,8 @@ static void test_mmap(void)
 	int i;
 
 	swap_on();
-	page_on_disk(&m);
+	enter_group();
+	put_page_on_disk(&m);
 	guest_start(&m, guest_load, AREA, 0, 0);
 	start = seconds();
 	runner_start(&r, &m);
@@ -92,6 +149,7 @@ static void test_mmap(void)
 	runner_stop(&r);
 	CHECK_EQ(vcpu_regs(&m).rax, 0x12345678);
 	MUST(swapoff(DISK));
+	leave_group();
 	CHECK(longest < 1);
 }
 

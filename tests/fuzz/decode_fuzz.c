@@ -11,6 +11,7 @@
 #include <Zydis/Zydis.h>
 
 #include "emul/decode.c"
+#include "emul/decode_table.c"
 
 const struct kvml_ops *kvml_ops;
 
@@ -52,9 +53,33 @@ static const struct {
 	{ ZYDIS_MNEMONIC_BTC, KVML_OP_BTC }, { ZYDIS_MNEMONIC_MOV, KVML_OP_MOV },
 	{ ZYDIS_MNEMONIC_MOVZX, KVML_OP_MOV }, { ZYDIS_MNEMONIC_MOVNTI, KVML_OP_MOV },
 	{ ZYDIS_MNEMONIC_MOVSX, KVML_OP_MOVSX }, { ZYDIS_MNEMONIC_MOVSXD, KVML_OP_MOVSX },
+	{ ZYDIS_MNEMONIC_MOVBE, KVML_OP_MOVBE }, { ZYDIS_MNEMONIC_BSWAP, KVML_OP_BSWAP },
 	{ ZYDIS_MNEMONIC_XCHG, KVML_OP_XCHG }, { ZYDIS_MNEMONIC_XADD, KVML_OP_XADD },
 	{ ZYDIS_MNEMONIC_CMPXCHG, KVML_OP_CMPXCHG },
-	{ ZYDIS_MNEMONIC_PUSH, KVML_OP_PUSH }, { ZYDIS_MNEMONIC_POP, KVML_OP_POP },
+	{ ZYDIS_MNEMONIC_CMPXCHG8B, KVML_OP_CMPXCHG8B },
+	{ ZYDIS_MNEMONIC_ROL, KVML_OP_ROL }, { ZYDIS_MNEMONIC_ROR, KVML_OP_ROR },
+	{ ZYDIS_MNEMONIC_RCL, KVML_OP_RCL }, { ZYDIS_MNEMONIC_RCR, KVML_OP_RCR },
+	{ ZYDIS_MNEMONIC_SHL, KVML_OP_SHL }, { ZYDIS_MNEMONIC_SHR, KVML_OP_SHR },
+	{ ZYDIS_MNEMONIC_SAR, KVML_OP_SAR },
+	{ ZYDIS_MNEMONIC_SHLD, KVML_OP_SHLD }, { ZYDIS_MNEMONIC_SHRD, KVML_OP_SHRD },
+	{ ZYDIS_MNEMONIC_BSF, KVML_OP_BSF }, { ZYDIS_MNEMONIC_BSR, KVML_OP_BSR },
+	{ ZYDIS_MNEMONIC_TZCNT, KVML_OP_TZCNT }, { ZYDIS_MNEMONIC_LZCNT, KVML_OP_LZCNT },
+	{ ZYDIS_MNEMONIC_MUL, KVML_OP_MUL }, { ZYDIS_MNEMONIC_IMUL, KVML_OP_IMUL },
+	{ ZYDIS_MNEMONIC_DIV, KVML_OP_DIV }, { ZYDIS_MNEMONIC_IDIV, KVML_OP_IDIV },
+	{ ZYDIS_MNEMONIC_XLAT, KVML_OP_XLAT }, { ZYDIS_MNEMONIC_LEA, KVML_OP_LEA },
+	{ ZYDIS_MNEMONIC_NOP, KVML_OP_NOP }, { ZYDIS_MNEMONIC_PAUSE, KVML_OP_NOP },
+	{ ZYDIS_MNEMONIC_PREFETCH, KVML_OP_NOP }, { ZYDIS_MNEMONIC_PREFETCHW, KVML_OP_NOP },
+	{ ZYDIS_MNEMONIC_PREFETCHNTA, KVML_OP_NOP }, { ZYDIS_MNEMONIC_PREFETCHT0, KVML_OP_NOP },
+	{ ZYDIS_MNEMONIC_PREFETCHT1, KVML_OP_NOP }, { ZYDIS_MNEMONIC_PREFETCHT2, KVML_OP_NOP },
+	{ ZYDIS_MNEMONIC_PREFETCHWT1, KVML_OP_NOP },
+	{ ZYDIS_MNEMONIC_CLFLUSH, KVML_OP_NOP }, { ZYDIS_MNEMONIC_CLFLUSHOPT, KVML_OP_NOP },
+	{ ZYDIS_MNEMONIC_CBW, KVML_OP_CBW_CWD }, { ZYDIS_MNEMONIC_CWDE, KVML_OP_CBW_CWD },
+	{ ZYDIS_MNEMONIC_CDQE, KVML_OP_CBW_CWD }, { ZYDIS_MNEMONIC_CWD, KVML_OP_CBW_CWD },
+	{ ZYDIS_MNEMONIC_CDQ, KVML_OP_CBW_CWD }, { ZYDIS_MNEMONIC_CQO, KVML_OP_CBW_CWD },
+	{ ZYDIS_MNEMONIC_SAHF, KVML_OP_FLAGS }, { ZYDIS_MNEMONIC_LAHF, KVML_OP_FLAGS },
+	{ ZYDIS_MNEMONIC_CMC, KVML_OP_FLAGS }, { ZYDIS_MNEMONIC_CLC, KVML_OP_FLAGS },
+	{ ZYDIS_MNEMONIC_STC, KVML_OP_FLAGS }, { ZYDIS_MNEMONIC_CLD, KVML_OP_FLAGS },
+	{ ZYDIS_MNEMONIC_STD, KVML_OP_FLAGS },
 	{ ZYDIS_MNEMONIC_MOVSB, KVML_OP_MOVS }, { ZYDIS_MNEMONIC_MOVSW, KVML_OP_MOVS },
 	{ ZYDIS_MNEMONIC_MOVSD, KVML_OP_MOVS }, { ZYDIS_MNEMONIC_MOVSQ, KVML_OP_MOVS },
 	{ ZYDIS_MNEMONIC_CMPSB, KVML_OP_CMPS }, { ZYDIS_MNEMONIC_CMPSW, KVML_OP_CMPS },
@@ -68,16 +93,92 @@ static const struct {
 	{ ZYDIS_MNEMONIC_INSB, KVML_OP_INS }, { ZYDIS_MNEMONIC_INSW, KVML_OP_INS },
 	{ ZYDIS_MNEMONIC_INSD, KVML_OP_INS }, { ZYDIS_MNEMONIC_OUTSB, KVML_OP_OUTS },
 	{ ZYDIS_MNEMONIC_OUTSW, KVML_OP_OUTS }, { ZYDIS_MNEMONIC_OUTSD, KVML_OP_OUTS },
+	{ ZYDIS_MNEMONIC_IN, KVML_OP_IN }, { ZYDIS_MNEMONIC_OUT, KVML_OP_OUT },
+	{ ZYDIS_MNEMONIC_JMP, KVML_OP_JMP }, { ZYDIS_MNEMONIC_CALL, KVML_OP_CALL },
+	{ ZYDIS_MNEMONIC_RET, KVML_OP_RET }, { ZYDIS_MNEMONIC_LOOP, KVML_OP_LOOP },
+	{ ZYDIS_MNEMONIC_LOOPE, KVML_OP_LOOP }, { ZYDIS_MNEMONIC_LOOPNE, KVML_OP_LOOP },
+	{ ZYDIS_MNEMONIC_JCXZ, KVML_OP_LOOP }, { ZYDIS_MNEMONIC_JECXZ, KVML_OP_LOOP },
+	{ ZYDIS_MNEMONIC_JRCXZ, KVML_OP_LOOP },
+	{ ZYDIS_MNEMONIC_PUSH, KVML_OP_PUSH }, { ZYDIS_MNEMONIC_POP, KVML_OP_POP },
+	{ ZYDIS_MNEMONIC_PUSHA, KVML_OP_PUSHA }, { ZYDIS_MNEMONIC_PUSHAD, KVML_OP_PUSHA },
+	{ ZYDIS_MNEMONIC_POPA, KVML_OP_POPA }, { ZYDIS_MNEMONIC_POPAD, KVML_OP_POPA },
+	{ ZYDIS_MNEMONIC_PUSHF, KVML_OP_PUSHF }, { ZYDIS_MNEMONIC_PUSHFD, KVML_OP_PUSHF },
+	{ ZYDIS_MNEMONIC_PUSHFQ, KVML_OP_PUSHF }, { ZYDIS_MNEMONIC_POPF, KVML_OP_POPF },
+	{ ZYDIS_MNEMONIC_POPFD, KVML_OP_POPF }, { ZYDIS_MNEMONIC_POPFQ, KVML_OP_POPF },
+	{ ZYDIS_MNEMONIC_ENTER, KVML_OP_ENTER }, { ZYDIS_MNEMONIC_LEAVE, KVML_OP_LEAVE },
+	{ ZYDIS_MNEMONIC_LES, KVML_OP_LOAD_FAR }, { ZYDIS_MNEMONIC_LDS, KVML_OP_LOAD_FAR },
+	{ ZYDIS_MNEMONIC_LSS, KVML_OP_LOAD_FAR }, { ZYDIS_MNEMONIC_LFS, KVML_OP_LOAD_FAR },
+	{ ZYDIS_MNEMONIC_LGS, KVML_OP_LOAD_FAR },
+	{ ZYDIS_MNEMONIC_SLDT, KVML_OP_STORE_SYSTEM }, { ZYDIS_MNEMONIC_STR, KVML_OP_STORE_SYSTEM },
+	{ ZYDIS_MNEMONIC_LLDT, KVML_OP_LOAD_SYSTEM }, { ZYDIS_MNEMONIC_LTR, KVML_OP_LOAD_SYSTEM },
+	{ ZYDIS_MNEMONIC_SGDT, KVML_OP_STORE_TABLE }, { ZYDIS_MNEMONIC_SIDT, KVML_OP_STORE_TABLE },
+	{ ZYDIS_MNEMONIC_LGDT, KVML_OP_LOAD_TABLE }, { ZYDIS_MNEMONIC_LIDT, KVML_OP_LOAD_TABLE },
+	{ ZYDIS_MNEMONIC_SMSW, KVML_OP_SMSW }, { ZYDIS_MNEMONIC_LMSW, KVML_OP_LMSW },
+	{ ZYDIS_MNEMONIC_INVLPG, KVML_OP_INVLPG }, { ZYDIS_MNEMONIC_HLT, KVML_OP_HLT },
+	{ ZYDIS_MNEMONIC_CLI, KVML_OP_CLI_STI }, { ZYDIS_MNEMONIC_STI, KVML_OP_CLI_STI },
+	{ ZYDIS_MNEMONIC_MOVUPS, KVML_OP_MOV_SSE }, { ZYDIS_MNEMONIC_MOVUPD, KVML_OP_MOV_SSE },
+	{ ZYDIS_MNEMONIC_MOVAPS, KVML_OP_MOV_SSE }, { ZYDIS_MNEMONIC_MOVAPD, KVML_OP_MOV_SSE },
+	{ ZYDIS_MNEMONIC_MOVNTPS, KVML_OP_MOV_SSE }, { ZYDIS_MNEMONIC_MOVNTPD, KVML_OP_MOV_SSE },
+	{ ZYDIS_MNEMONIC_MOVDQA, KVML_OP_MOV_SSE }, { ZYDIS_MNEMONIC_MOVDQU, KVML_OP_MOV_SSE },
+	{ ZYDIS_MNEMONIC_MOVNTDQ, KVML_OP_MOV_SSE }, { ZYDIS_MNEMONIC_MOVNTQ, KVML_OP_MOV_SSE },
+	{ ZYDIS_MNEMONIC_MOVD, KVML_OP_MOV_SSE }, { ZYDIS_MNEMONIC_MOVQ, KVML_OP_MOV_SSE },
+	{ ZYDIS_MNEMONIC_FNSTCW, KVML_OP_X87 }, { ZYDIS_MNEMONIC_FNSTSW, KVML_OP_X87 },
+	{ ZYDIS_MNEMONIC_FNINIT, KVML_OP_X87 },
 };
 
-static enum kvml_op op_of(ZydisMnemonic mnemonic)
+/* By opcode, as there are sixteen mnemonics of each. */
+static enum kvml_op conditional_op(const ZydisDecodedInstruction *insn)
+{
+	if (insn->opcode_map == ZYDIS_OPCODE_MAP_DEFAULT)
+		return insn->opcode >> 4 == 7 ? KVML_OP_JCC : KVML_OP_NONE;
+	if (insn->opcode_map != ZYDIS_OPCODE_MAP_0F)
+		return KVML_OP_NONE;
+	switch (insn->opcode >> 4) {
+	case 4:
+		return KVML_OP_CMOV;
+	case 8:
+		return KVML_OP_JCC;
+	case 9:
+		return KVML_OP_SETCC;
+	}
+	return KVML_OP_NONE;
+}
+
+static enum kvml_op far_op(enum kvml_op op)
+{
+	return op == KVML_OP_JMP ? KVML_OP_JMP_FAR :
+	       op == KVML_OP_CALL ? KVML_OP_CALL_FAR : KVML_OP_RET_FAR;
+}
+
+static bool has_register(const struct theirs *z, ZydisRegisterClass class)
 {
 	unsigned int i;
 
+	for (i = 0; i < z->insn.operand_count_visible; i++)
+		if (z->operand[i].type == ZYDIS_OPERAND_TYPE_REGISTER &&
+		    ZydisRegisterGetClass(z->operand[i].reg.value) == class)
+			return true;
+	return false;
+}
+
+static enum kvml_op op_of(const struct theirs *z)
+{
+	enum kvml_op op = conditional_op(&z->insn);
+	unsigned int i;
+
 	for (i = 0; i < ARRAY_SIZE(mnemonics); i++)
-		if (mnemonics[i].theirs == mnemonic)
-			return mnemonics[i].ours;
-	return KVML_OP_NONE;
+		if (mnemonics[i].theirs == z->insn.mnemonic)
+			op = mnemonics[i].ours;
+	if (z->insn.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR &&
+	    (op == KVML_OP_JMP || op == KVML_OP_CALL || op == KVML_OP_RET))
+		return far_op(op);
+	if (op == KVML_OP_IMUL && z->insn.operand_count_visible == 1)
+		return KVML_OP_IMUL1;
+	if (!has_register(z, ZYDIS_REGCLASS_SEGMENT))
+		return op;
+	if (op == KVML_OP_PUSH || op == KVML_OP_POP)
+		return op == KVML_OP_PUSH ? KVML_OP_PUSH_SREG : KVML_OP_POP_SREG;
+	return z->insn.opcode == 0x8c ? KVML_OP_STORE_SREG : KVML_OP_LOAD_SREG;
 }
 
 /* The first operand of a type; explicit ones only, or any. */
@@ -106,11 +207,10 @@ static u64 low_bytes(u64 value, unsigned int n)
 }
 
 /* Their number of a byte register counts SPL to DIL apart from AH to BH. */
-static int number_of(const struct kvml_insn *insn)
+static int number_of(const struct kvml_insn *insn, unsigned int reg,
+		     unsigned int size)
 {
-	if (insn->size > 1 || insn->reg < 4)
-		return insn->reg;
-	return insn->rex ? insn->reg + 4 : insn->reg;
+	return size == 1 && reg >= 4 && insn->rex ? reg + 4 : reg;
 }
 
 static ZydisRegister segment_of(const struct kvml_insn *insn)
@@ -136,51 +236,113 @@ static void check_address(const struct kvml_insn *insn,
 		   "displacement %lx", insn->disp);
 }
 
-static void check_memory(const struct kvml_insn *insn, const struct theirs *z)
+static void check_memory(const struct kvml_insn *insn, const struct theirs *z,
+			 const ZydisDecodedOperand *o)
 {
-	const ZydisDecodedOperand *o = operand_of(z, ZYDIS_OPERAND_TYPE_MEMORY,
-						  false);
-	bool write;
+	bool write = o->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE;
+	bool read = o->actions & ZYDIS_OPERAND_ACTION_MASK_READ;
 
-	FUZZ_CHECK(o, "no memory operand");
-	write = o->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE;
-	check_address(insn, o);
-	FUZZ_CHECK(o->mem.segment == segment_of(insn), "segment %u", insn->seg);
+	FUZZ_CHECK(!(insn->flags & KVML_INSN_RM_REG), "memory");
+	if (insn->op != KVML_OP_POP || insn->base != KVML_RSP)
+		check_address(insn, o);
+	/* LEA and INVLPG make an address; prefetches are NOPs. */
+	if (!(insn->flags & (KVML_INSN_READ | KVML_INSN_WRITE)))
+		return;
+	/* A prefix for DS is also one for branches, which takes the place of others. */
+	if (!(z->insn.attributes & ZYDIS_ATTRIB_HAS_NOTRACK))
+		FUZZ_CHECK(o->mem.segment == segment_of(insn), "segment %u",
+			   insn->seg);
 	/* MOVSXD of 16 bits: SDM volume 2 reads as many, Zydis twice that. */
-	if (z->insn.mnemonic != ZYDIS_MNEMONIC_MOVSXD || insn->size != 2)
+	if (insn->op != KVML_OP_LOAD_TABLE && insn->op != KVML_OP_STORE_TABLE &&
+	    insn->op != KVML_OP_NOP &&
+	    (z->insn.mnemonic != ZYDIS_MNEMONIC_MOVSXD || insn->size != 2))
 		FUZZ_CHECK(o->size == 8 * insn->mem_size, "%u bytes of memory",
 			   insn->mem_size);
+	if (insn->op != KVML_OP_NOP)
+		FUZZ_CHECK(!!(insn->flags & KVML_INSN_READ) == read, "reads %u",
+			   read);
 	FUZZ_CHECK(!!(insn->flags & KVML_INSN_WRITE) == write, "writes %u", write);
-	FUZZ_CHECK(!!(insn->flags & KVML_INSN_READ) ==
-		   !!(o->actions & ZYDIS_OPERAND_ACTION_MASK_READ), "reads");
 }
 
-static void check_register(const struct kvml_insn *insn, const struct theirs *z)
+static void check_register(const struct kvml_insn *insn,
+			   const ZydisDecodedOperand *o)
 {
-	const ZydisDecodedOperand *o = operand_of(z, ZYDIS_OPERAND_TYPE_REGISTER,
-						  false);
+	bool rm = o->encoding == ZYDIS_OPERAND_ENCODING_MODRM_RM ||
+		  o->encoding == ZYDIS_OPERAND_ENCODING_OPCODE;
+	unsigned int reg = rm ? insn->rm : insn->reg, size = insn->size;
+	ZydisRegisterClass class = ZydisRegisterGetClass(o->reg.value);
 
-	if (!o)
+	if (!rm && o->encoding != ZYDIS_OPERAND_ENCODING_MODRM_REG)
 		return;
-	FUZZ_CHECK(is_gpr(o), "another kind of register");
-	FUZZ_CHECK(ZydisRegisterGetId(o->reg.value) == number_of(insn),
-		   "register %u", insn->reg);
-	FUZZ_CHECK(o->size == 8 * insn->size, "%u bytes of register", insn->size);
+	FUZZ_CHECK(!rm || insn->flags & KVML_INSN_RM_REG, "a register");
+	if (rm && !(o->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE))
+		size = insn->mem_size;
+	if (class == ZYDIS_REGCLASS_MMX || class == ZYDIS_REGCLASS_SEGMENT)
+		reg &= 7;
+	FUZZ_CHECK(!(insn->flags & KVML_INSN_XMM) == (class != ZYDIS_REGCLASS_XMM),
+		   "XMM");
+	FUZZ_CHECK(!(insn->flags & KVML_INSN_MMX) == (class != ZYDIS_REGCLASS_MMX),
+		   "MMX");
+	if (is_gpr(o))
+		reg = number_of(insn, reg, size);
+	FUZZ_CHECK(ZydisRegisterGetId(o->reg.value) == (int)reg, "register %u", reg);
+	if (is_gpr(o) && insn->op != KVML_OP_LOAD_SREG &&
+	    insn->op != KVML_OP_LOAD_SYSTEM && insn->op != KVML_OP_NOP)
+		FUZZ_CHECK(o->size == 8 * size, "%u bytes of register", size);
 }
 
-static void check_immediate(const struct kvml_insn *insn, const struct theirs *z)
+static void check_immediate(const struct kvml_insn *insn,
+			    const ZydisDecodedOperand *o, bool second)
 {
-	const ZydisDecodedOperand *o = operand_of(z, ZYDIS_OPERAND_TYPE_IMMEDIATE,
-						  false);
-	bool ours = insn->flags & (KVML_INSN_IMM | KVML_INSN_IMM8);
-	/* The number of a bit is a byte, whatever the operand is. */
-	bool bit_op = insn->op >= KVML_OP_BT && insn->op <= KVML_OP_BTC;
+	/* Counts, bit numbers, ports are bytes, whatever the operand is. */
+	unsigned int size = o->imm.is_signed ? insn->size : 1;
 
-	FUZZ_CHECK(ours == !!o, "immediate");
-	if (o)
-		FUZZ_CHECK(low_bytes(insn->imm ^ o->imm.value.u,
-				     bit_op ? 1 : insn->size) == 0,
-			   "immediate %llx", insn->imm);
+	if (o->encoding == ZYDIS_OPERAND_ENCODING_UIMM16) {
+		FUZZ_CHECK(!second && insn->imm16 == o->imm.value.u,
+			   "immediate %x", insn->imm16);
+		return;
+	}
+	FUZZ_CHECK(insn->flags & (KVML_INSN_IMM | KVML_INSN_IMM8), "immediate");
+	if (!o->imm.is_signed && o->size > 8)
+		size = insn->size;
+	FUZZ_CHECK(low_bytes(insn->imm ^ o->imm.value.u, size) == 0,
+		   "immediate %llx", insn->imm);
+}
+
+static void check_operands(const struct kvml_insn *insn, const struct theirs *z)
+{
+	unsigned int i, immediates = 0;
+	bool memory = false;
+
+	for (i = 0; i < z->insn.operand_count; i++) {
+		const ZydisDecodedOperand *o = &z->operand[i];
+
+		if (o->visibility != ZYDIS_OPERAND_VISIBILITY_EXPLICIT &&
+		    insn->op != KVML_OP_XLAT)
+			continue;
+		switch (o->type) {
+		case ZYDIS_OPERAND_TYPE_MEMORY:
+			/* The index of XLAT is AL, which is no address register. */
+			memory = true;
+			if (insn->op != KVML_OP_XLAT)
+				check_memory(insn, z, o);
+			break;
+		case ZYDIS_OPERAND_TYPE_REGISTER:
+			check_register(insn, o);
+			break;
+		case ZYDIS_OPERAND_TYPE_IMMEDIATE:
+			check_immediate(insn, o, immediates++);
+			break;
+		default:
+			FUZZ_CHECK(insn->imm16 == o->ptr.segment &&
+				   !low_bytes(insn->imm ^ o->ptr.offset, insn->size),
+				   "pointer %x:%llx", insn->imm16, insn->imm);
+		}
+	}
+	if (!memory && insn->op != KVML_OP_NOP)
+		FUZZ_CHECK(insn->flags & KVML_INSN_RM_REG ||
+			   !(insn->flags & (KVML_INSN_READ | KVML_INSN_WRITE)),
+			   "no memory operand");
 }
 
 /* The operand at rSI, whose segment a prefix may change. */
@@ -200,57 +362,73 @@ static void check_string(const struct kvml_insn *insn, const struct theirs *z)
 	}
 }
 
-/* MOVNTI is not defined with these, and done all the same. */
-static bool is_movnti_with_prefix(const struct kvml_insn *insn,
-				  const u8 *bytes)
+/* The last byte of the opcode, of those of two bytes. */
+static int opcode_0f(const struct kvml_insn *insn, const u8 *bytes)
 {
 	unsigned int i;
 
 	for (i = 0; i + 1 < insn->len; i++)
 		if (bytes[i] == 0x0f)
-			return bytes[i + 1] == 0xc3;
-	return false;
+			return bytes[i + 1];
+	return -1;
+}
+
+/*
+ * MOVNTI with prefixes is not defined, and done all the same, and of the NOPs with
+ * operands some are.
+ */
+static bool is_done_all_the_same(const struct kvml_insn *insn, const u8 *bytes)
+{
+	int opcode = opcode_0f(insn, bytes);
+
+	return opcode == 0xc3 || insn->op == KVML_OP_NOP;
 }
 
 static void check_same(const struct kvml_insn *insn, const struct theirs *z,
 		       const u8 *bytes)
 {
+	if (insn->op == KVML_OP_NOP && opcode_0f(insn, bytes) >= 0x0d &&
+	    opcode_0f(insn, bytes) <= 0x1f)
+		return;
 	if (!ZYAN_SUCCESS(z->status)) {
-		FUZZ_CHECK(is_movnti_with_prefix(insn, bytes),
+		FUZZ_CHECK(is_done_all_the_same(insn, bytes),
 			   "it is no instruction: %x", z->status);
 		return;
 	}
 	FUZZ_CHECK(insn->len == z->insn.length, "%u bytes, not %u", insn->len,
 		   z->insn.length);
-	FUZZ_CHECK(insn->op == op_of(z->insn.mnemonic), "%s, not operation %u",
+	/* XCHG of r8, to others than Zydis. */
+	if (z->insn.mnemonic == ZYDIS_MNEMONIC_PAUSE)
+		return;
+	FUZZ_CHECK(insn->op == op_of(z), "%s, not operation %u",
 		   ZydisMnemonicGetString(z->insn.mnemonic), insn->op);
 	FUZZ_CHECK(8 * insn->addr_size == z->insn.address_width,
 		   "addresses of %u bytes", insn->addr_size);
-	if (insn->flags & KVML_INSN_STRING) {
+	if (insn->flags & KVML_INSN_STRING)
 		check_string(insn, z);
-		return;
-	}
-	check_memory(insn, z);
-	check_register(insn, z);
-	check_immediate(insn, z);
+	else
+		check_operands(insn, z);
 }
 
-/* Is it one that drivers use on memory, and so on MMIO? */
+/* Is it one that is done in software? */
 static bool is_ours(const struct theirs *z)
 {
-	const ZydisDecodedOperand *reg;
+	bool has_modrm = z->insn.attributes & ZYDIS_ATTRIB_HAS_MODRM;
+	bool reg = has_modrm && z->insn.raw.modrm.mod == 3;
+	ZydisMnemonic name = z->insn.mnemonic;
 
-	if (!ZYAN_SUCCESS(z->status) || !op_of(z->insn.mnemonic) ||
-	    z->insn.encoding != ZYDIS_INSTRUCTION_ENCODING_LEGACY ||
-	    !operand_of(z, ZYDIS_OPERAND_TYPE_MEMORY,
-			z->insn.operand_count_visible == 0))
+	if (!ZYAN_SUCCESS(z->status) || !op_of(z) ||
+	    z->insn.encoding != ZYDIS_INSTRUCTION_ENCODING_LEGACY)
 		return false;
-	/* MOV of segment registers, MOVSD of SSE; the second opcode of group 1. */
-	reg = operand_of(z, ZYDIS_OPERAND_TYPE_REGISTER, false);
-	if (reg && !is_gpr(reg))
+	/* These are done with memory only. */
+	if (reg && (name == ZYDIS_MNEMONIC_MOVD || name == ZYDIS_MNEMONIC_MOVQ ||
+		    name == ZYDIS_MNEMONIC_FNSTSW))
+		return z->insn.opcode == 0x6f || z->insn.opcode == 0x7f;
+	/* MOV of control registers; MOVSD of SSE. */
+	if (has_register(z, ZYDIS_REGCLASS_CONTROL) ||
+	    has_register(z, ZYDIS_REGCLASS_DEBUG))
 		return false;
-	return z->insn.opcode_map != ZYDIS_OPCODE_MAP_DEFAULT ||
-	       z->insn.opcode != 0x82;
+	return op_of(z) == KVML_OP_MOV_SSE || !has_register(z, ZYDIS_REGCLASS_XMM);
 }
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
@@ -268,6 +446,11 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	zydis_decode(&z, data, n, bits);
 	if (r == KVML_DECODE_SHORT) {
 		FUZZ_CHECK(!is_ours(&z), "%u bytes are enough", z.insn.length);
+		return 0;
+	}
+	if (r == KVML_DECODE_INVALID) {
+		FUZZ_CHECK(!is_ours(&z), "%s is valid",
+			   ZydisMnemonicGetString(z.insn.mnemonic));
 		return 0;
 	}
 	if (r == KVML_DECODE_UNKNOWN) {
@@ -313,8 +496,10 @@ static void sweep_opcode(const u8 *prefix, unsigned int mode, unsigned int op)
 	bytes[0] = mode;
 	for (i = 1; i <= prefix[0]; i++)
 		bytes[n++] = prefix[i];
-	if (op & 0x100)
+	if (op & 0x300)
 		bytes[n++] = 0x0f;
+	if (op & 0x200)
+		bytes[n++] = 0x38;
 	bytes[n++] = op;
 	for (i = n; i < sizeof(bytes); i++)
 		bytes[i] = 0x80 + i;
@@ -333,6 +518,6 @@ void fuzz_sweep(void)
 
 	for (i = 0; i < ARRAY_SIZE(sweep_prefixes); i++)
 		for (mode = 0; mode < 3; mode++)
-			for (op = 0; op < 0x200; op++)
+			for (op = 0; op < 0x300; op++)
 				sweep_opcode(sweep_prefixes[i], mode, op);
 }

@@ -69,6 +69,9 @@ static inline s64 sign_extend64(u64 value, int index)
 			   _a > _b ? _a : _b; })
 #define clamp(v, low, high) min(max(v, low), high)
 #define min_t(t, a, b)	min((t)(a), (t)(b))
+#define round_down(x, n) ((x) & ~((__typeof__(x))(n) - 1))
+#define container_of(p, type, member)					\
+	((type *)((char *)(p) - offsetof(type, member)))
 
 /* Nobody guesses here. */
 #define array_index_nospec(index, size) ((index) < (size) ? (index) : 0)
@@ -77,6 +80,7 @@ static inline s64 sign_extend64(u64 value, int index)
 #define PAGE_SIZE	(1UL << PAGE_SHIFT)
 #define PAGE_MASK	(~(PAGE_SIZE - 1))
 #define PAGE_ALIGNED(x)	(!((x) & (PAGE_SIZE - 1)))
+#define PAGE_ALIGN(x)	(((x) + PAGE_SIZE - 1) & PAGE_MASK)
 #define offset_in_page(p) ((unsigned long)(p) & ~PAGE_MASK)
 
 /* ---- members of structures that no source under test looks at ---- */
@@ -84,17 +88,52 @@ static inline s64 sign_extend64(u64 value, int index)
 struct dentry;
 struct mm_struct;
 struct mutex { int unused; };
-struct preempt_notifier { int unused; };
+struct preempt_notifier { const struct preempt_ops *ops; };
 struct fpu_guest { int unused; };
 struct rcu_head { int unused; };
-struct mmu_notifier { int unused; };
-struct srcu_struct { int unused; };
+struct mmu_notifier { const struct mmu_notifier_ops *ops; };
+struct srcu_struct { unsigned int readers; };
 struct xarray { int unused; };
-struct list_head { struct list_head *next, *prev; };
-typedef struct { int unused; } spinlock_t;
-typedef struct { int unused; } raw_spinlock_t;
+typedef struct { bool held; } spinlock_t;
+typedef struct { bool held; } raw_spinlock_t;
 typedef struct { int unused; } refcount_t;
+
+/* ---- linux/atomic.h: one thread ---- */
+
 typedef struct { long counter; } atomic_long_t;
+typedef struct { u64 counter; } atomic64_t;
+
+#define atomic_long_read(a)	((a)->counter)
+#define atomic_long_set(a, v)	((a)->counter = (v))
+#define atomic_long_inc(a)	((void)(a)->counter++)
+#define atomic_long_add(n, a)	((void)((a)->counter += (n)))
+#define atomic_long_dec(a)	((void)(a)->counter--)
+#define atomic64_andnot(bits, a) ((void)((a)->counter &= ~(bits)))
+#define xchg(p, v)	({ __typeof__(*(p)) _old = *(p); *(p) = (v); _old; })
+
+/* ---- linux/list.h ---- */
+
+struct list_head { struct list_head *next, *prev; };
+
+#define LIST_HEAD(name)	struct list_head name = { &(name), &(name) }
+
+static inline void INIT_LIST_HEAD(struct list_head *head)
+{
+	head->next = head;
+	head->prev = head;
+}
+
+#define list_entry(p, type, member) container_of(p, type, member)
+#define list_for_each_entry(at, head, member)				\
+	for (at = list_entry((head)->next, __typeof__(*at), member);	\
+	     &at->member != (head);					\
+	     at = list_entry(at->member.next, __typeof__(*at), member))
+#define list_for_each_entry_safe(at, after, head, member)		\
+	for (at = list_entry((head)->next, __typeof__(*at), member),	\
+	     after = list_entry(at->member.next, __typeof__(*at), member); \
+	     &at->member != (head);					\
+	     at = after,						\
+	     after = list_entry(at->member.next, __typeof__(*at), member))
 
 /* ---- asm/msr-index.h, asm/traps.h ---- */
 
@@ -149,8 +188,32 @@ static inline void *kmemdup(const void *from, size_t size, int gfp)
 #define srcu_dereference_check(p, srcu, c) (p)
 #define rcu_assign_pointer(p, v) ((p) = (v))
 #define RCU_INIT_POINTER(p, v)	((p) = (v))
+#define srcu_read_lock(srcu)	((srcu)->readers++, 0)
+#define srcu_read_unlock(srcu, index) ((void)(index), (void)(srcu)->readers--)
 #define synchronize_srcu_expedited(srcu) ((void)(srcu))
 #define kvfree_rcu(p, member)	free(p)
+
+/* ---- linux/mmu_notifier.h: the program is the host ---- */
+
+struct mmu_notifier_range { unsigned long start, end; bool blockable; };
+
+struct mmu_notifier_ops {
+	void (*release)(struct mmu_notifier *n, struct mm_struct *mm);
+	int (*invalidate_range_start)(struct mmu_notifier *n,
+				      const struct mmu_notifier_range *range);
+	void (*invalidate_range_end)(struct mmu_notifier *n,
+				     const struct mmu_notifier_range *range);
+	int (*clear_flush_young)(struct mmu_notifier *n, struct mm_struct *mm,
+				 unsigned long start, unsigned long end);
+	int (*clear_young)(struct mmu_notifier *n, struct mm_struct *mm,
+			   unsigned long start, unsigned long end);
+	int (*test_young)(struct mmu_notifier *n, struct mm_struct *mm,
+			  unsigned long address);
+};
+
+#define mmu_notifier_range_blockable(range) ((range)->blockable)
+#define mmu_notifier_register(n, mm) ((void)(n), (void)(mm), 0)
+#define mmu_notifier_unregister(n, mm) ((void)(n), (void)(mm))
 
 /* ---- linux/bitmap.h, linux/uaccess.h, asm/processor.h ---- */
 
@@ -160,6 +223,28 @@ static inline void set_bit(unsigned long n, unsigned long *map)
 {
 	map[n / BITS_PER_LONG] |= BIT(n % BITS_PER_LONG);
 }
+
+static inline bool test_bit(unsigned long n, const unsigned long *map)
+{
+	return map[n / BITS_PER_LONG] & BIT(n % BITS_PER_LONG);
+}
+
+static inline void clear_bit(unsigned long n, unsigned long *map)
+{
+	map[n / BITS_PER_LONG] &= ~BIT(n % BITS_PER_LONG);
+}
+
+static inline bool test_and_clear_bit(unsigned long n, unsigned long *map)
+{
+	bool set = test_bit(n, map);
+
+	clear_bit(n, map);
+	return set;
+}
+
+#define for_each_set_bit(bit, map, bits)				\
+	for ((bit) = 0; (bit) < (bits); (bit)++)			\
+		if (test_bit(bit, map))
 
 static inline void bitmap_set(unsigned long *map, unsigned long first,
 			      unsigned long n)

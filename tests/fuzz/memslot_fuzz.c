@@ -8,10 +8,12 @@
 #include "kernel.h"
 
 #include "mmu/memslot.c"
-#include "slot_model.h"
+#include "slot_check.h"
 
 const struct kvml_ops *kvml_ops;
 unsigned int fuzz_fail_alloc;
+
+#define PAGES	(MODEL_PAGES + 16)
 
 /* ---- in place of mmu.c ---- */
 
@@ -30,41 +32,16 @@ void kvml_mmu_protect_slot(struct kvml_vm *vm, struct kvml_slot *slot)
 		   "protected before it is there");
 }
 
-static void check_slot(const struct kvml_slot *slot,
-		       const struct kvm_userspace_memory_region *r)
+/* Bitmaps have room for each page of their slots. */
+static void write_all(struct kvml_vm *vm)
 {
-	FUZZ_CHECK(slot->base << PAGE_SHIFT == r->guest_phys_addr, "base");
-	FUZZ_CHECK(slot->npages << PAGE_SHIFT == r->memory_size, "size");
-	FUZZ_CHECK(slot->hva == r->userspace_addr, "address");
-	FUZZ_CHECK(slot->flags == r->flags, "flags %x", slot->flags);
-	FUZZ_CHECK(!slot->dirty == !(r->flags & KVM_MEM_LOG_DIRTY_PAGES),
-		   "bitmap");
-}
-
-static void check_all(struct kvml_vm *vm, const struct slot_model *m)
-{
-	const struct kvml_slots *slots = vm->slots;
-	unsigned int i;
+	struct kvml_slot *slot;
 	u64 gfn;
 
-	for (gfn = 0; gfn < MODEL_PAGES + 16; gfn++) {
-		int owner = slot_model_owner(m, gfn);
-		struct kvml_slot *slot = kvml_slot_find(vm, gfn);
-
-		FUZZ_CHECK((slot ? (int)slot->id : -1) == owner,
-			   "gfn %llu is of %d", gfn, owner);
-		if (!slot)
-			continue;
-		check_slot(slot, &m->slot[owner]);
-		/* The bitmap has room for each page of it. */
-		kvml_slot_mark_dirty(slot, gfn);
-	}
-	for (i = 0; i < slots->nr; i++) {
-		FUZZ_CHECK(slots->slot[i]->hva >= slots->hva_min &&
-			   slot_hva_end(slots->slot[i]) <= slots->hva_max,
-			   "outside the range that the notifier looks at");
-		FUZZ_CHECK(!i || slots->slot[i - 1]->base < slots->slot[i]->base,
-			   "not in order");
+	for (gfn = 0; gfn < PAGES; gfn++) {
+		slot = kvml_slot_find(vm, gfn);
+		if (slot)
+			kvml_slot_mark_dirty(slot, gfn);
 	}
 }
 
@@ -101,7 +78,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		abort();
 	for (; size >= 8; data += 8, size -= 8) {
 		request(&vm, &m, data);
-		check_all(&vm, &m);
+		check_slots(&vm, &m, PAGES);
+		write_all(&vm);
 	}
 	kvml_slots_free(&vm);
 	return 0;

@@ -11,31 +11,13 @@
 set -u -o pipefail
 here=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)
 root=$(cd "$here/../.." && pwd)
-out=${LAB_OUT:-$root/out}/fuzz
+# shellcheck source=tests/fuzz/userspace.sh
+source "$here/userspace.sh"
 TARGETS=(decode alu svm_insn memslot)
-
-# Those of the kernel's headers that the sources name and the system does not
-# have: kernel.h stands for them.
-HEADERS=(linux/{bitmap,bitops,bits,mm,mm_types,mmu_notifier,mutex,nospec}.h
-	linux/{preempt,rcupdate,refcount,slab,spinlock,spinlock_types,srcu,timer,uaccess,xarray}.h
-	asm/{processor,traps}.h asm/fpu/{api,types}.h)
-
-# shellcheck disable=SC2054 # the comma is the compiler's
-FLAGS=(-g -O1 -mno-red-zone -fsanitize=address,undefined -fno-sanitize-recover=all
-	-Wall -Wextra -Werror -Wno-sign-compare -Wno-unused-parameter -Wno-unused-function
-	-include "$here/kernel.h" -I "$root/kvmlite" -I "$root/tests/unit" -idirafter "$out/include")
 
 die() {
 	printf '%s\n' "$*" >&2
 	exit 1
-}
-
-headers() {
-	local header
-	for header in "${HEADERS[@]}"; do
-		mkdir -p "$out/include/$(dirname "$header")"
-		[[ -e $out/include/$header ]] || : >"$out/include/$header"
-	done
 }
 
 libraries() {
@@ -96,12 +78,7 @@ fuzz() {
 		-artifact_prefix="$out/$target/" "$@" "$out/$target/corpus" "$out/$target/seeds"
 }
 
-# A folder that is made here is the lab's (folders.sh there).
-[[ -e ${out%/fuzz} ]] || {
-	mkdir -p "$out" && echo "Made by tests/fuzz/run.sh." >"${out%/fuzz}/.kvmlite-lab"
-}
-mkdir -p "$out"
-headers
+out_folder fuzz
 case ${1:-} in
 replay) replay ;;
 "" | -*) die "usage: run.sh replay | TARGET [SECONDS] [LIBFUZZER-OPTION...]; targets: ${TARGETS[*]}" ;;

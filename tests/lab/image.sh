@@ -5,8 +5,9 @@
 
 # Stock modules worth having there; what they depend on comes along.
 GUEST_MODULES=(kvm kvm-amd kvm-intel virtio_pci virtio_blk msr cpuid brd loop)
-# The kernel debug has one more: the unit tests need it.
+# The kernel debug has one that the others have not, for the unit tests, and lacks one.
 GUEST_MODULES_DEBUG=(kunit)
+GUEST_MODULES_DEBIAN=(null_blk)
 
 pack() {
 	(cd "$1" && find . -mindepth 1 | LC_ALL=C sort | cpio --quiet -o -H newc -R 0:0)
@@ -28,7 +29,11 @@ image_busybox() {
 
 image_modules() {
 	local root=$1 to=$1/lib/modules/$K_RELEASE file stock=("${GUEST_MODULES[@]}")
-	[[ $K_KIND != debug ]] || stock+=("${GUEST_MODULES_DEBUG[@]}")
+	if [[ $K_KIND == debug ]]; then
+		stock+=("${GUEST_MODULES_DEBUG[@]}")
+	else
+		stock+=("${GUEST_MODULES_DEBIAN[@]}")
+	fi
 	mkdir -p "$to/extra"
 	cp "$K_ROOT/lib/modules/$K_RELEASE"/modules.{order,builtin,builtin.modinfo} "$to"
 	modprobe -d "$CACHE/depmod/$K_RELEASE" -S "$K_RELEASE" -a --show-depends \

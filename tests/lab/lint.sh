@@ -11,9 +11,10 @@ STYLE_KERNEL_NAMES='CAMELCASE: Avoid CamelCase: <(MSR_)?(MTRR|XFEATURE_Hi16)'
 # TRACE_EVENT() has an order of its own in the kernel, too.
 STYLE_NOT_IN_TRACE=OPEN_ENDED_LINE,PARENTHESIS_ALIGNMENT
 
-# Macros of unit tests and fuzz targets are rows of tables, or stand for the kernel's.
+# Macros of unit tests, fuzz targets and orders are rows of tables, or stand for the
+# kernel's.
 STYLE_NOT_IN_UNIT=COMPLEX_MACRO,MACRO_ARG_REUSE,MACRO_ARG_UNUSED,INIT_ATTRIBUTE
-STYLE_NOT_IN_FUZZ=MACRO_ARG_PRECEDENCE,NEW_TYPEDEFS,FUNCTION_ARGUMENTS
+STYLE_NOT_IN_FUZZ=MACRO_ARG_PRECEDENCE,MACRO_WITH_FLOW_CONTROL,NEW_TYPEDEFS,FUNCTION_ARGUMENTS
 
 lab_style() {
 	local bad=0
@@ -23,10 +24,10 @@ lab_style() {
 	style_check NONE include ksmdev kvmlite tests/defects tests/probe ! -name trace.h || bad=1
 	style_check "$STYLE_NOT_IN_TRACE" ksmdev kvmlite -name trace.h || bad=1
 	style_check "$STYLE_NOT_IN_PROGRAMS" userspace tests ! -path 'tests/unit/*' \
-		! -regex 'tests/fuzz/[^/]*' || bad=1
+		! -regex 'tests/\(fuzz\|orders\)/[^/]*' || bad=1
 	style_check "$STYLE_NOT_IN_UNIT" tests/unit || bad=1
 	style_check "$STYLE_NOT_IN_PROGRAMS,$STYLE_NOT_IN_UNIT,$STYLE_NOT_IN_FUZZ" \
-		tests/fuzz -maxdepth 1 || bad=1
+		tests/fuzz tests/orders -maxdepth 1 || bad=1
 	texts_check "$ROOT" || bad=1
 	rooms_check "$ROOT" kvmlite || bad=1
 	rm -f "$ROOT"/.checkpatch-camelcase.*

@@ -6,6 +6,7 @@
 #include <kunit/test.h>
 
 #include "emul/decode.c"
+#include "emul/decode_table.c"
 
 #define NONE	(-1)
 
@@ -26,12 +27,17 @@ struct decode_case {
 			.want.seg = KVML_##sreg, .want.base = (b),	\
 			.want.index = (i), .want.scale = (shift),	\
 			.want.disp = (d)
+#define NO_MEM		MEM(DS, NONE, NONE, 0, 0)
 #define RIP(d)		.want.rip = true, MEM(DS, NONE, NONE, 0, d)
 #define OPER(name, f)	.want.op = KVML_OP_##name, .want.flags = (f)
-#define REG(r)		.want.reg = (r)
+#define GPR(r)		.want.reg = (r)
+#define RM(r)		.want.rm = (r)
 #define IMMEDIATE(v)	.want.imm = (u64)(s64)(v)
 
 #define LOAD	(RD | TO_REG)
+#define RM_REG	KVML_INSN_RM_REG
+#define XMM	(KVML_INSN_XMM | BYTES)
+#define MMX	(KVML_INSN_MMX | BYTES)
 
 enum {
 	AX = KVML_RAX, CX = KVML_RCX, DX = KVML_RDX, BX = KVML_RBX,
@@ -42,152 +48,152 @@ enum {
 static const struct decode_case cases[] = {
 	/* ---- ModRM and SIB with 64-bit addresses ---- */
 	{ "mov [rdi], eax", 64, CODE(0x89, 0x07),
-	  OPER(MOV, WR), SIZES(4, 4, 8), MEM(DS, DI, NONE, 0, 0), REG(AX) },
+	  OPER(MOV, WR), SIZES(4, 4, 8), MEM(DS, DI, NONE, 0, 0), GPR(AX) },
 	{ "mov ecx, [rbx]", 64, CODE(0x8b, 0x0b),
-	  OPER(MOV, LOAD), SIZES(4, 4, 8), MEM(DS, BX, NONE, 0, 0), REG(CX) },
+	  OPER(MOV, LOAD), SIZES(4, 4, 8), MEM(DS, BX, NONE, 0, 0), GPR(CX) },
 	{ "mov [rbp - 8], rdx", 64, CODE(0x48, 0x89, 0x55, 0xf8),
-	  OPER(MOV, WR), SIZES(8, 8, 8), MEM(SS, BP, NONE, 0, -8), REG(DX),
+	  OPER(MOV, WR), SIZES(8, 8, 8), MEM(SS, BP, NONE, 0, -8), GPR(DX),
 	  .want.rex = true },
 	{ "mov [rsi + 0x12345678], bx", 64,
 	  CODE(0x66, 0x89, 0x9e, 0x78, 0x56, 0x34, 0x12),
 	  OPER(MOV, WR), SIZES(2, 2, 8), MEM(DS, SI, NONE, 0, 0x12345678),
-	  REG(BX) },
+	  GPR(BX) },
 	{ "mov [rsi - 0x80000000], ebx", 64,
 	  CODE(0x89, 0x9e, 0x00, 0x00, 0x00, 0x80),
 	  OPER(MOV, WR), SIZES(4, 4, 8),
-	  MEM(DS, SI, NONE, 0, 0xffffffff80000000), REG(BX) },
+	  MEM(DS, SI, NONE, 0, 0xffffffff80000000), GPR(BX) },
 	{ "mov eax, [rip + 0x10]", 64, CODE(0x8b, 0x05, 0x10, 0x00, 0x00, 0x00),
-	  OPER(MOV, LOAD), SIZES(4, 4, 8), RIP(0x10), REG(AX) },
+	  OPER(MOV, LOAD), SIZES(4, 4, 8), RIP(0x10), GPR(AX) },
 	{ "mov eax, [eip - 1]", 64,
 	  CODE(0x67, 0x8b, 0x05, 0xff, 0xff, 0xff, 0xff),
-	  OPER(MOV, LOAD), SIZES(4, 4, 4), RIP(-1), REG(AX) },
+	  OPER(MOV, LOAD), SIZES(4, 4, 4), RIP(-1), GPR(AX) },
 	{ "mov eax, [0x1000] by SIB", 64,
 	  CODE(0x8b, 0x04, 0x25, 0x00, 0x10, 0x00, 0x00),
 	  OPER(MOV, LOAD), SIZES(4, 4, 8), MEM(DS, NONE, NONE, 0, 0x1000),
-	  REG(AX) },
+	  GPR(AX) },
 	{ "mov eax, [rsp]", 64, CODE(0x8b, 0x04, 0x24),
-	  OPER(MOV, LOAD), SIZES(4, 4, 8), MEM(SS, SP, NONE, 0, 0), REG(AX) },
+	  OPER(MOV, LOAD), SIZES(4, 4, 8), MEM(SS, SP, NONE, 0, 0), GPR(AX) },
 	{ "mov eax, [rsp + rcx * 8 + 4]", 64, CODE(0x8b, 0x44, 0xcc, 0x04),
-	  OPER(MOV, LOAD), SIZES(4, 4, 8), MEM(SS, SP, CX, 3, 4), REG(AX) },
+	  OPER(MOV, LOAD), SIZES(4, 4, 8), MEM(SS, SP, CX, 3, 4), GPR(AX) },
 	{ "mov eax, [rdx + rbp * 2]", 64, CODE(0x8b, 0x04, 0x6a),
-	  OPER(MOV, LOAD), SIZES(4, 4, 8), MEM(DS, DX, BP, 1, 0), REG(AX) },
+	  OPER(MOV, LOAD), SIZES(4, 4, 8), MEM(DS, DX, BP, 1, 0), GPR(AX) },
 	{ "mov eax, [rbp + rdx]", 64, CODE(0x8b, 0x44, 0x15, 0x00),
-	  OPER(MOV, LOAD), SIZES(4, 4, 8), MEM(SS, BP, DX, 0, 0), REG(AX) },
+	  OPER(MOV, LOAD), SIZES(4, 4, 8), MEM(SS, BP, DX, 0, 0), GPR(AX) },
 	{ "mov eax, [rcx * 4 + 0x20]: no base", 64,
 	  CODE(0x8b, 0x04, 0x8d, 0x20, 0x00, 0x00, 0x00),
 	  OPER(MOV, LOAD), SIZES(4, 4, 8), MEM(DS, NONE, CX, 2, 0x20),
-	  REG(AX) },
+	  GPR(AX) },
 	{ "mov eax, [rax + 0x11223344] by SIB", 64,
 	  CODE(0x8b, 0x84, 0x20, 0x44, 0x33, 0x22, 0x11),
 	  OPER(MOV, LOAD), SIZES(4, 4, 8), MEM(DS, AX, NONE, 0, 0x11223344),
-	  REG(AX) },
+	  GPR(AX) },
 
 	/* ---- REX ---- */
 	{ "mov r15, [r8 + r9 * 4 + 1]", 64, CODE(0x4f, 0x8b, 0x7c, 0x88, 0x01),
-	  OPER(MOV, LOAD), SIZES(8, 8, 8), MEM(DS, R8, R9, 2, 1), REG(R15),
+	  OPER(MOV, LOAD), SIZES(8, 8, 8), MEM(DS, R8, R9, 2, 1), GPR(R15),
 	  .want.rex = true },
 	{ "mov eax, [r12]: r12 takes a SIB", 64, CODE(0x41, 0x8b, 0x04, 0x24),
-	  OPER(MOV, LOAD), SIZES(4, 4, 8), MEM(DS, R12, NONE, 0, 0), REG(AX),
+	  OPER(MOV, LOAD), SIZES(4, 4, 8), MEM(DS, R12, NONE, 0, 0), GPR(AX),
 	  .want.rex = true },
 	{ "mov eax, [rax + r12]: r12 is an index", 64,
 	  CODE(0x42, 0x8b, 0x04, 0x20),
-	  OPER(MOV, LOAD), SIZES(4, 4, 8), MEM(DS, AX, R12, 0, 0), REG(AX),
+	  OPER(MOV, LOAD), SIZES(4, 4, 8), MEM(DS, AX, R12, 0, 0), GPR(AX),
 	  .want.rex = true },
 	{ "mov eax, [r13 + 0]: its segment is DS", 64,
 	  CODE(0x41, 0x8b, 0x45, 0x00),
-	  OPER(MOV, LOAD), SIZES(4, 4, 8), MEM(DS, R13, NONE, 0, 0), REG(AX),
+	  OPER(MOV, LOAD), SIZES(4, 4, 8), MEM(DS, R13, NONE, 0, 0), GPR(AX),
 	  .want.rex = true },
 	{ "REX.B does not make [rip] a base", 64,
 	  CODE(0x41, 0x8b, 0x05, 0x01, 0x00, 0x00, 0x00),
-	  OPER(MOV, LOAD), SIZES(4, 4, 8), RIP(1), REG(AX), .want.rex = true },
+	  OPER(MOV, LOAD), SIZES(4, 4, 8), RIP(1), GPR(AX), .want.rex = true },
 	{ "REX.B and a SIB without base", 64,
 	  CODE(0x41, 0x8b, 0x04, 0x25, 0x01, 0x00, 0x00, 0x00),
-	  OPER(MOV, LOAD), SIZES(4, 4, 8), MEM(DS, NONE, NONE, 0, 1), REG(AX),
+	  OPER(MOV, LOAD), SIZES(4, 4, 8), MEM(DS, NONE, NONE, 0, 1), GPR(AX),
 	  .want.rex = true },
 	{ "mov [rdi], ah", 64, CODE(0x88, 0x27),
-	  OPER(MOV, WR), SIZES(1, 1, 8), MEM(DS, DI, NONE, 0, 0), REG(SP) },
+	  OPER(MOV, WR), SIZES(1, 1, 8), MEM(DS, DI, NONE, 0, 0), GPR(SP) },
 	{ "mov [rdi], spl", 64, CODE(0x40, 0x88, 0x27),
-	  OPER(MOV, WR), SIZES(1, 1, 8), MEM(DS, DI, NONE, 0, 0), REG(SP),
+	  OPER(MOV, WR), SIZES(1, 1, 8), MEM(DS, DI, NONE, 0, 0), GPR(SP),
 	  .want.rex = true },
 	{ "REX.W wins over 66", 64, CODE(0x66, 0x48, 0x89, 0x07),
-	  OPER(MOV, WR), SIZES(8, 8, 8), MEM(DS, DI, NONE, 0, 0), REG(AX),
+	  OPER(MOV, WR), SIZES(8, 8, 8), MEM(DS, DI, NONE, 0, 0), GPR(AX),
 	  .want.rex = true },
 	{ "a prefix after REX cancels it", 64, CODE(0x48, 0x66, 0x89, 0x07),
-	  OPER(MOV, WR), SIZES(2, 2, 8), MEM(DS, DI, NONE, 0, 0), REG(AX) },
+	  OPER(MOV, WR), SIZES(2, 2, 8), MEM(DS, DI, NONE, 0, 0), GPR(AX) },
 	{ "of two REX the last counts", 64, CODE(0x4f, 0x41, 0x89, 0x07),
-	  OPER(MOV, WR), SIZES(4, 4, 8), MEM(DS, R15, NONE, 0, 0), REG(AX),
+	  OPER(MOV, WR), SIZES(4, 4, 8), MEM(DS, R15, NONE, 0, 0), GPR(AX),
 	  .want.rex = true },
 
 	/* ---- other prefixes ---- */
 	{ "mov fs:[rax], eax", 64, CODE(0x64, 0x89, 0x00),
-	  OPER(MOV, WR), SIZES(4, 4, 8), MEM(FS, AX, NONE, 0, 0), REG(AX) },
+	  OPER(MOV, WR), SIZES(4, 4, 8), MEM(FS, AX, NONE, 0, 0), GPR(AX) },
 	{ "mov gs:[rsp], eax", 64, CODE(0x65, 0x89, 0x04, 0x24),
-	  OPER(MOV, WR), SIZES(4, 4, 8), MEM(GS, SP, NONE, 0, 0), REG(AX) },
+	  OPER(MOV, WR), SIZES(4, 4, 8), MEM(GS, SP, NONE, 0, 0), GPR(AX) },
 	{ "ES to DS mean nothing in 64-bit mode", 64,
 	  CODE(0x26, 0x2e, 0x36, 0x3e, 0x89, 0x45, 0x00),
-	  OPER(MOV, WR), SIZES(4, 4, 8), MEM(SS, BP, NONE, 0, 0), REG(AX) },
+	  OPER(MOV, WR), SIZES(4, 4, 8), MEM(SS, BP, NONE, 0, 0), GPR(AX) },
 	{ "... nor after FS", 64, CODE(0x64, 0x2e, 0x89, 0x00),
-	  OPER(MOV, WR), SIZES(4, 4, 8), MEM(FS, AX, NONE, 0, 0), REG(AX) },
+	  OPER(MOV, WR), SIZES(4, 4, 8), MEM(FS, AX, NONE, 0, 0), GPR(AX) },
 	{ "mov es:[eax], eax", 32, CODE(0x26, 0x89, 0x00),
-	  OPER(MOV, WR), SIZES(4, 4, 4), MEM(ES, AX, NONE, 0, 0), REG(AX) },
+	  OPER(MOV, WR), SIZES(4, 4, 4), MEM(ES, AX, NONE, 0, 0), GPR(AX) },
 	{ "mov cs:[ebp], eax", 32, CODE(0x2e, 0x89, 0x45, 0x00),
-	  OPER(MOV, WR), SIZES(4, 4, 4), MEM(CS, BP, NONE, 0, 0), REG(AX) },
+	  OPER(MOV, WR), SIZES(4, 4, 4), MEM(CS, BP, NONE, 0, 0), GPR(AX) },
 	{ "mov ss:[eax], eax", 32, CODE(0x36, 0x89, 0x00),
-	  OPER(MOV, WR), SIZES(4, 4, 4), MEM(SS, AX, NONE, 0, 0), REG(AX) },
+	  OPER(MOV, WR), SIZES(4, 4, 4), MEM(SS, AX, NONE, 0, 0), GPR(AX) },
 	{ "mov ds:[ebp], eax: the last segment counts", 32,
 	  CODE(0x65, 0x3e, 0x89, 0x45, 0x00),
-	  OPER(MOV, WR), SIZES(4, 4, 4), MEM(DS, BP, NONE, 0, 0), REG(AX) },
+	  OPER(MOV, WR), SIZES(4, 4, 4), MEM(DS, BP, NONE, 0, 0), GPR(AX) },
 	{ "lock add [rdi], eax", 64, CODE(0xf0, 0x01, 0x07),
-	  OPER(ADD, RMW), SIZES(4, 4, 8), MEM(DS, DI, NONE, 0, 0), REG(AX) },
+	  OPER(ADD, RMW), SIZES(4, 4, 8), MEM(DS, DI, NONE, 0, 0), GPR(AX) },
 	{ "xacquire lock xchg [rdi], eax", 64, CODE(0xf2, 0xf0, 0x87, 0x07),
-	  OPER(XCHG, RMW), SIZES(4, 4, 8), MEM(DS, DI, NONE, 0, 0), REG(AX),
+	  OPER(XCHG, RMW), SIZES(4, 4, 8), MEM(DS, DI, NONE, 0, 0), GPR(AX),
 	  .want.rep = 0xf2 },
 	{ "mov [edi], eax by 67", 64, CODE(0x67, 0x89, 0x07),
-	  OPER(MOV, WR), SIZES(4, 4, 4), MEM(DS, DI, NONE, 0, 0), REG(AX) },
+	  OPER(MOV, WR), SIZES(4, 4, 4), MEM(DS, DI, NONE, 0, 0), GPR(AX) },
 	{ "15 bytes", 64,
 	  CODE(0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x89, 0x84, 0x88,
 	       0x04, 0x03, 0x02, 0x01),
 	  OPER(MOV, WR), SIZES(2, 2, 8), MEM(DS, AX, CX, 2, 0x01020304),
-	  REG(AX) },
+	  GPR(AX) },
 
 	/* ---- ModRM with 16-bit addresses ---- */
 	{ "mov [bx + si], ax", 16, CODE(0x89, 0x00),
-	  OPER(MOV, WR), SIZES(2, 2, 2), MEM(DS, BX, SI, 0, 0), REG(AX) },
+	  OPER(MOV, WR), SIZES(2, 2, 2), MEM(DS, BX, SI, 0, 0), GPR(AX) },
 	{ "mov [bx + di], ax", 16, CODE(0x89, 0x01),
-	  OPER(MOV, WR), SIZES(2, 2, 2), MEM(DS, BX, DI, 0, 0), REG(AX) },
+	  OPER(MOV, WR), SIZES(2, 2, 2), MEM(DS, BX, DI, 0, 0), GPR(AX) },
 	{ "mov [bp + si], ax", 16, CODE(0x89, 0x02),
-	  OPER(MOV, WR), SIZES(2, 2, 2), MEM(SS, BP, SI, 0, 0), REG(AX) },
+	  OPER(MOV, WR), SIZES(2, 2, 2), MEM(SS, BP, SI, 0, 0), GPR(AX) },
 	{ "mov [bp + di], ax", 16, CODE(0x89, 0x03),
-	  OPER(MOV, WR), SIZES(2, 2, 2), MEM(SS, BP, DI, 0, 0), REG(AX) },
+	  OPER(MOV, WR), SIZES(2, 2, 2), MEM(SS, BP, DI, 0, 0), GPR(AX) },
 	{ "mov [si], ax", 16, CODE(0x89, 0x04),
-	  OPER(MOV, WR), SIZES(2, 2, 2), MEM(DS, SI, NONE, 0, 0), REG(AX) },
+	  OPER(MOV, WR), SIZES(2, 2, 2), MEM(DS, SI, NONE, 0, 0), GPR(AX) },
 	{ "mov [di], ax", 16, CODE(0x89, 0x05),
-	  OPER(MOV, WR), SIZES(2, 2, 2), MEM(DS, DI, NONE, 0, 0), REG(AX) },
+	  OPER(MOV, WR), SIZES(2, 2, 2), MEM(DS, DI, NONE, 0, 0), GPR(AX) },
 	{ "mov [0x1234], ax", 16, CODE(0x89, 0x06, 0x34, 0x12),
 	  OPER(MOV, WR), SIZES(2, 2, 2), MEM(DS, NONE, NONE, 0, 0x1234),
-	  REG(AX) },
+	  GPR(AX) },
 	{ "mov [bx], ax", 16, CODE(0x89, 0x07),
-	  OPER(MOV, WR), SIZES(2, 2, 2), MEM(DS, BX, NONE, 0, 0), REG(AX) },
+	  OPER(MOV, WR), SIZES(2, 2, 2), MEM(DS, BX, NONE, 0, 0), GPR(AX) },
 	{ "mov [bp - 2], ax", 16, CODE(0x89, 0x46, 0xfe),
-	  OPER(MOV, WR), SIZES(2, 2, 2), MEM(SS, BP, NONE, 0, -2), REG(AX) },
+	  OPER(MOV, WR), SIZES(2, 2, 2), MEM(SS, BP, NONE, 0, -2), GPR(AX) },
 	{ "mov [bx + si + 0x1000], ax", 16, CODE(0x89, 0x80, 0x00, 0x10),
-	  OPER(MOV, WR), SIZES(2, 2, 2), MEM(DS, BX, SI, 0, 0x1000), REG(AX) },
+	  OPER(MOV, WR), SIZES(2, 2, 2), MEM(DS, BX, SI, 0, 0x1000), GPR(AX) },
 	{ "mov [bx + si], eax by 66", 16, CODE(0x66, 0x89, 0x00),
-	  OPER(MOV, WR), SIZES(4, 4, 2), MEM(DS, BX, SI, 0, 0), REG(AX) },
+	  OPER(MOV, WR), SIZES(4, 4, 2), MEM(DS, BX, SI, 0, 0), GPR(AX) },
 	{ "mov [eax + ecx * 2], ax by 67", 16, CODE(0x67, 0x89, 0x04, 0x48),
-	  OPER(MOV, WR), SIZES(2, 2, 4), MEM(DS, AX, CX, 1, 0), REG(AX) },
+	  OPER(MOV, WR), SIZES(2, 2, 4), MEM(DS, AX, CX, 1, 0), GPR(AX) },
 	{ "mov es:[eax], ax", 16, CODE(0x26, 0x67, 0x89, 0x00),
-	  OPER(MOV, WR), SIZES(2, 2, 4), MEM(ES, AX, NONE, 0, 0), REG(AX) },
+	  OPER(MOV, WR), SIZES(2, 2, 4), MEM(ES, AX, NONE, 0, 0), GPR(AX) },
 
 	/* ---- 32-bit mode ---- */
 	{ "mov [0x12345678], eax", 32,
 	  CODE(0x89, 0x05, 0x78, 0x56, 0x34, 0x12),
 	  OPER(MOV, WR), SIZES(4, 4, 4), MEM(DS, NONE, NONE, 0, 0x12345678),
-	  REG(AX) },
+	  GPR(AX) },
 	{ "mov [esp + 4], ax", 32, CODE(0x66, 0x89, 0x44, 0x24, 0x04),
-	  OPER(MOV, WR), SIZES(2, 2, 4), MEM(SS, SP, NONE, 0, 4), REG(AX) },
+	  OPER(MOV, WR), SIZES(2, 2, 4), MEM(SS, SP, NONE, 0, 4), GPR(AX) },
 	{ "mov [bx], eax by 67", 32, CODE(0x67, 0x89, 0x07),
-	  OPER(MOV, WR), SIZES(4, 4, 2), MEM(DS, BX, NONE, 0, 0), REG(AX) },
+	  OPER(MOV, WR), SIZES(4, 4, 2), MEM(DS, BX, NONE, 0, 0), GPR(AX) },
 
 	/* ---- addresses in the instruction ---- */
 	{ "mov al, [moffs64]", 64,
@@ -221,81 +227,210 @@ static const struct decode_case cases[] = {
 	  IMMEDIATE(-2), .want.rex = true },
 	{ "or dword [rdi], -16 by a byte", 64, CODE(0x83, 0x0f, 0xf0),
 	  OPER(OR, RMW | IMM8), SIZES(4, 4, 8), MEM(DS, DI, NONE, 0, 0),
-	  REG(CX), IMMEDIATE(-16) },
+	  GPR(CX), IMMEDIATE(-16) },
 	{ "and word [si], 0x7f00", 16, CODE(0x81, 0x24, 0x00, 0x7f),
 	  OPER(AND, RMW | IMM), SIZES(2, 2, 2), MEM(DS, SI, NONE, 0, 0),
-	  REG(SP), IMMEDIATE(0x7f00) },
+	  GPR(SP), IMMEDIATE(0x7f00) },
 	{ "cmp byte [rdi], 0x80", 64, CODE(0x80, 0x3f, 0x80),
 	  OPER(CMP, RD | IMM), SIZES(1, 1, 8), MEM(DS, DI, NONE, 0, 0),
-	  REG(DI), IMMEDIATE(-128) },
+	  GPR(DI), IMMEDIATE(-128) },
 	{ "test dword [rdi], 1", 64, CODE(0xf7, 0x07, 1, 0, 0, 0),
 	  OPER(TEST, RD | IMM), SIZES(4, 4, 8), MEM(DS, DI, NONE, 0, 0),
 	  IMMEDIATE(1) },
 	{ "test byte [rdi], 1 by the alias", 64, CODE(0xf6, 0x0f, 1),
 	  OPER(TEST, RD | IMM), SIZES(1, 1, 8), MEM(DS, DI, NONE, 0, 0),
-	  REG(CX), IMMEDIATE(1) },
+	  GPR(CX), IMMEDIATE(1) },
 	{ "bt qword [rdi], 63", 64, CODE(0x48, 0x0f, 0xba, 0x27, 0x3f),
 	  OPER(BT, RD | IMM8), SIZES(8, 8, 8), MEM(DS, DI, NONE, 0, 0),
-	  REG(SP), IMMEDIATE(63), .want.rex = true },
+	  GPR(SP), IMMEDIATE(63), .want.rex = true },
 	{ "lock bts dword [rdi], 3", 64, CODE(0xf0, 0x0f, 0xba, 0x2f, 0x03),
 	  OPER(BTS, RMW | IMM8), SIZES(4, 4, 8), MEM(DS, DI, NONE, 0, 0),
-	  REG(BP), IMMEDIATE(3) },
+	  GPR(BP), IMMEDIATE(3) },
 
 	/* ---- operations ---- */
 	{ "adc al, [rdi]", 64, CODE(0x12, 0x07),
-	  OPER(ADC, LOAD), SIZES(1, 1, 8), MEM(DS, DI, NONE, 0, 0), REG(AX) },
+	  OPER(ADC, LOAD), SIZES(1, 1, 8), MEM(DS, DI, NONE, 0, 0), GPR(AX) },
 	{ "sbb [rdi], r9", 64, CODE(0x4c, 0x19, 0x0f),
-	  OPER(SBB, RMW), SIZES(8, 8, 8), MEM(DS, DI, NONE, 0, 0), REG(R9),
+	  OPER(SBB, RMW), SIZES(8, 8, 8), MEM(DS, DI, NONE, 0, 0), GPR(R9),
 	  .want.rex = true },
 	{ "cmp eax, [rdi]", 64, CODE(0x3b, 0x07),
-	  OPER(CMP, LOAD), SIZES(4, 4, 8), MEM(DS, DI, NONE, 0, 0), REG(AX) },
+	  OPER(CMP, LOAD), SIZES(4, 4, 8), MEM(DS, DI, NONE, 0, 0), GPR(AX) },
 	{ "test [rdi], al", 64, CODE(0x84, 0x07),
-	  OPER(TEST, RD), SIZES(1, 1, 8), MEM(DS, DI, NONE, 0, 0), REG(AX) },
+	  OPER(TEST, RD), SIZES(1, 1, 8), MEM(DS, DI, NONE, 0, 0), GPR(AX) },
 	{ "not dword [rdi]", 64, CODE(0xf7, 0x17),
-	  OPER(NOT, RMW), SIZES(4, 4, 8), MEM(DS, DI, NONE, 0, 0), REG(DX) },
+	  OPER(NOT, RMW), SIZES(4, 4, 8), MEM(DS, DI, NONE, 0, 0), GPR(DX) },
 	{ "neg byte [rdi]", 64, CODE(0xf6, 0x1f),
-	  OPER(NEG, RMW), SIZES(1, 1, 8), MEM(DS, DI, NONE, 0, 0), REG(BX) },
+	  OPER(NEG, RMW), SIZES(1, 1, 8), MEM(DS, DI, NONE, 0, 0), GPR(BX) },
 	{ "inc byte [rdi]", 64, CODE(0xfe, 0x07),
-	  OPER(INC, RMW), SIZES(1, 1, 8), MEM(DS, DI, NONE, 0, 0), REG(AX) },
+	  OPER(INC, RMW), SIZES(1, 1, 8), MEM(DS, DI, NONE, 0, 0), GPR(AX) },
 	{ "dec qword [rdi]", 64, CODE(0x48, 0xff, 0x0f),
-	  OPER(DEC, RMW), SIZES(8, 8, 8), MEM(DS, DI, NONE, 0, 0), REG(CX),
+	  OPER(DEC, RMW), SIZES(8, 8, 8), MEM(DS, DI, NONE, 0, 0), GPR(CX),
 	  .want.rex = true },
 	{ "movzx eax, byte [rdi]", 64, CODE(0x0f, 0xb6, 0x07),
-	  OPER(MOV, LOAD), SIZES(4, 1, 8), MEM(DS, DI, NONE, 0, 0), REG(AX) },
+	  OPER(MOV, LOAD), SIZES(4, 1, 8), MEM(DS, DI, NONE, 0, 0), GPR(AX) },
 	{ "movzx rax, word [rdi]", 64, CODE(0x48, 0x0f, 0xb7, 0x07),
-	  OPER(MOV, LOAD), SIZES(8, 2, 8), MEM(DS, DI, NONE, 0, 0), REG(AX),
+	  OPER(MOV, LOAD), SIZES(8, 2, 8), MEM(DS, DI, NONE, 0, 0), GPR(AX),
 	  .want.rex = true },
 	{ "movsx ax, byte [rdi]", 64, CODE(0x66, 0x0f, 0xbe, 0x07),
-	  OPER(MOVSX, LOAD), SIZES(2, 1, 8), MEM(DS, DI, NONE, 0, 0), REG(AX) },
+	  OPER(MOVSX, LOAD), SIZES(2, 1, 8), MEM(DS, DI, NONE, 0, 0), GPR(AX) },
 	{ "movsx eax, word [edi]", 32, CODE(0x0f, 0xbf, 0x07),
-	  OPER(MOVSX, LOAD), SIZES(4, 2, 4), MEM(DS, DI, NONE, 0, 0), REG(AX) },
+	  OPER(MOVSX, LOAD), SIZES(4, 2, 4), MEM(DS, DI, NONE, 0, 0), GPR(AX) },
 	{ "movsxd rax, dword [rdi]", 64, CODE(0x48, 0x63, 0x07),
-	  OPER(MOVSX, LOAD), SIZES(8, 4, 8), MEM(DS, DI, NONE, 0, 0), REG(AX),
+	  OPER(MOVSX, LOAD), SIZES(8, 4, 8), MEM(DS, DI, NONE, 0, 0), GPR(AX),
 	  .want.rex = true },
 	{ "movsxd without REX.W", 64, CODE(0x63, 0x07),
-	  OPER(MOVSX, LOAD), SIZES(4, 4, 8), MEM(DS, DI, NONE, 0, 0), REG(AX) },
+	  OPER(MOVSX, LOAD), SIZES(4, 4, 8), MEM(DS, DI, NONE, 0, 0), GPR(AX) },
 	{ "movnti [rdi], eax", 64, CODE(0x0f, 0xc3, 0x07),
-	  OPER(MOV, WR), SIZES(4, 4, 8), MEM(DS, DI, NONE, 0, 0), REG(AX) },
+	  OPER(MOV, WR), SIZES(4, 4, 8), MEM(DS, DI, NONE, 0, 0), GPR(AX) },
 	{ "movnti [di], eax", 16, CODE(0x0f, 0xc3, 0x05),
-	  OPER(MOV, WR), SIZES(4, 4, 2), MEM(DS, DI, NONE, 0, 0), REG(AX) },
+	  OPER(MOV, WR), SIZES(4, 4, 2), MEM(DS, DI, NONE, 0, 0), GPR(AX) },
 	{ "xadd [rdi], cl", 64, CODE(0x0f, 0xc0, 0x0f),
-	  OPER(XADD, RMW), SIZES(1, 1, 8), MEM(DS, DI, NONE, 0, 0), REG(CX) },
+	  OPER(XADD, RMW), SIZES(1, 1, 8), MEM(DS, DI, NONE, 0, 0), GPR(CX) },
 	{ "cmpxchg [rdi], rcx", 64, CODE(0x48, 0x0f, 0xb1, 0x0f),
-	  OPER(CMPXCHG, RMW), SIZES(8, 8, 8), MEM(DS, DI, NONE, 0, 0), REG(CX),
+	  OPER(CMPXCHG, RMW), SIZES(8, 8, 8), MEM(DS, DI, NONE, 0, 0), GPR(CX),
 	  .want.rex = true },
 	{ "btr [rdi], ecx", 64, CODE(0x0f, 0xb3, 0x0f),
-	  OPER(BTR, RMW), SIZES(4, 4, 8), MEM(DS, DI, NONE, 0, 0), REG(CX) },
+	  OPER(BTR, RMW), SIZES(4, 4, 8), MEM(DS, DI, NONE, 0, 0), GPR(CX) },
 	{ "push qword [rdi]", 64, CODE(0xff, 0x37),
 	  OPER(PUSH, RD | TWO), SIZES(8, 8, 8), MEM(DS, DI, NONE, 0, 0),
-	  REG(SI) },
+	  GPR(SI) },
 	{ "push word [rdi]", 64, CODE(0x66, 0xff, 0x37),
 	  OPER(PUSH, RD | TWO), SIZES(2, 2, 8), MEM(DS, DI, NONE, 0, 0),
-	  REG(SI) },
+	  GPR(SI) },
 	{ "push dword [edi]", 32, CODE(0xff, 0x37),
 	  OPER(PUSH, RD | TWO), SIZES(4, 4, 4), MEM(DS, DI, NONE, 0, 0),
-	  REG(SI) },
-	{ "pop qword [rsp + 8]", 64, CODE(0x8f, 0x44, 0x24, 0x08),
-	  OPER(POP, WR | TWO), SIZES(8, 8, 8), MEM(SS, SP, NONE, 0, 8) },
+	  GPR(SI) },
+	{ "pop qword [rsp + 8]: of the new rsp", 64, CODE(0x8f, 0x44, 0x24, 0x08),
+	  OPER(POP, WR | TWO), SIZES(8, 8, 8), MEM(SS, SP, NONE, 0, 16) },
+
+	/* ---- registers by ModRM, by the opcode, implied ---- */
+	{ "mov eax, ecx", 64, CODE(0x89, 0xc8),
+	  OPER(MOV, WR | RM_REG), SIZES(4, 4, 8), NO_MEM, GPR(CX), RM(AX) },
+	{ "movzx r9d, r12b", 64, CODE(0x45, 0x0f, 0xb6, 0xcc),
+	  OPER(MOV, LOAD | RM_REG), SIZES(4, 1, 8), NO_MEM, GPR(R9), RM(R12),
+	  .want.rex = true },
+	{ "add rax, -1", 64, CODE(0x48, 0x05, 0xff, 0xff, 0xff, 0xff),
+	  OPER(ADD, RD | WR | IMM | RM_REG), SIZES(8, 8, 8), NO_MEM,
+	  IMMEDIATE(-1), .want.rex = true },
+	{ "inc di", 16, CODE(0x47),
+	  OPER(INC, RD | WR | RM_REG), SIZES(2, 2, 2), NO_MEM, RM(DI) },
+	{ "push r12", 64, CODE(0x41, 0x54),
+	  OPER(PUSH, RD | RM_REG), SIZES(8, 8, 8), NO_MEM, RM(R12),
+	  .want.rex = true },
+	{ "pop ax", 64, CODE(0x66, 0x58),
+	  OPER(POP, WR | RM_REG), SIZES(2, 2, 8), NO_MEM },
+	{ "xchg rax, r8", 64, CODE(0x49, 0x90),
+	  OPER(XCHG, RD | WR | RM_REG), SIZES(8, 8, 8), NO_MEM, RM(R8),
+	  .want.rex = true },
+	{ "nop", 64, CODE(0x90),
+	  OPER(NOP, 0), SIZES(4, 4, 8), NO_MEM },
+	{ "mov r10, imm64", 64,
+	  CODE(0x49, 0xba, 1, 2, 3, 4, 5, 6, 7, 0x80),
+	  OPER(MOV, WR | IMM | RM_REG), SIZES(8, 8, 8), NO_MEM, RM(R10),
+	  .want.imm = 0x8007060504030201, .want.rex = true },
+	{ "mov bh, 0x12", 32, CODE(0xb7, 0x12),
+	  OPER(MOV, WR | IMM | RM_REG), SIZES(1, 1, 4), NO_MEM, RM(DI),
+	  IMMEDIATE(0x12) },
+	{ "xlat of gs", 64, CODE(0x65, 0xd7),
+	  OPER(XLAT, LOAD), SIZES(1, 1, 8), MEM(GS, BX, NONE, 0, 0) },
+
+	/* ---- shifts, multiplication ---- */
+	{ "shl dword [rdi], 1", 64, CODE(0xd1, 0x27),
+	  OPER(SHL, RD | WR | IMM8), SIZES(4, 4, 8), MEM(DS, DI, NONE, 0, 0),
+	  GPR(SP), IMMEDIATE(1) },
+	{ "rcr byte [rdi], cl", 64, CODE(0xd2, 0x1f),
+	  OPER(RCR, RD | WR | CL), SIZES(1, 1, 8), MEM(DS, DI, NONE, 0, 0),
+	  GPR(BX) },
+	{ "sal word [si], 3 by /6", 16, CODE(0xc1, 0x34, 0x03),
+	  OPER(SHL, RD | WR | IMM8), SIZES(2, 2, 2), MEM(DS, SI, NONE, 0, 0),
+	  GPR(SI), IMMEDIATE(3) },
+	{ "shld [rdi], rdx, 7", 64, CODE(0x48, 0x0f, 0xa4, 0x17, 0x07),
+	  OPER(SHLD, RD | WR | IMM8), SIZES(8, 8, 8), MEM(DS, DI, NONE, 0, 0),
+	  GPR(DX), IMMEDIATE(7), .want.rex = true },
+	{ "imul dx, [rdi], 0x1234", 64, CODE(0x66, 0x69, 0x17, 0x34, 0x12),
+	  OPER(IMUL, LOAD | IMM), SIZES(2, 2, 8), MEM(DS, DI, NONE, 0, 0),
+	  GPR(DX), IMMEDIATE(0x1234) },
+	{ "idiv byte [rdi]", 64, CODE(0xf6, 0x3f),
+	  OPER(IDIV, RD), SIZES(1, 1, 8), MEM(DS, DI, NONE, 0, 0), GPR(DI) },
+	{ "tzcnt eax, [rdi]", 64, CODE(0xf3, 0x0f, 0xbc, 0x07),
+	  OPER(TZCNT, LOAD), SIZES(4, 4, 8), MEM(DS, DI, NONE, 0, 0),
+	  .want.rep = 0xf3 },
+	{ "bsf eax, [rdi], an F2 that means nothing", 64,
+	  CODE(0xf2, 0x0f, 0xbc, 0x07),
+	  OPER(BSF, LOAD), SIZES(4, 4, 8), MEM(DS, DI, NONE, 0, 0),
+	  .want.rep = 0xf2 },
+
+	/* ---- MMX, SSE, x87 ---- */
+	{ "movups [rdi], xmm9", 64, CODE(0x44, 0x0f, 0x11, 0x0f),
+	  OPER(MOV_SSE, WR | XMM), SIZES(16, 16, 8), MEM(DS, DI, NONE, 0, 0),
+	  GPR(R9), .want.rex = true },
+	{ "movapd xmm1, [rdi]", 64, CODE(0x66, 0x0f, 0x28, 0x0f),
+	  OPER(MOV_SSE, LOAD | XMM | ALIGNED), SIZES(16, 16, 8),
+	  MEM(DS, DI, NONE, 0, 0), GPR(CX) },
+	{ "movq mm1, [rdi]", 64, CODE(0x0f, 0x6f, 0x0f),
+	  OPER(MOV_SSE, LOAD | MMX), SIZES(8, 8, 8), MEM(DS, DI, NONE, 0, 0),
+	  GPR(CX) },
+	{ "movdqa xmm1, xmm2", 64, CODE(0x66, 0x0f, 0x6f, 0xca),
+	  OPER(MOV_SSE, LOAD | XMM | ALIGNED | RM_REG), SIZES(16, 16, 8), NO_MEM,
+	  GPR(CX), RM(DX) },
+	{ "movdqu xmm1, [rdi]: F3 wins over 66", 64,
+	  CODE(0x66, 0xf3, 0x0f, 0x6f, 0x0f),
+	  OPER(MOV_SSE, LOAD | XMM), SIZES(16, 16, 8), MEM(DS, DI, NONE, 0, 0),
+	  GPR(CX), .want.rep = 0xf3 },
+	{ "movd [rdi], xmm1", 64, CODE(0x66, 0x0f, 0x7e, 0x0f),
+	  OPER(MOV_SSE, WR | XMM), SIZES(16, 4, 8), MEM(DS, DI, NONE, 0, 0),
+	  GPR(CX) },
+	{ "movq [rdi], mm1 by REX.W", 64, CODE(0x48, 0x0f, 0x7e, 0x0f),
+	  OPER(MOV_SSE, WR | MMX), SIZES(8, 8, 8), MEM(DS, DI, NONE, 0, 0),
+	  GPR(CX), .want.rex = true },
+	{ "fnstcw [rdi]", 64, CODE(0xd9, 0x3f),
+	  OPER(X87, WR), SIZES(4, 2, 8), MEM(DS, DI, NONE, 0, 0), GPR(DI) },
+	{ "fninit", 64, CODE(0xdb, 0xe3),
+	  OPER(X87, RM_REG), SIZES(4, 4, 8), NO_MEM, GPR(SP), RM(BX) },
+
+	/* ---- branches, far pointers ---- */
+	{ "jnz -2", 64, CODE(0x75, 0xfe),
+	  OPER(JCC, IMM8), SIZES(8, 8, 8), NO_MEM, IMMEDIATE(-2) },
+	{ "jz 0x1234", 16, CODE(0x0f, 0x84, 0x34, 0x12),
+	  OPER(JCC, IMM), SIZES(2, 2, 2), NO_MEM, IMMEDIATE(0x1234) },
+	{ "call [rdi]: 64 bits whatever 66 says", 64, CODE(0x66, 0xff, 0x17),
+	  OPER(CALL, RD | TWO), SIZES(8, 8, 8), MEM(DS, DI, NONE, 0, 0),
+	  GPR(DX) },
+	{ "jmp far 0x10:0x12345678", 32,
+	  CODE(0xea, 0x78, 0x56, 0x34, 0x12, 0x10, 0x00),
+	  OPER(JMP_FAR, IMM), SIZES(4, 4, 4), NO_MEM, IMMEDIATE(0x12345678),
+	  .want.imm16 = 0x10 },
+	{ "call far [rdi], 64 bits", 64, CODE(0x48, 0xff, 0x1f),
+	  OPER(CALL_FAR, RD | TWO | BYTES), SIZES(8, 10, 8),
+	  MEM(DS, DI, NONE, 0, 0), GPR(BX), .want.rex = true },
+	{ "les ax, [si]", 16, CODE(0xc4, 0x04),
+	  OPER(LOAD_FAR, RD | BYTES), SIZES(2, 4, 2), MEM(DS, SI, NONE, 0, 0) },
+	{ "enter 0x1234, 5", 64, CODE(0xc8, 0x34, 0x12, 0x05),
+	  OPER(ENTER, IMM8), SIZES(8, 8, 8), NO_MEM, IMMEDIATE(5),
+	  .want.imm16 = 0x1234 },
+	{ "ret 8", 32, CODE(0xc2, 0x08, 0x00),
+	  OPER(RET, 0), SIZES(4, 4, 4), NO_MEM, .want.imm16 = 8 },
+
+	/* ---- system ---- */
+	{ "mov [rdi], ss", 64, CODE(0x8c, 0x17),
+	  OPER(STORE_SREG, WR), SIZES(4, 2, 8), MEM(DS, DI, NONE, 0, 0),
+	  GPR(DX) },
+	{ "lldt [rdi]", 64, CODE(0x0f, 0x00, 0x17),
+	  OPER(LOAD_SYSTEM, RD | PRIV | PROT), SIZES(4, 2, 8),
+	  MEM(DS, DI, NONE, 0, 0), GPR(DX) },
+	{ "lgdt [rdi]", 64, CODE(0x0f, 0x01, 0x17),
+	  OPER(LOAD_TABLE, RD | PRIV | BYTES), SIZES(8, 8, 8),
+	  MEM(DS, DI, NONE, 0, 0), GPR(DX) },
+	{ "clflushopt [rdi]", 64, CODE(0x66, 0x0f, 0xae, 0x3f),
+	  OPER(NOP, RD), SIZES(1, 1, 8), MEM(DS, DI, NONE, 0, 0), GPR(DI) },
+	{ "cmpxchg8b [rdi]", 64, CODE(0x0f, 0xc7, 0x0f),
+	  OPER(CMPXCHG8B, RMW), SIZES(4, 8, 8), MEM(DS, DI, NONE, 0, 0),
+	  GPR(CX) },
+	{ "movbe [rdi], dx", 64, CODE(0x66, 0x0f, 0x38, 0xf1, 0x17),
+	  OPER(MOVBE, WR), SIZES(2, 2, 8), MEM(DS, DI, NONE, 0, 0), GPR(DX) },
+	{ "out 0x10, eax with REX.W", 64, CODE(0x48, 0xe7, 0x10),
+	  OPER(OUT, IMM8), SIZES(4, 4, 8), NO_MEM, IMMEDIATE(0x10),
+	  .want.rex = true },
 
 	/* ---- strings ---- */
 	{ "rep movsd", 64, CODE(0xf3, 0xa5),
@@ -328,7 +463,7 @@ static const struct decode_case cases[] = {
 };
 
 /* The flags that decode.h names, and not those of the decoder's own tables. */
-#define PUBLIC_FLAGS	GENMASK(15, 8)
+#define PUBLIC_FLAGS	GENMASK(23, 8)
 
 static void expect_insn(struct kunit *test, const struct decode_case *c,
 			const struct kvml_insn *got)
@@ -352,6 +487,8 @@ static void expect_insn(struct kunit *test, const struct decode_case *c,
 	KUNIT_EXPECT_EQ_MSG(test, got->scale, want->scale, "%s", c->text);
 	KUNIT_EXPECT_EQ_MSG(test, got->disp, want->disp, "%s", c->text);
 	KUNIT_EXPECT_EQ_MSG(test, got->imm, want->imm, "%s", c->text);
+	KUNIT_EXPECT_EQ_MSG(test, got->imm16, want->imm16, "%s", c->text);
+	KUNIT_EXPECT_EQ_MSG(test, got->rm, want->rm, "%s", c->text);
 }
 
 static void case_to_desc(const struct decode_case *c, char *desc)
@@ -417,44 +554,52 @@ static const struct {
 	const char *text;
 	u8 bits;
 	u8 n;
-	u8 code[4];
-} unknown[] = {
-	{ "mov eax, ecx: registers only", 64, CODE(0x89, 0xc8) },
-	{ "add eax, imm: no memory", 64, CODE(0x05, 0x00) },
-	{ "nop", 64, CODE(0x90) },
-	{ "lock mov [rdi], eax", 64, CODE(0xf0, 0x89, 0x07) },
-	{ "lock add eax, [rdi]", 64, CODE(0xf0, 0x03, 0x07) },
-	{ "lock cmp [rdi], eax", 64, CODE(0xf0, 0x39, 0x07) },
-	{ "lock bt [rdi], eax", 64, CODE(0xf0, 0x0f, 0xa3, 0x07) },
-	{ "lock test [rdi], eax", 64, CODE(0xf0, 0x85, 0x07) },
-	{ "lock movsb", 64, CODE(0xf0, 0xa4) },
-	{ "mul [rdi]", 64, CODE(0xf7, 0x27) },
-	{ "call [rdi]", 64, CODE(0xff, 0x17) },
-	{ "jmp [rdi]", 64, CODE(0xff, 0x27) },
-	{ "group 1A, reg 1 (XOP)", 64, CODE(0x8f, 0x0f) },
-	{ "group 4, reg 2", 64, CODE(0xfe, 0x17) },
-	{ "group 5, reg 7", 64, CODE(0xff, 0x3f) },
-	{ "group 8, reg 3", 64, CODE(0x0f, 0xba, 0x1f) },
-	{ "group 11, reg 1", 64, CODE(0xc6, 0x0f) },
-	{ "arpl [bx + si], ax", 32, CODE(0x63, 0x00) },
-	{ "inc eax, no REX", 32, CODE(0x48, 0x89, 0x07) },
-	{ "group 1 by 82", 64, CODE(0x82, 0x07) },
-	{ "movaps", 64, CODE(0x0f, 0x29, 0x07) },
-	{ "0f 0f", 64, CODE(0x0f, 0x0f, 0x07) },
-	{ "fld [rdi]", 64, CODE(0xd9, 0x07) },
-	{ "VEX", 64, CODE(0xc5, 0xf8, 0x77) },
+	u8 code[5];
+	u8 want;
+} others[] = {
+#define UNKNOWN	.want = KVML_DECODE_UNKNOWN
+#define INVALID	.want = KVML_DECODE_INVALID
+	{ "lock mov [rdi], eax", 64, CODE(0xf0, 0x89, 0x07), INVALID },
+	{ "lock add eax, [rdi]", 64, CODE(0xf0, 0x03, 0x07), INVALID },
+	{ "lock add eax, ecx", 64, CODE(0xf0, 0x01, 0xc8), INVALID },
+	{ "lock cmp [rdi], eax", 64, CODE(0xf0, 0x39, 0x07), INVALID },
+	{ "lock bt [rdi], eax", 64, CODE(0xf0, 0x0f, 0xa3, 0x07), INVALID },
+	{ "lock test [rdi], eax", 64, CODE(0xf0, 0x85, 0x07), INVALID },
+	{ "lock shl [rdi], 1", 64, CODE(0xf0, 0xd1, 0x27), INVALID },
+	{ "lock movsb", 64, CODE(0xf0, 0xa4), INVALID },
+	{ "group 5, reg 7", 64, CODE(0xff, 0x3f), INVALID },
+	{ "group 11, reg 1", 64, CODE(0xc6, 0x0f), INVALID },
+	{ "group 1 by 82", 64, CODE(0x82, 0x07), INVALID },
+	{ "push es", 64, CODE(0x06), INVALID },
+	{ "mov cs, [rdi]", 64, CODE(0x8e, 0x0f), INVALID },
+	{ "mov [rdi], segment 6", 64, CODE(0x8c, 0x37), INVALID },
+	{ "group 1A, reg 1 (XOP)", 64, CODE(0x8f, 0x0f), UNKNOWN },
+	{ "group 4, reg 2", 64, CODE(0xfe, 0x17), UNKNOWN },
+	{ "group 8, reg 3", 64, CODE(0x0f, 0xba, 0x1f), UNKNOWN },
+	{ "cmpxchg16b", 64, CODE(0x48, 0x0f, 0xc7, 0x0f), UNKNOWN },
+	{ "arpl [bx + si], ax", 32, CODE(0x63, 0x00), UNKNOWN },
+	{ "movss xmm0, [rdi]", 64, CODE(0xf3, 0x0f, 0x10, 0x07), UNKNOWN },
+	{ "movd xmm0, eax", 64, CODE(0x66, 0x0f, 0x6e, 0xc0), UNKNOWN },
+	{ "crc32 eax, [rdi]", 64, CODE(0xf2, 0x0f, 0x38, 0xf0, 0x07), UNKNOWN },
+	{ "0f 0f", 64, CODE(0x0f, 0x0f, 0x07), UNKNOWN },
+	{ "fld [rdi]", 64, CODE(0xd9, 0x07), UNKNOWN },
+	{ "fnclex", 64, CODE(0xdb, 0xe2), UNKNOWN },
+	{ "fxsave [rdi]", 64, CODE(0x0f, 0xae, 0x07), UNKNOWN },
+	{ "lea of a register", 64, CODE(0x8d, 0xc0), UNKNOWN },
+	{ "VEX", 64, CODE(0xc5, 0xf8, 0x77), UNKNOWN },
+	{ "VEX in 32-bit code", 32, CODE(0xc5, 0xf8, 0x77), UNKNOWN },
 };
 
-static void decode_unknown_test(struct kunit *test)
+static void decode_others_test(struct kunit *test)
 {
 	struct kvml_insn insn;
 	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(unknown); i++)
-		KUNIT_EXPECT_EQ_MSG(test, kvml_decode(&insn, unknown[i].code,
-						      unknown[i].n,
-						      unknown[i].bits),
-				    KVML_DECODE_UNKNOWN, "%s", unknown[i].text);
+	for (i = 0; i < ARRAY_SIZE(others); i++)
+		KUNIT_EXPECT_EQ_MSG(test, kvml_decode(&insn, others[i].code,
+						      others[i].n,
+						      others[i].bits),
+				    others[i].want, "%s", others[i].text);
 }
 
 /* Fifteen prefixes, of each kind, are no instruction yet. */
@@ -485,7 +630,9 @@ static bool same(const struct kvml_insn *a, const struct kvml_insn *b)
 	       a->rep == b->rep && a->reg == b->reg && a->rex == b->rex &&
 	       a->rip == b->rip && a->base == b->base &&
 	       a->index == b->index && a->scale == b->scale &&
-	       a->disp == b->disp && a->imm == b->imm;
+	       a->disp == b->disp && a->imm == b->imm && a->rm == b->rm &&
+	       a->imm16 == b->imm16 && a->lock == b->lock &&
+	       a->opcode == b->opcode;
 }
 
 /*
@@ -498,10 +645,12 @@ static void decode_all_opcodes_test(struct kunit *test)
 	struct kvml_insn insn, again;
 	unsigned int i, bits, at;
 
-	for (i = 0; i < 2 * 256 * 256; i++) {
+	for (i = 0; i < 3 * 256 * 256; i++) {
 		at = 0;
-		if (i & BIT(16))
+		if (i >> 16)
 			bytes[at++] = 0x0f;
+		if (i >> 17)
+			bytes[at++] = 0x38;
 		bytes[at++] = i >> 8;
 		bytes[at++] = i;
 		for (bits = 16; bits <= 64; bits *= 2) {
@@ -523,7 +672,7 @@ static struct kunit_case decode_cases[] = {
 	KUNIT_CASE_PARAM(decode_operands_test, decode_gen_params),
 	KUNIT_CASE_PARAM(decode_short_test, decode_gen_params),
 	KUNIT_CASE_PARAM(decode_long_test, decode_gen_params),
-	KUNIT_CASE(decode_unknown_test),
+	KUNIT_CASE(decode_others_test),
 	KUNIT_CASE(decode_prefixes_only_test),
 	KUNIT_CASE(decode_all_opcodes_test),
 	{ }

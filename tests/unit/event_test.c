@@ -14,12 +14,12 @@
 /* ---- a vendor that writes down what it is told ---- */
 
 static struct {
-	bool nmi_allowed, nmi_masked;
+	bool nmi_allowed, nmi_masked, intr_allowed;
 	u32 shadow;
 	int exception;		/* handed over; -1: none */
 	int intr;
 	bool intr_soft;
-	unsigned int nmis, nmi_windows;
+	unsigned int nmis, nmi_windows, intr_windows;
 	bool triple_fault;
 } vendor;
 
@@ -50,6 +50,16 @@ static void open_nmi_window_fn(struct kvml_vcpu *v)
 	vendor.nmi_windows++;
 }
 
+static bool intr_allowed_fn(struct kvml_vcpu *v)
+{
+	return vendor.intr_allowed;
+}
+
+static void open_intr_window_fn(struct kvml_vcpu *v)
+{
+	vendor.intr_windows++;
+}
+
 static bool get_nmi_masked_fn(struct kvml_vcpu *v)
 {
 	return vendor.nmi_masked;
@@ -76,6 +86,8 @@ static const struct kvml_ops vendor_ops = {
 	.inject_nmi = inject_nmi_fn,
 	.nmi_allowed = nmi_allowed_fn,
 	.open_nmi_window = open_nmi_window_fn,
+	.intr_allowed = intr_allowed_fn,
+	.open_intr_window = open_intr_window_fn,
 	.get_nmi_masked = get_nmi_masked_fn,
 	.set_nmi_masked = set_nmi_masked_fn,
 	.get_shadow = get_shadow_fn,
@@ -275,6 +287,44 @@ static void event_rf_test(struct kunit *test)
 	}
 }
 
+/* The exit that follows: all that was handed over has arrived. */
+static void arrive(void)
+{
+	event->exception.injected = false;
+	event->intr.injected = false;
+	event->nmi.injected = false;
+	vendor.exception = -1;
+	vendor.intr = -1;
+}
+
+/* KVM_INTERRUPT, and then the instruction in userspace ends with an exception. */
+static void event_postponed_test(struct kunit *test)
+{
+	struct kvm_vcpu_events out;
+
+	kvml_event_interrupt(vcpu, 0x31);
+	kvml_queue_exception(vcpu, UD);
+	kvml_inject_events(vcpu);
+	KUNIT_EXPECT_EQ(test, vendor.exception, UD);
+	KUNIT_EXPECT_EQ(test, vendor.intr, -1);
+	KUNIT_EXPECT_EQ(test, vendor.intr_windows, 1);
+	arrive();
+	/* Its handler runs with interrupts off. */
+	KUNIT_EXPECT_TRUE(test, kvml_events_any(event));
+	kvml_inject_events(vcpu);
+	KUNIT_EXPECT_EQ(test, vendor.intr, -1);
+	KUNIT_EXPECT_EQ(test, vendor.intr_windows, 2);
+	kvml_event_get(vcpu, &out);
+	KUNIT_EXPECT_EQ(test, out.interrupt.injected, 1);
+	KUNIT_EXPECT_EQ(test, out.interrupt.nr, 0x31);
+	arrive();
+	vendor.intr_allowed = true;
+	kvml_inject_events(vcpu);
+	KUNIT_EXPECT_EQ(test, vendor.intr, 0x31);
+	arrive();
+	KUNIT_EXPECT_FALSE(test, kvml_events_any(event));
+}
+
 /* ---- ioctls ---- */
 
 static void event_nmi_limit_test(struct kunit *test)
@@ -373,6 +423,7 @@ static struct kunit_case event_cases[] = {
 	KUNIT_CASE(event_serial_test),
 	KUNIT_CASE_PARAM(event_order_test, order_gen_params),
 	KUNIT_CASE(event_rf_test),
+	KUNIT_CASE(event_postponed_test),
 	KUNIT_CASE(event_nmi_limit_test),
 	KUNIT_CASE(event_interrupt_test),
 	KUNIT_CASE(event_set_invalid_test),

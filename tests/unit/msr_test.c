@@ -501,12 +501,14 @@ static void check_speculation(struct kunit *test, u32 index,
 {
 	host_bits = c->host;
 	guest_bits = c->guest;
-	KUNIT_EXPECT_EQ_MSG(test, kvml_msr_set(vcpu, index, c->data, true),
-			    c->by_host, "%s, by the VMM", c->name);
+	KUNIT_EXPECT_EQ_MSG(test, c->by_host,
+			    kvml_msr_set(vcpu, index, c->data, true),
+			    "%s, by the VMM", c->name);
 	written_msr = 0;
 	vendor_value = 0;
-	KUNIT_EXPECT_EQ_MSG(test, kvml_msr_set(vcpu, index, c->data, false),
-			    c->by_guest, "%s, by the guest", c->name);
+	KUNIT_EXPECT_EQ_MSG(test, c->by_guest,
+			    kvml_msr_set(vcpu, index, c->data, false),
+			    "%s, by the guest", c->name);
 }
 
 static void msr_speculation_test(struct kunit *test)
@@ -521,8 +523,9 @@ static void msr_speculation_test(struct kunit *test)
 
 		check_speculation(test, MSR_IA32_SPEC_CTRL, c);
 		KUNIT_EXPECT_EQ(test, vendor_value, c->by_guest ? 0 : c->data);
-		KUNIT_EXPECT_EQ(test, kvml_msr_get(vcpu, MSR_IA32_SPEC_CTRL,
-						   &data, false), !c->guest);
+		KUNIT_EXPECT_EQ(test, !c->guest,
+				kvml_msr_get(vcpu, MSR_IA32_SPEC_CTRL, &data,
+					     false));
 	}
 	for (i = 0; i < ARRAY_SIZE(pred_cmd_cases); i++) {
 		const struct speculation_case *c = &pred_cmd_cases[i];
@@ -534,8 +537,8 @@ static void msr_speculation_test(struct kunit *test)
 		if (does)
 			KUNIT_EXPECT_EQ(test, written, c->data);
 	}
-	KUNIT_EXPECT_EQ(test, kvml_msr_get(vcpu, MSR_IA32_PRED_CMD, &data, true),
-			1);
+	KUNIT_EXPECT_EQ(test, 1, kvml_msr_get(vcpu, MSR_IA32_PRED_CMD, &data,
+					      true));
 }
 
 static struct kunit_case msr_cases[] = {

@@ -7,7 +7,7 @@
 
 #include <asm/cpufeature.h>
 
-#include "vcpu/spec_ctrl.c"
+#include "cpuid/spec_ctrl.c"
 
 #define MAX_FEATURES	12
 

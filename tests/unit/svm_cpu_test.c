@@ -9,7 +9,7 @@
 #include "svm/caps.c"
 #include "svm/entry.h"
 #include "svm/errata.h"
-#include "svm/insn.h"
+#include "svm/assist.h"
 #include "svm/vmcb.h"
 
 /* CPUID 8000_000A: EBX, and NPT, NRIPS, flush by ASID, decode assists of EDX. */

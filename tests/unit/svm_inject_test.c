@@ -10,7 +10,7 @@
 static unsigned int ipis;
 
 #undef smp_send_reschedule
-#define smp_send_reschedule(cpu)	(ipis++)
+#define smp_send_reschedule(cpu)	((void)(cpu), ipis++)
 
 #include "svm/inject.c"
 

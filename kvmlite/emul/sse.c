@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Moves of MMX and SSE registers, and what there is of x87: SDM volume 1,
+ * chapters 8 to 10.  The registers come and go in the format of FXSAVE.
+ */
+#include <linux/string.h>
+#include <asm/fpu/types.h>
+#include <asm/processor-flags.h>
+#include <asm/trapnr.h>
+
+#include "base/ops.h"
+#include "emul/decode.h"
+#include "emul/emul.h"
+#include "emul/walk.h"
+#include "vcpu/event.h"
+#include "vcpu/fpu.h"
+#include "vcpu/vcpu.h"
+
+#define SW_ES		BIT(7)		/* an unmasked exception is pending */
+#define SW_TOP		GENMASK(13, 11)
+#define SW_TOP_SHIFT	11
+
+static int exception(struct kvml_vcpu *vcpu, u8 vector)
+{
+	kvml_queue_exception(vcpu, vector);
+	return 1;
+}
+
+/* SDM volume 3, 13.1 and table 12-1. */
+static int check_enabled(struct kvml_vcpu *vcpu)
+{
+	unsigned long cr0 = kvml_reg(vcpu, KVML_CR0);
+
+	if (cr0 & X86_CR0_EM)
+		return exception(vcpu, X86_TRAP_UD);
+	if (vcpu->emul->insn.flags & KVML_INSN_XMM &&
+	    !(kvml_reg(vcpu, KVML_CR4) & X86_CR4_OSFXSR))
+		return exception(vcpu, X86_TRAP_UD);
+	if (cr0 & X86_CR0_TS)
+		return exception(vcpu, X86_TRAP_NM);
+	return KVML_EMUL_GO;
+}
+
+/* Their mode: TOP is 0, no register is empty (SDM volume 1, 9.6.2). */
+static void enter_mmx(struct fxregs_state *fx)
+{
+	unsigned int top = (fx->swd & SW_TOP) >> SW_TOP_SHIFT, i;
+	u32 st[8][4];
+
+	memcpy(st, fx->st_space, sizeof(st));
+	for (i = 0; i < 8; i++)
+		memcpy(&fx->st_space[4 * i], st[(i - top) & 7], sizeof(st[0]));
+	fx->swd &= ~SW_TOP;
+	fx->twd = 0xff;
+}
+
+static u32 *vector_register(struct kvml_vcpu *vcpu, struct fxregs_state *fx,
+			    unsigned int reg)
+{
+	return vcpu->emul->insn.flags & KVML_INSN_XMM ?
+	       &fx->xmm_space[4 * reg] : &fx->st_space[4 * (reg & 7)];
+}
+
+static void write_register(struct kvml_vcpu *vcpu, struct fxregs_state *fx,
+			   unsigned int reg, const u8 *data)
+{
+	u32 *to = vector_register(vcpu, fx, reg);
+
+	memcpy(to, data, vcpu->emul->insn.size);
+	/* The rest of the x87 register makes it no number. */
+	if (vcpu->emul->insn.flags & KVML_INSN_MMX)
+		to[2] = 0xffff;
+}
+
+static int find_memory(struct kvml_vcpu *vcpu, u32 access)
+{
+	struct kvml_emul *e = vcpu->emul;
+	const struct kvml_insn *insn = &e->insn;
+	unsigned long offset = kvml_exec_address(vcpu, 0), linear = offset;
+
+	if (e->bits != 64 || insn->seg >= KVML_FS)
+		linear += kvml_ops->segment_base(vcpu, insn->seg);
+	if (insn->flags & KVML_INSN_ALIGN && linear & 15) {
+		kvml_queue_gp(vcpu);
+		return 1;
+	}
+	return kvml_operand_find(vcpu, insn->seg, offset, insn->mem_size,
+				 access, &e->operand);
+}
+
+static int load(struct kvml_vcpu *vcpu, struct fxregs_state *fx)
+{
+	const struct kvml_insn *insn = &vcpu->emul->insn;
+	u8 data[16] = { };
+	int r;
+
+	if (insn->flags & KVML_INSN_RM_REG) {
+		memcpy(data, vector_register(vcpu, fx, insn->rm), insn->size);
+	} else {
+		r = find_memory(vcpu, 0);
+		if (r == KVML_EMUL_GO)
+			r = kvml_operand_read_bytes(vcpu, &vcpu->emul->operand,
+						    data);
+		if (r != KVML_EMUL_GO)
+			return r;
+	}
+	write_register(vcpu, fx, insn->reg, data);
+	return KVML_EMUL_GO;
+}
+
+static int store(struct kvml_vcpu *vcpu, struct fxregs_state *fx)
+{
+	const struct kvml_insn *insn = &vcpu->emul->insn;
+	u8 data[16];
+	int r;
+
+	memcpy(data, vector_register(vcpu, fx, insn->reg), insn->size);
+	if (insn->flags & KVML_INSN_RM_REG) {
+		write_register(vcpu, fx, insn->rm, data);
+		return KVML_EMUL_GO;
+	}
+	r = find_memory(vcpu, KVML_WALK_WRITE);
+	return r == KVML_EMUL_GO ?
+	       kvml_operand_write_bytes(vcpu, &vcpu->emul->operand, data) : r;
+}
+
+int kvml_exec_mov_sse(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
+		      u64 *value)
+{
+	struct fxregs_state fx __aligned(16);
+	int r = check_enabled(vcpu);
+
+	if (r != KVML_EMUL_GO)
+		return r;
+	kvml_fpu_save_legacy(vcpu, &fx);
+	if (insn->flags & KVML_INSN_MMX) {
+		if (fx.swd & SW_ES)
+			return exception(vcpu, X86_TRAP_MF);
+		enter_mmx(&fx);
+	}
+	r = insn->flags & KVML_INSN_TO_REG ? load(vcpu, &fx) : store(vcpu, &fx);
+	if (r == KVML_EMUL_GO)
+		kvml_fpu_load_legacy(vcpu, &fx);
+	return r;
+}
+
+/* FNSTCW (D9), FNINIT (DB), FNSTSW (DD). */
+int kvml_exec_x87(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
+		  u64 *value)
+{
+	struct fxregs_state fx __aligned(16);
+
+	if (kvml_reg(vcpu, KVML_CR0) & (X86_CR0_TS | X86_CR0_EM))
+		return exception(vcpu, X86_TRAP_NM);
+	kvml_fpu_save_legacy(vcpu, &fx);
+	*value = insn->opcode == 0xd9 ? fx.cwd : fx.swd;
+	if (insn->opcode != 0xdb)
+		return KVML_EMUL_GO;
+	fx.cwd = 0x37f;
+	fx.swd = 0;
+	fx.twd = 0;
+	fx.fop = 0;
+	fx.rip = 0;
+	fx.rdp = 0;
+	kvml_fpu_load_legacy(vcpu, &fx);
+	return KVML_EMUL_GO;
+}

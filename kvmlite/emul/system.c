@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Instructions with segment, table and control registers. */
+#include <linux/string.h>
+#include <asm/processor-flags.h>
+
+#include "base/kick.h"
+#include "base/ops.h"
+#include "emul/decode.h"
+#include "emul/emul.h"
+#include "emul/walk.h"
+#include "vcpu/event.h"
+#include "vcpu/regs.h"
+#include "vcpu/vcpu.h"
+
+static int gp(struct kvml_vcpu *vcpu)
+{
+	kvml_queue_gp(vcpu);
+	return 1;
+}
+
+/* User-mode instruction prevention: SDM volume 3, 2.5. */
+static int check_umip(struct kvml_vcpu *vcpu)
+{
+	return kvml_reg(vcpu, KVML_CR4) & X86_CR4_UMIP &&
+	       kvml_ops->cpl(vcpu) ? gp(vcpu) : KVML_EMUL_GO;
+}
+
+/* ---- segment registers ---- */
+
+int kvml_exec_load_sreg(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
+			u64 *value)
+{
+	enum kvml_seg seg = insn->reg & 7;
+	int r = kvml_segment_load(vcpu, seg, *value);
+
+	return r == KVML_EMUL_GO && seg == KVML_SS ?
+	       kvml_emul_finish(vcpu, KVM_X86_SHADOW_INT_MOV_SS) : r;
+}
+
+static int selector(struct kvml_vcpu *vcpu, enum kvml_seg seg, u64 *value)
+{
+	struct kvm_segment s;
+
+	kvml_ops->get_segment(vcpu, seg, &s);
+	*value = s.selector;
+	return KVML_EMUL_GO;
+}
+
+int kvml_exec_store_sreg(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
+			 u64 *value)
+{
+	return selector(vcpu, insn->reg & 7, value);
+}
+
+/* @n bytes in memory and @m behind them. */
+static int read_pair(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
+		     void *first, unsigned int n, void *second, unsigned int m)
+{
+	struct kvml_operand *o = &vcpu->emul->operand;
+	u8 bytes[10];
+	int r;
+
+	r = kvml_operand_find(vcpu, insn->seg, kvml_exec_address(vcpu, 0),
+			      n + m, 0, o);
+	if (r == KVML_EMUL_GO)
+		r = kvml_operand_read_bytes(vcpu, o, bytes);
+	memcpy(first, bytes, n);
+	memcpy(second, bytes + n, m);
+	return r;
+}
+
+int kvml_exec_pointer(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
+		      u64 *offset, u16 *selector)
+{
+	*offset = 0;
+	return read_pair(vcpu, insn, offset, insn->size, selector, 2);
+}
+
+/* LES and LDS: C4 and C5; LSS, LFS, LGS: 0F B2, B4, B5. */
+int kvml_exec_load_far(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
+		       u64 *value)
+{
+	enum kvml_seg seg = insn->opcode & 7;
+	u16 selector;
+	int r = kvml_exec_pointer(vcpu, insn, value, &selector);
+
+	if (insn->opcode >= 0xc4)
+		seg = insn->opcode == 0xc4 ? KVML_ES : KVML_DS;
+	if (r == KVML_EMUL_GO)
+		r = kvml_segment_load(vcpu, seg, selector);
+	if (r == KVML_EMUL_GO)
+		kvml_gpr_write(vcpu, insn->reg, insn->size, true, *value);
+	return r;
+}
+
+/* ---- group 6: SLDT, STR, LLDT, LTR ---- */
+
+int kvml_exec_store_system(struct kvml_vcpu *vcpu,
+			   const struct kvml_insn *insn, u64 *value)
+{
+	int r = check_umip(vcpu);
+
+	return r == KVML_EMUL_GO ?
+	       selector(vcpu, KVML_LDTR + (insn->reg & 1), value) : r;
+}
+
+int kvml_exec_load_system(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
+			  u64 *value)
+{
+	return kvml_segment_load(vcpu, KVML_LDTR + (insn->reg & 1), *value);
+}
+
+/* ---- group 7: SGDT, SIDT, LGDT, LIDT, SMSW, LMSW, INVLPG ---- */
+
+/* With 16-bit operands the base has 24 bits. */
+static u64 table_base(const struct kvml_insn *insn, u64 base)
+{
+	return insn->size == 2 ? base & 0xffffff : base;
+}
+
+int kvml_exec_store_table(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
+			  u64 *value)
+{
+	struct kvml_operand *o = &vcpu->emul->operand;
+	struct kvm_dtable dt;
+	struct {
+		u16 limit;
+		u64 base;
+	} __packed table;
+	int r = check_umip(vcpu);
+
+	if (r == KVML_EMUL_GO)
+		r = kvml_operand_find(vcpu, insn->seg,
+				      kvml_exec_address(vcpu, 0),
+				      insn->size == 8 ? 10 : 6, KVML_WALK_WRITE,
+				      o);
+	if (r != KVML_EMUL_GO)
+		return r;
+	if (insn->reg & 1)
+		kvml_ops->get_idt(vcpu, &dt);
+	else
+		kvml_ops->get_gdt(vcpu, &dt);
+	table.limit = dt.limit;
+	table.base = table_base(insn, dt.base);
+	return kvml_operand_write_bytes(vcpu, o, &table);
+}
+
+int kvml_exec_load_table(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
+			 u64 *value)
+{
+	struct kvm_dtable dt = { };
+	int r = read_pair(vcpu, insn, &dt.limit, 2, &dt.base,
+			  insn->size == 8 ? 8 : 4);
+
+	if (r != KVML_EMUL_GO)
+		return r;
+	dt.base = table_base(insn, dt.base);
+	if (!kvml_canonical(vcpu, dt.base))
+		return gp(vcpu);
+	if (insn->reg & 1)
+		kvml_ops->set_idt(vcpu, &dt);
+	else
+		kvml_ops->set_gdt(vcpu, &dt);
+	return r;
+}
+
+int kvml_exec_smsw(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
+		   u64 *value)
+{
+	*value = kvml_reg(vcpu, KVML_CR0);
+	return check_umip(vcpu);
+}
+
+/* It can set PE, and not clear it. */
+int kvml_exec_lmsw(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
+		   u64 *value)
+{
+	unsigned long cr0 = kvml_reg(vcpu, KVML_CR0) & ~0xeul;
+
+	return kvml_cr0_write(vcpu, cr0 | (*value & 0xf)) ? gp(vcpu) :
+							    KVML_EMUL_GO;
+}
+
+/* Of the guest's own translations all are forgotten. */
+int kvml_exec_invlpg(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
+		     u64 *value)
+{
+	kvml_vcpu_request(vcpu, KVML_REQ_FLUSH_GUEST);
+	return KVML_EMUL_GO;
+}
+
+/* ---- interrupts ---- */
+
+int kvml_exec_cli_sti(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
+		      u64 *value)
+{
+	unsigned long flags = kvml_reg(vcpu, KVML_RFLAGS);
+	int iopl = (flags & X86_EFLAGS_IOPL) >> X86_EFLAGS_IOPL_BIT;
+
+	if (kvml_ops->cpl(vcpu) > iopl)
+		return gp(vcpu);
+	if (insn->opcode == 0xfa) {
+		kvml_reg_set(vcpu, KVML_RFLAGS, flags & ~X86_EFLAGS_IF);
+		return KVML_EMUL_GO;
+	}
+	kvml_reg_set(vcpu, KVML_RFLAGS, flags | X86_EFLAGS_IF);
+	return kvml_emul_finish(vcpu, flags & X86_EFLAGS_IF ? 0 :
+				KVM_X86_SHADOW_INT_STI);
+}
+
+int kvml_exec_hlt(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
+		  u64 *value)
+{
+	int r = kvml_emul_finish(vcpu, 0);
+
+	vcpu->stat.halt_exits++;
+	if (r <= 0)
+		return r;
+	vcpu->run->exit_reason = KVM_EXIT_HLT;
+	return 0;
+}
