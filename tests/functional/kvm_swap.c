@@ -105,6 +105,8 @@ static long swap_cached(void)
 static bool is_cached(void)
 {
 	try_write_file(GROUP "/memory.reclaim", "4096");
+	/* CPUs keep what they have counted to themselves for a while. */
+	try_write_file("/proc/sys/vm/stat_refresh", "1");
 	return swap_cached();
 }
 
