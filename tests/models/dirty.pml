@@ -15,21 +15,23 @@
  *
  * README says what the rows are.
  *
- *	function	35861803318f	map_locked
+ *	function	208841bf6198	map_locked
  *	function	9d139c702a28	set_leaf
  *	function	63acff3601a6	kvml_slot_mark_dirty
- *	function	ecc811cb772d	kvml_guest_write
- *	function	ab5d0edc4a3c	kvml_guest_cmpxchg
+ *	function	61a553952598	kvml_guest_write
+ *	function	e9642d9d96f2	kvml_guest_cmpxchg
  *	function	998a2e567df2	mark_range_dirty
- *	function	b94d0c55eedf	fetch_dirty
+ *	function	b67c9daa8c47	fetch_dirty
  *	function	84368fa40135	get_dirty_locked
- *	function	5ea68aad708f	clear_dirty(struct kvml_vm *vm, struct kvml_slot *slot
- *	function	7ca8e58dd7d5	clear_dirty_locked
+ *	function	f4d15cd8f753	clear_dirty(struct kvml_vm *vm, struct kvml_slot *slot
+ *	function	574e108c369d	clear_dirty_locked
  *	function	1e745245d078	protect_entry
- *	function	bee72a68c80f	kvml_mmu_protect_mask
+ *	function	3019daafb66d	kvml_mmu_protect_bits
+ *	function	20ab08c4a6c0	protect_words
+ *	function	d5df1092ef90	protect_leaves
  *	function	83fc31ba4fdd	kvml_mmu_protect_slot
- *	function	871c125c401f	slot_change_flags
- *	function	6fcc97892fbd	slots_publish
+ *	function	bc01f6ed9b14	slot_change_flags
+ *	function	55f3c4617fab	slots_publish
  *
  *	holds	ROUNDS=2 NOTIFIER
  *	holds	ROUNDS=2 MANUAL NOTIFIER
@@ -221,7 +223,7 @@ proctype vcpu(byte me)
 
 /* ---- the VMM ---- */
 
-/* kvml_mmu_protect_slot(), kvml_mmu_protect_mask() */
+/* kvml_mmu_protect_slot(), kvml_mmu_protect_bits() */
 inline protect()
 {
 	lock();

@@ -16,13 +16,13 @@
  * README says what the rows are.
  *
  *	function	85334c76ddc9	kvml_mmu_is_mmio
- *	function	cdfc1e0f1ae5	map_mmio
- *	function	a1973cf4831c	kvml_mmu_fault
- *	function	fcfc664efe3c	kvml_slots_generation
- *	function	aa1f82a12195	kvml_slot_lookup
- *	function	6fcc97892fbd	slots_publish
- *	function	70865500e635	slot_create
- *	function	3e94ae8307aa	slot_remove
+ *	function	b31838d44a36	map_mmio
+ *	function	c3448a87c215	kvml_mmu_fault
+ *	function	23be3409c7d2	kvml_slots_generation
+ *	function	e7e291eeaa91	kvml_slot_lookup
+ *	function	55f3c4617fab	slots_publish
+ *	function	4ce728de538d	slot_create
+ *	function	86143464a41c	slot_remove
  *	function	399ebfbd4a4c	zap_leaf
  *
  *	holds	VCPUS=1

@@ -17,21 +17,22 @@
  *
  * README says what the rows are.
  *
- *	function	a1973cf4831c	kvml_mmu_fault
+ *	function	c3448a87c215	kvml_mmu_fault
  *	function	3a9de14a6a7c	kvml_hostpage_find
  *	function	caec61b8947c	notifier_seq
  *	function	885349706451	fault_in
- *	function	8c67b50091d5	map(struct fault *f)
- *	function	35861803318f	map_locked
- *	function	f36ca95903b6	is_stale
+ *	function	cd32111ef43e	map(struct fault *f)
+ *	function	208841bf6198	map_locked
+ *	function	3367c1a70f8f	is_stale
  *	function	9d139c702a28	set_leaf
- *	function	ee805341dc84	invalidate_start
- *	function	659be6588458	invalidate_end
- *	function	739c74945dfc	do_gfn_ranges
- *	function	a7028f989974	kvml_mmu_zap_range
- *	function	f494ab5d34bb	zap_and_free
- *	function	3e94ae8307aa	slot_remove
- *	function	6fcc97892fbd	slots_publish
+ *	function	27cddad76fd4	invalidate_start
+ *	function	f9a5c7d450eb	invalidate_end
+ *	function	f931b78be93d	take_range
+ *	function	fa294d71fbff	kvml_mmu_invalidate_start
+ *	function	7e63cc8d30a6	kvml_mmu_invalidate_end
+ *	function	ae44e22ef35f	kvml_mmu_zap
+ *	function	86143464a41c	slot_remove
+ *	function	55f3c4617fab	slots_publish
  *
  *	holds	HOSTS=2 OTHER_HOST: one of them takes the other address
  *	holds	HOSTS=2 CREATE

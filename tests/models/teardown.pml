@@ -8,19 +8,22 @@
  * reads the sums of all VMs in debugfs.  They all walk the vCPUs.  Before that, vCPUs are
  * made while others walk, and an ioeventfd is removed while a vCPU may look at it.
  *
- * Of core mm's code there is what mmu_notifier_unregister() promises: it calls ->release
- * unless the memory has ended, and returns when no callback runs and none can begin.
+ * The process's notifier may be that of other VMs as well and stay.  The VM's backings are
+ * taken out of what it finds, and callbacks that have found one are waited for (SRCU).
  *
  * README says what the rows are.
  *
- *	function	1b87ce10ba05	vm_free
+ *	function	4ff79e330a2f	vm_free
  *	function	22099692c388	vcpus_free
  *	function	7452cb9c412d	kvml_vm_put
  *	function	63e61d626ac7	kvml_vm_request
- *	function	7c5ac2bf0bae	kvml_notifier_unregister
- *	function	41f326f555e5	kvml_mmu_free
- *	function	37536944a8c2	release
- *	function	739c74945dfc	do_gfn_ranges
+ *	function	a7acb54a6279	kvml_slots_unhook
+ *	function	6e63e9132ac5	kvml_backings_settle
+ *	function	8608ed96a2e6	kvml_backing_remove
+ *	function	23d993474b66	kvml_mmu_free
+ *	function	186b295f5b1f	release
+ *	function	f931b78be93d	take_range
+ *	function	a771ee3adfef	do_range
  *	function	7d0ec7267a25	kvml_bus_free
  *	function	f71471db2314	kvml_bus_write
  *	function	d78296dee66d	bus_publish
@@ -56,7 +59,7 @@ bool present[VCPUS];		/* in vm->vcpus */
 bool listed = true;		/* in the list of VMs */
 bool vms_lock;
 
-/* The notifier: is it registered, and how many callbacks run? */
+/* Does the notifier find the VM, and how many callbacks have found it? */
 bool registered = true;
 byte callbacks;
 
@@ -100,12 +103,10 @@ inline release()
 	walk()
 }
 
+/* kvml_slots_unhook() */
 inline notifier_unregister()
 {
-	if
-	:: registered -> release(); registered = false
-	:: else
-	fi;
+	registered = false;
 #ifndef NO_WAIT
 	callbacks == 0
 #endif
@@ -242,7 +243,7 @@ proctype vmm()
 
 /* ---- the others ---- */
 
-/* invalidate_start(): do_gfn_ranges(), kvml_mmu_flush() */
+/* invalidate_start(): take_range(), kvml_mmu_flush() */
 proctype host()
 {
 	byte n;
@@ -266,7 +267,7 @@ proctype memory_ends()
 	if
 	:: atomic { registered -> callbacks++ };
 		release();
-		atomic { registered = false; callbacks-- }
+		callbacks--
 	:: true
 	fi
 }
