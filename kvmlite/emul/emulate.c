@@ -250,6 +250,11 @@ int kvml_emulate_mmio(struct kvml_vcpu *vcpu, u64 gpa, unsigned long gva,
 	return run(vcpu);
 }
 
+int kvml_emulate(struct kvml_vcpu *vcpu)
+{
+	return kvml_emulate_mmio(vcpu, 0, 0, KVML_MMIO_WALK);
+}
+
 int kvml_emulate_ud(struct kvml_vcpu *vcpu)
 {
 	/* VMCALL, VMMCALL: 0f 01 and one of these. */

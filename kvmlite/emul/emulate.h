@@ -31,7 +31,9 @@ struct kvml_vcpu;
  */
 int kvml_emulate_mmio(struct kvml_vcpu *vcpu, u64 gpa, unsigned long gva,
 		      u32 flags);
-/* The instruction at RIP is INS or OUTS; the same results. */
+/* The instruction at RIP exited by itself; the same results. */
+int kvml_emulate(struct kvml_vcpu *vcpu);
+/* It is INS or OUTS. */
 int kvml_emulate_string_io(struct kvml_vcpu *vcpu);
 
 /*

@@ -183,17 +183,6 @@ static int handle_io(struct kvml_vcpu *vcpu)
 
 /* ---- control and debug registers ---- */
 
-/* With the FPU's registers the CPU does SMSW; the rest hardly anybody uses. */
-static int msw_of_memory(struct kvml_vcpu *vcpu)
-{
-	if (!vcpu->fpu_loaded) {
-		kvml_fpu_use(vcpu);
-		return 1;
-	}
-	kvml_svm_dump(vcpu);
-	return kvml_internal_error(vcpu, KVM_INTERNAL_ERROR_EMULATION, 0, NULL);
-}
-
 static int handle_smsw(struct kvml_vcpu *vcpu, const struct svm_insn *insn)
 {
 	unsigned long value = kvml_reg(vcpu, KVML_CR0);
@@ -213,7 +202,7 @@ static int handle_msw(struct kvml_vcpu *vcpu, const struct svm_insn *insn)
 	if (insn->opcode != 0x01)
 		return kvml_priv_ud(vcpu);
 	if (!svm_insn_is_reg(insn))
-		return msw_of_memory(vcpu);
+		return kvml_emulate(vcpu);
 	if ((insn->modrm >> 3 & 7) == 6)
 		return kvml_priv_lmsw(vcpu,
 				      kvml_reg(vcpu, svm_insn_rm(insn)));

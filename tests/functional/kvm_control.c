@@ -254,26 +254,9 @@ static void test_cr0_parts(void)
 	}
 }
 
-/*
- * True if the program did it.  kvmlite on AMD-V may leave it to the VMM, which finds
- * the guest as it was; see Documentation/kvmlite.rst.
- */
-static bool msw_memory(const struct machine *m, program_t program)
-{
-	exec_start(m, program, (struct kvm_regs){ .rdi = TOOL_DATA });
-	MUST(vcpu_run(m));
-	if (!is_amd() || m->run->exit_reason != KVM_EXIT_INTERNAL_ERROR) {
-		vm_check_exit(m, KVM_EXIT_IO, "KVM_EXIT_IO", __FILE_NAME__,
-			      __LINE__);
-		return true;
-	}
-	CHECK_EQ(m->run->internal.suberror, KVM_INTERNAL_ERROR_EMULATION);
-	CHECK_EQ(vcpu_regs(m).rip, guest_address(program));
-	return false;
-}
-
 static void test_msw_memory(void)
 {
+	struct kvm_regs regs = { .rdi = TOOL_DATA };
 	struct machine m = vm_make();
 	struct kvm_sregs sregs = vcpu_sregs(&m);
 	u16 *word = (u16 *)(m.tool + TOOL_DATA);
@@ -281,24 +264,20 @@ static void test_msw_memory(void)
 
 	word[0] = cr0 | CR0_TS;
 	word[1] = 0x5a5a;
-	if (msw_memory(&m, guest_lmsw_memory))
-		cr0 |= CR0_TS;
-	CHECK_EQ(vcpu_sregs(&m).cr0, cr0);
+	exec_call(&m, guest_lmsw_memory, regs);
+	CHECK_EQ(vcpu_sregs(&m).cr0, cr0 | CR0_TS);
 	word[0] = 0;
-	CHECK(msw_memory(&m, guest_smsw_memory));
-	CHECK_EQ(word[0], cr0 & 0xffff);
-	word[0] = cr0 & ~CR0_TS;
-	if (msw_memory(&m, guest_lmsw_memory))
-		cr0 &= ~CR0_TS;
+	exec_call(&m, guest_smsw_memory, regs);
+	CHECK_EQ(word[0], (cr0 | CR0_TS) & 0xffff);
+	word[0] = cr0;
+	exec_call(&m, guest_lmsw_memory, regs);
 	CHECK_EQ(vcpu_sregs(&m).cr0, cr0);
 	/* What the CPU has is not what the guest has. */
 	sregs.cr0 |= CR0_CD;
 	vcpu_set_sregs(&m, &sregs);
 	word[0] = 0;
-	if (msw_memory(&m, guest_smsw_memory))
-		CHECK_EQ(word[0], sregs.cr0 & 0xffff);
-	else
-		CHECK_EQ(word[0], 0);
+	exec_call(&m, guest_smsw_memory, regs);
+	CHECK_EQ(word[0], sregs.cr0 & 0xffff);
 	CHECK_EQ(word[1], 0x5a5a);
 }
 

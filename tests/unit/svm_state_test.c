@@ -21,6 +21,8 @@ static int svm_state_init(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, svm);
 	svm->vmcb = kunit_kzalloc(test, sizeof(*svm->vmcb), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, svm->vmcb);
+	svm->vcpu.vm = kunit_kzalloc(test, sizeof(*svm->vcpu.vm), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, svm->vcpu.vm);
 	svm->vcpu.reg_avail = ~0;
 	return 0;
 }
