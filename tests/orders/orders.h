@@ -481,7 +481,9 @@ static inline void list_del(struct list_head *entry)
 struct page {
 	struct list_head lru;
 	bool used;
-	bool known;	/* the program's: a CPU may have its address */
+	/* The program's: a CPU may have its address; how often statistics have it. */
+	bool known;
+	int shown;
 };
 
 static struct page pages[ORDERS_PAGES];
@@ -520,6 +522,7 @@ static inline unsigned long get_zeroed_page(int gfp)
 	} while (page->used);
 	page->used = true;
 	page->known = false;
+	page->shown = 0;
 	pages_used++;
 	ASAN_UNPOISON_MEMORY_REGION(page_address(page), PAGE_SIZE);
 	return (unsigned long)memset(page_address(page), 0, PAGE_SIZE);

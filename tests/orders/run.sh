@@ -5,7 +5,7 @@
 #   run.sh [--deep] [--seed N] [PROGRAM...]
 #
 # TAP on standard output: the universes of each program, or of those that are named, then
-# its mutants. --deep: longer sequences, and more random ones, for hours; no mutants.
+# its mutants. --deep: longer sequences, and more random ones; no mutants.
 
 set -u -o pipefail
 here=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)

@@ -212,6 +212,7 @@ static void cpu_walks(void)
 static void page_freed(const struct page *page)
 {
 	FUZZ_CHECK(!page->known || !cpus_run, "a table is freed that a CPU may know");
+	FUZZ_CHECK(!page->shown, "a table is freed and still shown");
 }
 
 void kvml_vm_request(struct kvml_vm *of, unsigned int req, bool wait)
@@ -443,8 +444,13 @@ static void check_counters(void)
 	struct kvml_mmu *mmu = &vm.mmu;
 	unsigned int spares = 0, i;
 	struct count c = { };
+	long shown = 0;
+	int i;
 
 	count_entries(mmu->root, 4, &c);
+	for (i = 0; i < ORDERS_PAGES; i++)
+		shown += pages[i].used && pages[i].shown == 1;
+	FUZZ_CHECK(shown == c.tables, "%ld tables, and %ld shown", c.tables, shown);
 	FUZZ_CHECK(c.tables == atomic_long_read(&mmu->tables),
 		   "%ld tables, and %ld counted", c.tables,
 		   atomic_long_read(&mmu->tables));

@@ -32,12 +32,6 @@ static void cpu_walks(void);
 #define signal_pending(task) false
 #define cond_resched()	((void)0)
 
-/* ---- linux/vmstat.h: mmu->tables counts the same; linux/sched/signal.h ---- */
-
-#define NR_SECONDARY_PAGETABLE 0
-#define mod_lruvec_page_state(page, item, n) ((void)(page))
-#define send_sig_mceerr(code, address, shift, task) ((void)(address))
-
 struct address_space;
 struct folio { unsigned long pfn, mapping; };
 
@@ -49,6 +43,13 @@ static struct folio *page_folio(struct folio *folio)
 static struct folio *pfn_to_page(unsigned long pfn);
 static bool mapping_unevictable(const struct address_space *mapping);
 static void cond_resched_lock(spinlock_t *lock);
+
+/* What the host shows of tables: one by one. */
+#define NR_SECONDARY_PAGETABLE 0
+#define mod_lruvec_page_state(page, item, n) ((page)->shown += (n))
+
+/* No page is broken here. */
+#define send_sig_mceerr(code, address, shift, task) ((void)(address))
 
 #define folio_test_referenced(folio) false
 #define folio_set_referenced(folio) ((void)(folio))

@@ -14,7 +14,7 @@
  */
 #include "orders.h"
 
-/* ---- linux/jump_label.h, linux/stringify.h, asm/asm.h, asm/vmx.h ---- */
+/* ---- linux/jump_label.h, linux/stringify.h, asm/{asm,cpufeature,tsc,vmx}.h ---- */
 
 #define DECLARE_STATIC_KEY_FALSE(name) extern bool name
 #define DEFINE_STATIC_KEY_FALSE(name) bool name
@@ -26,6 +26,9 @@
 #define DEFINE_EXTABLE_TYPE_REG ""
 #define UNDEFINE_EXTABLE_TYPE_REG ""
 #define VM_INSTRUCTION_ERROR 0x4400
+#define X86_FEATURE_CONSTANT_TSC 0
+#define boot_cpu_has(feature) true
+#define check_tsc_unstable() false
 #define indirect_branch_prediction_barrier() barrier_of_branches()
 #define pr_warn_ratelimited(...) FUZZ_CHECK(false, __VA_ARGS__)
 
@@ -62,7 +65,8 @@ struct preempt_ops {
 
 static struct {
 	bool on;
-	u64 current;
+	u64 pointer;		/* current-VMCS pointer */
+	unsigned int cached;	/* VMCSs */
 	const void *guest;	/* whose branches it has learned */
 } hw[ORDERS_CPUS];
 
@@ -76,6 +80,8 @@ static struct {
 
 enum result { VMX_DONE, VMX_FAILED, VMX_FAULT };
 
+static void check_crash(void);
+
 static enum result vmx_instruction(const char *text, u64 phys)
 {
 	unsigned int i = virt_to_page((void *)phys) - pages;
@@ -84,21 +90,26 @@ static enum result vmx_instruction(const char *text, u64 phys)
 		return VMX_FAULT;
 	if (!pages[i].used)
 		return VMX_FAILED;
+	check_crash();
 	if (strstr(text, "vmclear")) {
-		if (region[i].cached == this_cpu)
+		if (region[i].cached == this_cpu) {
 			region[i].cached = -1;
+			hw[this_cpu].cached--;
+		}
 		region[i].cleared = true;
 		region[i].launched = false;
-		if (hw[this_cpu].current == phys)
-			hw[this_cpu].current = 0;
+		if (hw[this_cpu].pointer == phys)
+			hw[this_cpu].pointer = 0;
 		return VMX_DONE;
 	}
 	FUZZ_CHECK(strstr(text, "vmptrld"), "%s", text);
 	FUZZ_CHECK(region[i].cached < 0 || region[i].cached == this_cpu,
 		   "CPU %d loads what CPU %d caches", this_cpu, region[i].cached);
 	FUZZ_CHECK(region[i].cleared, "VMPTRLD before any VMCLEAR");
+	hw[this_cpu].cached += region[i].cached < 0;
 	region[i].cached = this_cpu;
-	hw[this_cpu].current = phys;
+	hw[this_cpu].pointer = phys;
+	check_crash();
 	return VMX_DONE;
 }
 
@@ -119,26 +130,31 @@ static enum result vmx_instruction(const char *text, u64 phys)
 #undef asm
 #undef goto
 
-/* Nobody sleeps here. */
-#define X86_FEATURE_CONSTANT_TSC 0
-#define boot_cpu_has(feature) true
-#define check_tsc_unstable() false
+#include "load.c"
 
+/* The TSC goes on. */
 u64 kvml_tsc_lost;
-
-struct kvml_vcpu;
 
 void kvml_tsc_catch_up(struct kvml_vcpu *vcpu)
 {
 }
-
-#include "load.c"
 
 static void page_freed(const struct page *page)
 {
 	int cpu = region[page - pages].cached;
 
 	FUZZ_CHECK(cpu < 0, "a page is freed that CPU %d caches", cpu);
+}
+
+/* Would kvml_vmcs_clear_in_crash(), by an NMI that comes now, find all? */
+static void check_crash(void)
+{
+	unsigned int cached = hw[this_cpu].cached;
+	struct kvml_vmcs *vmcs;
+
+	list_for_each_entry(vmcs, this_cpu_ptr(&cached_vmcs), link)
+		cached -= region[virt_to_page(vmcs->page) - pages].cached == this_cpu;
+	FUZZ_CHECK(!cached, "CPU %d caches a VMCS that its list has not", this_cpu);
 }
 
 static void barrier_of_branches(void)
@@ -338,7 +354,7 @@ static enum order enter(int i, int unused)
 	if (test_bit(KVML_REQ_LOAD, &vmx->vcpu.requests))
 		return ORDER_ON;
 	FUZZ_CHECK(hw[cpu].on, "vCPU %d enters on CPU %d, which is off", i, cpu);
-	FUZZ_CHECK(hw[cpu].current == vmx->vmcs.phys && vmx->vcpu.cpu == cpu,
+	FUZZ_CHECK(hw[cpu].pointer == vmx->vmcs.phys && vmx->vcpu.cpu == cpu,
 		   "vCPU %d enters and is not loaded", i);
 	FUZZ_CHECK(vmx->vmcs.launched == region[page].launched,
 		   "vCPU %d: VMLAUNCH, or VMRESUME, of the wrong state", i);
@@ -363,14 +379,11 @@ static enum order free_and_new(int i, int cpu)
 
 static void disable_here(void *unused)
 {
-	unsigned int i;
-
 	if (!kvml_hardware_here())
 		return;
 	kvml_vmcs_clear_all();
-	for (i = 0; i < ORDERS_PAGES; i++)
-		FUZZ_CHECK(!pages[i].used || region[i].cached != this_cpu,
-			   "CPU %d is switched off and caches a VMCS", this_cpu);
+	FUZZ_CHECK(!hw[this_cpu].cached, "CPU %d is switched off and caches a VMCS",
+		   this_cpu);
 	hw[this_cpu].on = false;
 	this_cpu_write(kvml_hardware_on, false);
 }
@@ -378,7 +391,7 @@ static void disable_here(void *unused)
 static void enable_here(void *unused)
 {
 	hw[this_cpu].on = true;
-	hw[this_cpu].current = 0;
+	hw[this_cpu].pointer = 0;
 	this_cpu_write(kvml_hardware_on, true);
 }
 
@@ -426,6 +439,23 @@ static enum order shut_down(int unused, int unused_cpu)
 	return ORDER_ON;
 }
 
+static void clear_in_crash(void *unused)
+{
+	kvml_vmcs_clear_in_crash();
+	FUZZ_CHECK(!hw[this_cpu].cached, "CPU %d crashes and caches a VMCS", this_cpu);
+}
+
+/* The host does; nothing comes after that. */
+static enum order crash(int unused, int unused_cpu)
+{
+	int cpu;
+
+	for (cpu = 0; cpu < ORDERS_CPUS; cpu++)
+		if (cpu_online[cpu])
+			orders_on_cpu(cpu, clear_in_crash, NULL);
+	return ORDER_SAME;
+}
+
 static const struct orders_kind kinds[] = {
 	{ "a task loads vCPU %d on CPU %d", load, VCPUS, ORDERS_CPUS },
 	{ "vCPU %d is put", put, VCPUS, 0 },
@@ -439,6 +469,7 @@ static const struct orders_kind kinds[] = {
 	{ "CPU %d is offline", die, 0, ORDERS_CPUS },
 	{ "CPU %d is online again", come_back, 0, ORDERS_CPUS },
 	{ "the machine shuts down", shut_down, 0, 0 },
+	{ "the machine crashes", crash, 0, 0 },
 };
 
 static unsigned int vcpus_used, cpus_used;
