@@ -12,9 +12,6 @@
 
 #include "svm/errata.h"
 
-/* 1, with 32 bits of fraction (APM volume 2, 15.30.5). */
-#define TSC_RATIO_ONE	BIT_ULL(32)
-
 /* Of DC_CFG: two entries that match are a machine check, not chaos. */
 #define DC_CFG_383	BIT_ULL(47)
 
@@ -65,9 +62,9 @@ static void restore_speculation(void)
 
 void kvml_svm_errata_enable(void)
 {
-	/* Somebody else may have left another one there. */
+	/* Somebody else may have left another ratio there: 1, and no fraction. */
 	if (boot_cpu_has(X86_FEATURE_TSCRATEMSR))
-		wrmsrl(MSR_AMD64_TSC_RATIO, TSC_RATIO_ONE);
+		wrmsr(MSR_AMD64_TSC_RATIO, 0, 1);
 	if (boot_cpu_has_bug(X86_BUG_AMD_TLB_MMATCH)) {
 		set_bit_of(MSR_AMD64_DC_CFG, DC_CFG_383);
 		WRITE_ONCE(erratum_383, true);
