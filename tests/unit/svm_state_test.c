@@ -14,6 +14,7 @@ void kvml_svm_host_restore(struct svm_vcpu *svm)
 }
 
 static struct svm_vcpu *svm;
+static struct kvml_vm *vm;
 
 static int svm_state_init(struct kunit *test)
 {
@@ -21,6 +22,9 @@ static int svm_state_init(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, svm);
 	svm->vmcb = kunit_kzalloc(test, sizeof(*svm->vmcb), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, svm->vmcb);
+	vm = kunit_kzalloc(test, sizeof(*vm), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, vm);
+	svm->vcpu.vm = vm;
 	svm->vcpu.reg_avail = ~0;
 	return 0;
 }
@@ -152,8 +156,24 @@ static void svm_clean_test(struct kunit *test)
 			VMCB_CLEAN & ~c->dirty);
 }
 
+/* CR0.CD and NW are hidden from the CPU, unless the VMM wants them to have effect. */
+static void svm_cd_test(struct kunit *test)
+{
+	const unsigned long off = X86_CR0_CD | X86_CR0_NW;
+
+	kvml_svm_set_cr0(&svm->vcpu, X86_CR0_PE | off);
+	KUNIT_EXPECT_EQ(test, svm->vmcb->save.cr0, X86_CR0_PE);
+	KUNIT_EXPECT_TRUE(test, svm->cr0_hidden);
+	KUNIT_EXPECT_EQ(test, kvml_reg(&svm->vcpu, KVML_CR0), X86_CR0_PE | off);
+	vm->disabled_quirks = KVM_X86_QUIRK_CD_NW_CLEARED;
+	kvml_svm_set_cr0(&svm->vcpu, X86_CR0_PE | off);
+	KUNIT_EXPECT_EQ(test, svm->vmcb->save.cr0, X86_CR0_PE | off);
+	KUNIT_EXPECT_FALSE(test, svm->cr0_hidden);
+}
+
 static struct kunit_case svm_state_cases[] = {
 	KUNIT_CASE_PARAM(svm_clean_test, clean_gen_params),
+	KUNIT_CASE(svm_cd_test),
 	{ }
 };
 
