@@ -13,7 +13,6 @@
 #include "base/ops.h"
 #include "cpuid/cpuid.h"
 #include "cpuid/xstate.h"
-#include "mmu/notifier.h"
 #include "vcpu/fpu.h"
 #include "vcpu/msr.h"
 #include "vcpu/vcpu.h"
@@ -26,23 +25,6 @@ static long get_mce_cap(u64 __user *arg)
 	return put_user(kvml_msr_mce_cap(), arg) ? -EFAULT : 0;
 }
 
-/*
- * The descriptor keeps the notifier of the process that made the last VM by it,
- * so that the next one registers no other, though this one may be gone.
- */
-static int create_vm(struct file *file, unsigned long type)
-{
-	int fd = kvml_vm_create(type);
-	struct kvml_notifier *notifier;
-
-	if (fd < 0)
-		return fd;
-	notifier = kvml_notifier_get();
-	if (!IS_ERR(notifier))
-		kvml_notifier_put(xchg(&file->private_data, notifier));
-	return fd;
-}
-
 static long device_ioctl(struct file *file, unsigned int cmd,
 			 unsigned long value)
 {
@@ -52,7 +34,7 @@ static long device_ioctl(struct file *file, unsigned int cmd,
 	case KVM_GET_API_VERSION:
 		return value ? -EINVAL : KVM_API_VERSION;
 	case KVM_CREATE_VM:
-		return create_vm(file, value);
+		return kvml_vm_create(value);
 	case KVM_CHECK_EXTENSION:
 		return kvml_check_extension(value);
 	case KVM_GET_VCPU_MMAP_SIZE:
@@ -72,22 +54,8 @@ static long device_ioctl(struct file *file, unsigned int cmd,
 	return -EINVAL;
 }
 
-static int device_open(struct inode *inode, struct file *file)
-{
-	file->private_data = NULL;	/* which was the misc device */
-	return 0;
-}
-
-static int device_release(struct inode *inode, struct file *file)
-{
-	kvml_notifier_put(file->private_data);
-	return 0;
-}
-
 static const struct file_operations device_fops = {
 	.owner = THIS_MODULE,
-	.open = device_open,
-	.release = device_release,
 	.unlocked_ioctl = device_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	.llseek = noop_llseek,

@@ -96,8 +96,8 @@ int kvml_fetch(struct kvml_vcpu *vcpu, unsigned long linear)
 		return 1;
 	}
 	/* Memory that userspace has taken away may come back: KVM_RUN fails. */
-	if (kvml_guest_read(vcpu, gpa, e->bytes + e->nbytes, n))
-		return kvml_slot_find(vcpu, gpa >> PAGE_SHIFT) ?
+	if (kvml_guest_read(vcpu->vm, gpa, e->bytes + e->nbytes, n))
+		return kvml_slot_find(vcpu->vm, gpa >> PAGE_SHIFT) ?
 		       -EFAULT : KVML_FETCH_NO_MEMORY;
 	e->nbytes += n;
 	return KVML_EMUL_GO;

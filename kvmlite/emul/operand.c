@@ -256,7 +256,7 @@ int kvml_operand_read_bytes(struct kvml_vcpu *vcpu,
 
 		len = o->piece[i].len;
 		if (!no_memory(vcpu, o) &&
-		    !kvml_guest_read(vcpu, gpa, data, len))
+		    !kvml_guest_read(vcpu->vm, gpa, data, len))
 			continue;
 		r = mmio_bytes(vcpu, gpa, len, false, data);
 		if (r != KVML_EMUL_GO)
@@ -278,7 +278,7 @@ int kvml_operand_read(struct kvml_vcpu *vcpu, const struct kvml_operand *o,
 
 static bool writable(struct kvml_vcpu *vcpu, u64 gpa)
 {
-	struct kvml_slot *slot = kvml_slot_find(vcpu, gpa >> PAGE_SHIFT);
+	struct kvml_slot *slot = kvml_slot_find(vcpu->vm, gpa >> PAGE_SHIFT);
 
 	return slot && !(slot->flags & (KVM_MEM_READONLY | KVML_SLOT_INVALID));
 }
@@ -322,7 +322,7 @@ int kvml_operand_write_bytes(struct kvml_vcpu *vcpu,
 			return r;
 	}
 	for (i = 0; i < o->pieces; i++)
-		if (memory[i] && kvml_guest_write(vcpu, o->piece[i].gpa,
+		if (memory[i] && kvml_guest_write(vcpu->vm, o->piece[i].gpa,
 						  data + offset[i],
 						  o->piece[i].len))
 			return -EFAULT;
@@ -354,7 +354,7 @@ int kvml_operand_exchange(struct kvml_vcpu *vcpu, const struct kvml_operand *o,
 
 	if (!kvml_operand_writable(vcpu, o) || gpa & (len - 1))
 		return kvml_operand_write(vcpu, o, new);
-	r = kvml_guest_cmpxchg(vcpu, gpa, &old, new, len);
+	r = kvml_guest_cmpxchg(vcpu->vm, gpa, &old, new, len);
 	if (r < 0)
 		return r;
 	/* Another one was faster: the guest runs the instruction again. */

@@ -69,7 +69,7 @@ static int read_table(struct kvml_vcpu *vcpu, unsigned long linear, void *data,
 		r = translate(vcpu, linear, 0, &gpa);
 		if (r != KVML_EMUL_GO)
 			return r;
-		if (kvml_guest_read(vcpu, gpa, data, n))
+		if (kvml_guest_read(vcpu->vm, gpa, data, n))
 			return kvml_emul_failed(vcpu);
 	}
 	return KVML_EMUL_GO;
@@ -87,7 +87,7 @@ static int set_type(struct kvml_vcpu *vcpu, const struct load *l,
 	r = translate(vcpu, l->address + 5, KVML_WALK_WRITE, &gpa);
 	if (r != KVML_EMUL_GO)
 		return r;
-	kvml_guest_cmpxchg(vcpu, gpa, &old, old | bit, 1);
+	kvml_guest_cmpxchg(vcpu->vm, gpa, &old, old | bit, 1);
 	s->type |= bit;
 	return r;
 }

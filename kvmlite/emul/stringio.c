@@ -68,7 +68,7 @@ static int store(struct kvml_vcpu *vcpu, const struct kvml_operand *o,
 	u64 value = 0;
 
 	if (n > 1)
-		return kvml_guest_write(vcpu, o->piece[0].gpa,
+		return kvml_guest_write(vcpu->vm, o->piece[0].gpa,
 					vcpu->pio_data, n * size) ?
 		       -EFAULT : KVML_EMUL_GO;
 	memcpy(&value, vcpu->pio_data, size);
@@ -110,7 +110,7 @@ static unsigned int load_batch(struct kvml_vcpu *vcpu, unsigned long offset,
 	if (rcu_access_pointer(vcpu->vm->bus[KVML_BUS_PIO]))
 		return 0;
 	n = batch(vcpu, insn->seg, offset, o);
-	if (n == 1 || kvml_guest_read(vcpu, o->piece[0].gpa, vcpu->pio_data,
+	if (n == 1 || kvml_guest_read(vcpu->vm, o->piece[0].gpa, vcpu->pio_data,
 				      n * insn->size))
 		return 0;
 	return n;
@@ -191,7 +191,7 @@ static bool read_tss(struct kvml_vcpu *vcpu, const struct kvm_segment *tr,
 	for (i = 0; i < 2; i++)
 		if (kvml_walk(vcpu, tr->base + offset + i, KVML_WALK_IMPLICIT,
 			      &gpa, &error) ||
-		    kvml_guest_read(vcpu, gpa, &bytes[i], 1))
+		    kvml_guest_read(vcpu->vm, gpa, &bytes[i], 1))
 			return false;
 	*value = bytes[0] | bytes[1] << 8;
 	return true;

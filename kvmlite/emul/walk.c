@@ -106,7 +106,7 @@ static bool root(const struct walk *w, u64 *table)
 
 	if (w->top == 2 && w->wide) {
 		cr3 = (cr3 & GENMASK_ULL(31, 5)) + (w->gva >> 30) * 8;
-		if (kvml_guest_read(w->vcpu, cr3, &cr3, 8) ||
+		if (kvml_guest_read(w->vcpu->vm, cr3, &cr3, 8) ||
 		    !(cr3 & PTE_P))
 			return false;
 	}
@@ -115,14 +115,14 @@ static bool root(const struct walk *w, u64 *table)
 }
 
 /* An entry of 4 or 8 bytes.  Tables mostly lie in one @slot. */
-static bool read_entry(struct kvml_vcpu *vcpu, struct kvml_slot **slot, u64 gpa,
+static bool read_entry(struct kvml_vm *vm, struct kvml_slot **slot, u64 gpa,
 		       unsigned int size, u64 *pte)
 {
 	kvml_gfn gfn = gpa >> PAGE_SHIFT;
 	unsigned long hva;
 
 	if (!*slot || gfn - (*slot)->base >= (*slot)->npages) {
-		*slot = kvml_slot_find(vcpu, gfn);
+		*slot = kvml_slot_find(vm, gfn);
 		if (!*slot)
 			return false;
 	}
@@ -137,6 +137,7 @@ static bool read_entry(struct kvml_vcpu *vcpu, struct kvml_slot **slot, u64 gpa,
  */
 static int find_leaf(struct walk *w)
 {
+	struct kvml_vm *vm = w->vcpu->vm;
 	unsigned int size = w->wide ? 8 : 4, bits = w->wide ? 9 : 10;
 	unsigned int level = w->top, shift = level_shift(w, level);
 	struct kvml_slot *slot = NULL;
@@ -146,7 +147,7 @@ static int find_leaf(struct walk *w)
 		return 1;
 	for (;; level--, shift -= bits) {
 		gpa = table + ((w->gva >> shift) & (BIT(bits) - 1)) * size;
-		if (!read_entry(w->vcpu, &slot, gpa, size, &pte) || !(pte & PTE_P))
+		if (!read_entry(vm, &slot, gpa, size, &pte) || !(pte & PTE_P))
 			return 1;
 		if (unlikely(pte & (w->reserved | PTE_PS)) &&
 		    pte & reserved_bits(w, level, pte))
@@ -201,7 +202,7 @@ static int set_accessed_dirty(struct walk *w)
 
 		if (new == old)
 			continue;
-		if (kvml_guest_cmpxchg(w->vcpu, w->gpa[level], &old, new,
+		if (kvml_guest_cmpxchg(w->vcpu->vm, w->gpa[level], &old, new,
 				       w->wide ? 8 : 4) == 1)
 			return 1;
 	}
@@ -234,10 +235,10 @@ static u32 fault_code(const struct walk *w, u32 code)
 }
 
 /* Memory of the VMM behind @gpa; NULL: none, or it cannot be read there. */
-static void __user *memory_at(struct kvml_vcpu *vcpu, u64 gpa)
+static void __user *memory_at(struct kvml_vm *vm, u64 gpa)
 {
 	kvml_gfn gfn = gpa >> PAGE_SHIFT;
-	struct kvml_slot *slot = kvml_slot_find(vcpu, gfn);
+	struct kvml_slot *slot = kvml_slot_find(vm, gfn);
 
 	if (!slot)
 		return NULL;
@@ -246,26 +247,25 @@ static void __user *memory_at(struct kvml_vcpu *vcpu, u64 gpa)
 
 static void remember(const struct walk *w, u64 gpa, struct kvml_path *path)
 {
-	struct kvml_vcpu *vcpu = w->vcpu;
+	struct kvml_vm *vm = w->vcpu->vm;
 	unsigned int level, n = 0;
 
 	path->n = 0;
-	/* Slots that change while it looks make it worthless. */
-	path->generation = kvml_slots_generation(vcpu->vm);
 	if (w->top < 4)
 		return;
-	path->memory = memory_at(vcpu, gpa & PAGE_MASK);
+	path->memory = memory_at(vm, gpa & PAGE_MASK);
 	if (!path->memory)
 		return;
 	for (level = w->top; level >= w->leaf; level--, n++) {
-		path->entry[n] = memory_at(vcpu, w->gpa[level]);
+		path->entry[n] = memory_at(vm, w->gpa[level]);
 		path->pte[n] = w->pte[level];
 		if (!path->entry[n])
 			return;
 	}
 	path->flags = w->flags;
-	path->mode = vcpu->mode_changes;
-	path->cr3 = kvml_reg(vcpu, KVML_CR3);
+	path->mode = w->vcpu->mode_changes;
+	path->generation = kvml_slots_generation(vm);
+	path->cr3 = kvml_reg(w->vcpu, KVML_CR3);
 	path->page = w->gva & PAGE_MASK;
 	path->n = n;
 }

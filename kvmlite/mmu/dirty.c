@@ -7,7 +7,6 @@
  * the bit.  So that no write is missed, a bit is taken first, then its page is
  * protected, and userspace sees the bit after no CPU has an old translation.
  */
-#include <linux/bitmap.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/uaccess.h>
@@ -31,37 +30,28 @@ static struct kvml_slot *dirty_slot(struct kvml_vm *vm, u32 id)
 }
 
 /*
- * The bits of @words, of the bitmap from word @first on, have been taken out of
- * it: their pages are protected now.  True: a flush is due, before userspace
- * looks at the pages.
- */
-static bool protect_words(struct kvml_vm *vm, struct kvml_slot *slot,
-			  unsigned long first, unsigned int nr,
-			  const unsigned long *words)
-{
-	return !bitmap_empty(words, nr * BITS_PER_LONG) &&
-	       kvml_mmu_protect_bits(vm, slot, first * BITS_PER_LONG,
-				     nr * BITS_PER_LONG, words);
-}
-
-/*
  * Fetches @nr words of the bitmap from @first on.  Bits that are taken are
  * taken before the pages are protected: a write in between sets them again.
- * True: a flush is due.
+ * True: a flush is due, before userspace looks at the pages.
  */
 static bool fetch_dirty(struct kvml_vm *vm, struct kvml_slot *slot,
 			unsigned long first, unsigned int nr,
 			unsigned long *words)
 {
 	bool manual = vm->manual_dirty & KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE;
+	bool flush = false;
 	unsigned int i;
 
 	for (i = 0; i < nr; i++) {
 		words[i] = READ_ONCE(slot->dirty[first + i]);
-		if (words[i] && !manual)
-			words[i] = xchg(&slot->dirty[first + i], 0);
+		if (!words[i] || manual)
+			continue;
+		words[i] = xchg(&slot->dirty[first + i], 0);
+		flush |= kvml_mmu_protect_mask(vm, slot,
+					       (first + i) * BITS_PER_LONG,
+					       words[i]);
 	}
-	return !manual && protect_words(vm, slot, first, nr, words);
+	return flush;
 }
 
 static int get_dirty_locked(struct kvml_vm *vm, struct kvm_dirty_log *log)
@@ -97,18 +87,13 @@ int kvml_slot_get_dirty(struct kvml_vm *vm, struct kvm_dirty_log *log)
 	return r;
 }
 
-/* Clears the bits of @words; as fetch_dirty(). */
+/* Clears @bits of word @n; true: a flush is due. */
 static bool clear_dirty(struct kvml_vm *vm, struct kvml_slot *slot,
-			unsigned long first, unsigned int nr,
-			unsigned long *words)
+			unsigned long n, unsigned long bits)
 {
-	unsigned int i;
-
-	for (i = 0; i < nr; i++)
-		if (words[i])
-			words[i] &= atomic_long_fetch_andnot(words[i],
-				(atomic_long_t *)&slot->dirty[first + i]);
-	return protect_words(vm, slot, first, nr, words);
+	if (bits)
+		bits &= atomic_long_fetch_andnot(bits, (atomic_long_t *)&slot->dirty[n]);
+	return bits && kvml_mmu_protect_mask(vm, slot, n * BITS_PER_LONG, bits);
 }
 
 static bool clear_log_valid(const struct kvml_slot *slot,
@@ -126,7 +111,7 @@ static int clear_dirty_locked(struct kvml_vm *vm,
 			      struct kvm_clear_dirty_log *log)
 {
 	unsigned long total = BITS_TO_LONGS(log->num_pages);
-	unsigned long words[DIRTY_CHUNK], done, nr;
+	unsigned long words[DIRTY_CHUNK], done, nr, i;
 	struct kvml_slot *slot;
 	bool flush = false;
 	int r = 0;
@@ -147,9 +132,10 @@ static int clear_dirty_locked(struct kvml_vm *vm,
 			r = -EFAULT;
 			break;
 		}
-		flush |= clear_dirty(vm, slot,
-				     log->first_page / BITS_PER_LONG + done,
-				     nr, words);
+		for (i = 0; i < nr; i++)
+			flush |= clear_dirty(vm, slot,
+					     log->first_page / BITS_PER_LONG + done + i,
+					     words[i]);
 		cond_resched();
 	}
 	if (flush)

@@ -4,7 +4,7 @@
 #include <linux/uaccess.h>
 
 #include "mmu/memslot.h"
-#include "vcpu/vcpu.h"
+#include "vm/vm.h"
 
 static void mark_range_dirty(struct kvml_slot *slot, kvml_gpa gpa, size_t len)
 {
@@ -27,10 +27,10 @@ static void __user *slot_address(const struct kvml_slot *slot, kvml_gpa gpa,
 			       offset_in_page(gpa));
 }
 
-int kvml_guest_read(struct kvml_vcpu *vcpu, kvml_gpa gpa, void *data, size_t len)
+int kvml_guest_read(struct kvml_vm *vm, kvml_gpa gpa, void *data, size_t len)
 {
 	while (len) {
-		struct kvml_slot *slot = kvml_slot_find(vcpu, gpa >> PAGE_SHIFT);
+		struct kvml_slot *slot = kvml_slot_find(vm, gpa >> PAGE_SHIFT);
 		void __user *address;
 		size_t n = len;
 
@@ -49,18 +49,18 @@ int kvml_guest_read(struct kvml_vcpu *vcpu, kvml_gpa gpa, void *data, size_t len
 	return 0;
 }
 
-static struct kvml_slot *find_writable(struct kvml_vcpu *vcpu, kvml_gpa gpa)
+static struct kvml_slot *find_writable(struct kvml_vm *vm, kvml_gpa gpa)
 {
-	struct kvml_slot *slot = kvml_slot_find(vcpu, gpa >> PAGE_SHIFT);
+	struct kvml_slot *slot = kvml_slot_find(vm, gpa >> PAGE_SHIFT);
 
 	return slot && !(slot->flags & KVM_MEM_READONLY) ? slot : NULL;
 }
 
-int kvml_guest_write(struct kvml_vcpu *vcpu, kvml_gpa gpa, const void *data,
+int kvml_guest_write(struct kvml_vm *vm, kvml_gpa gpa, const void *data,
 		     size_t len)
 {
 	while (len) {
-		struct kvml_slot *slot = find_writable(vcpu, gpa);
+		struct kvml_slot *slot = find_writable(vm, gpa);
 		void __user *address;
 		size_t n = len;
 		bool failed;
@@ -95,10 +95,10 @@ CMPXCHG_USER(u16)
 CMPXCHG_USER(u32)
 CMPXCHG_USER(u64)
 
-int kvml_guest_cmpxchg(struct kvml_vcpu *vcpu, kvml_gpa gpa, u64 *old, u64 new,
+int kvml_guest_cmpxchg(struct kvml_vm *vm, kvml_gpa gpa, u64 *old, u64 new,
 		       unsigned int size)
 {
-	struct kvml_slot *slot = find_writable(vcpu, gpa);
+	struct kvml_slot *slot = find_writable(vm, gpa);
 	size_t len = size;
 	void __user *address;
 	int r;

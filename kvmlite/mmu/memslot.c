@@ -9,36 +9,22 @@
 #include <linux/uaccess.h>
 #include <asm/processor.h>
 
-#include "mmu/backing.h"
 #include "mmu/memslot.h"
 #include "mmu/mmu.h"
-#include "mmu/notifier.h"
-#include "vcpu/vcpu.h"
 #include "vm/vm.h"
 
 /* As KVM: the dirty bitmap of a slot has an int's range. */
 #define MAX_SLOT_PAGES	((1UL << 31) - 1)
 
-static struct kvml_backings *backings(struct kvml_vm *vm)
+/* Must hold vm->lock. */
+static struct kvml_slots *current_slots(struct kvml_vm *vm)
 {
-	return &vm->notifier->backings;
+	return rcu_dereference_protected(vm->slots, lockdep_is_held(&vm->lock));
 }
 
-/* ---- the trees ---- */
-
-static struct kvml_slot *node_slot(struct rb_node *node, unsigned int tree)
+static unsigned long slot_hva_end(const struct kvml_slot *slot)
 {
-	return node ? rb_entry(node, struct kvml_slot, node[tree]) : NULL;
-}
-
-static struct kvml_slot *left_of(const struct kvml_slot *slot, unsigned int tree)
-{
-	return node_slot(slot->node[tree].rb_left, tree);
-}
-
-static struct kvml_slot *right_of(const struct kvml_slot *slot, unsigned int tree)
-{
-	return node_slot(slot->node[tree].rb_right, tree);
+	return slot->hva + (slot->npages << PAGE_SHIFT);
 }
 
 static bool slot_has(const struct kvml_slot *slot, kvml_gfn gfn)
@@ -46,54 +32,50 @@ static bool slot_has(const struct kvml_slot *slot, kvml_gfn gfn)
 	return gfn >= slot->base && gfn - slot->base < slot->npages;
 }
 
-static void tree_insert(struct rb_root *root, unsigned int tree,
-			struct kvml_slot *slot)
+static void slots_append(struct kvml_slots *slots, struct kvml_slot *slot)
 {
-	struct rb_node **link = &root->rb_node, *parent = NULL;
-
-	while (*link) {
-		parent = *link;
-		link = slot->base < node_slot(parent, tree)->base ?
-		       &parent->rb_left : &parent->rb_right;
-	}
-	rb_link_node(&slot->node[tree], parent, link);
-	rb_insert_color(&slot->node[tree], root);
+	slots->slot[slots->nr++] = slot;
+	slots->hva_min = min(slots->hva_min, slot->hva);
+	slots->hva_max = max(slots->hva_max, slot_hva_end(slot));
 }
 
-/* @old out of the tree, @new into it; each may be NULL. */
-static void tree_replace(struct kvml_slots *slots, unsigned int tree,
-			 struct kvml_slot *old, struct kvml_slot *new)
+/* A copy of @old without @gone and with @added; each may be NULL. */
+static struct kvml_slots *slots_replace(const struct kvml_slots *old,
+					const struct kvml_slot *gone,
+					struct kvml_slot *added)
 {
-	struct rb_root *root = &slots->tree[tree];
+	struct kvml_slots *slots;
+	unsigned int i;
 
-	if (old && new && old->base == new->base) {
-		rb_replace_node(&old->node[tree], &new->node[tree], root);
-		return;
+	slots = kvzalloc(struct_size(slots, slot, old->nr + 1), GFP_KERNEL_ACCOUNT);
+	if (!slots)
+		return NULL;
+
+	slots->hva_min = ULONG_MAX;
+	for (i = 0; i < old->nr; i++) {
+		if (old->slot[i] == gone)
+			continue;
+		if (added && added->base < old->slot[i]->base) {
+			slots_append(slots, added);
+			added = NULL;
+		}
+		slots_append(slots, old->slot[i]);
 	}
-	if (old)
-		rb_erase(&old->node[tree], root);
-	if (new)
-		tree_insert(root, tree, new);
+	if (added)
+		slots_append(slots, added);
+	return slots;
 }
 
-/*
- * A set without @old and with @new, each may be NULL.  Nobody has @old any more
- * when it returns.  Must hold vm->lock.
- */
-static void slots_publish(struct kvml_vm *vm, struct kvml_slot *old,
-			  struct kvml_slot *new)
+/* Must hold vm->lock. */
+static void slots_publish(struct kvml_vm *vm, struct kvml_slots *slots)
 {
-	struct kvml_slots *slots = &vm->slots;
-	u64 generation = slots->generation + 1;
+	struct kvml_slots *old = current_slots(vm);
 
-	tree_replace(slots, generation & 1, old, new);
-	/* Pairs with current_generation(). */
-	smp_store_release(&slots->generation, generation);
+	slots->generation = old->generation + 1;
+	rcu_assign_pointer(vm->slots, slots);
 	synchronize_srcu_expedited(&vm->srcu);
-	tree_replace(slots, !(generation & 1), old, new);
+	kvfree_rcu(old, rcu);
 }
-
-/* ---- one slot ---- */
 
 static int slot_alloc_dirty(struct kvml_vm *vm, struct kvml_slot *slot)
 {
@@ -104,33 +86,6 @@ static int slot_alloc_dirty(struct kvml_vm *vm, struct kvml_slot *slot)
 	if (vm->manual_dirty & KVM_DIRTY_LOG_INITIALLY_SET)
 		bitmap_set(slot->dirty, 0, slot->npages);
 	return 0;
-}
-
-/* The backing of @slot: that of @old, unless it moves. */
-static int slot_alloc_backing(struct kvml_vm *vm, struct kvml_slot *slot,
-			      const struct kvml_slot *old)
-{
-	slot->backing = old && old->base == slot->base ? old->backing :
-			kvml_backing_alloc(vm, slot->base, slot->npages, slot->hva);
-	return slot->backing ? 0 : -ENOMEM;
-}
-
-/* Frees @slot, but not what @heir (or NULL) uses of it. */
-static void slot_free(struct kvml_slot *slot, const struct kvml_slot *heir)
-{
-	if (!slot)
-		return;
-	if (!heir || heir->dirty != slot->dirty)
-		kvfree(slot->dirty);
-	kfree(slot);
-}
-
-/* The same of one that nobody got to know. */
-static void slot_undo(struct kvml_slot *slot, const struct kvml_slot *old)
-{
-	if (!old || old->backing != slot->backing)
-		kvml_backing_free(slot->backing);
-	slot_free(slot, old);
 }
 
 /* The slot that @region asks for; takes over the bitmap of @old. */
@@ -149,67 +104,78 @@ static struct kvml_slot *slot_alloc(struct kvml_vm *vm,
 	slot->id = region->slot;
 	slot->flags = region->flags;
 
-	if (old && region->flags & KVM_MEM_LOG_DIRTY_PAGES)
+	if (!(region->flags & KVM_MEM_LOG_DIRTY_PAGES))
+		return slot;
+	if (old && old->dirty) {
 		slot->dirty = old->dirty;
-	if (slot_alloc_backing(vm, slot, old))
-		goto err;
-	if (region->flags & KVM_MEM_LOG_DIRTY_PAGES && !slot->dirty &&
-	    slot_alloc_dirty(vm, slot))
-		goto err;
+	} else if (slot_alloc_dirty(vm, slot)) {
+		kfree(slot);
+		return ERR_PTR(-ENOMEM);
+	}
 	return slot;
+}
 
-err:
-	slot_undo(slot, old);
-	return ERR_PTR(-ENOMEM);
+/* Frees @slot, but not the bitmap if @heir (or NULL) uses it. */
+static void slot_free(struct kvml_slot *slot, const struct kvml_slot *heir)
+{
+	if (!slot)
+		return;
+	if (!heir || heir->dirty != slot->dirty)
+		kvfree(slot->dirty);
+	kfree(slot);
 }
 
 static int slot_create(struct kvml_vm *vm, struct kvml_slot *slot)
 {
-	int r = xa_insert(&vm->slots.by_id, slot->id, slot, GFP_KERNEL_ACCOUNT);
+	struct kvml_slots *slots = slots_replace(current_slots(vm), NULL, slot);
 
-	if (r)
-		return r;
-	/* Before a fault can map any of it. */
-	kvml_backing_add(backings(vm), slot->backing);
-	slots_publish(vm, NULL, slot);
+	if (!slots)
+		return -ENOMEM;
+	slots_publish(vm, slots);
 	return 0;
-}
-
-/* @slot, or NULL, gets the number of @old: this needs no memory. */
-static void slot_renumber(struct kvml_vm *vm, struct kvml_slot *old,
-			  struct kvml_slot *slot)
-{
-	xa_store(&vm->slots.by_id, old->id, slot, GFP_KERNEL_ACCOUNT);
 }
 
 /* Deletes @old (@slot is NULL) or moves it. */
 static int slot_remove(struct kvml_vm *vm, struct kvml_slot *old,
 		       struct kvml_slot *slot)
 {
-	struct kvml_slot *invalid = kmemdup(old, sizeof(*old), GFP_KERNEL_ACCOUNT);
+	struct kvml_slots *without, *invalid;
+	struct kvml_slot *copy;
 
-	if (!invalid)
+	copy = kmemdup(old, sizeof(*old), GFP_KERNEL_ACCOUNT);
+	if (!copy)
 		return -ENOMEM;
-	invalid->flags |= KVML_SLOT_INVALID;
-	invalid->backing = NULL;
-	slots_publish(vm, old, invalid);
+	copy->flags |= KVML_SLOT_INVALID;
+	invalid = slots_replace(current_slots(vm), old, copy);
+	if (!invalid)
+		goto err_free_copy;
+	without = slots_replace(current_slots(vm), old, slot);
+	if (!without)
+		goto err_free_invalid;
+
+	slots_publish(vm, invalid);
 	kvml_mmu_zap_slot(vm, old);
-	kvml_backing_remove(backings(vm), old->backing);
-	if (slot)
-		kvml_backing_add(backings(vm), slot->backing);
-	slots_publish(vm, invalid, slot);
-	slot_renumber(vm, old, slot);
-	kfree(invalid);
+	slots_publish(vm, without);
+	kfree(copy);
 	slot_free(old, slot);
 	return 0;
+
+err_free_invalid:
+	kvfree(invalid);
+err_free_copy:
+	kfree(copy);
+	return -ENOMEM;
 }
 
 /* Dirty logging begins or ends. */
-static void slot_change_flags(struct kvml_vm *vm, struct kvml_slot *old,
-			      struct kvml_slot *slot)
+static int slot_change_flags(struct kvml_vm *vm, struct kvml_slot *old,
+			     struct kvml_slot *slot)
 {
-	slots_publish(vm, old, slot);
-	slot_renumber(vm, old, slot);
+	struct kvml_slots *slots = slots_replace(current_slots(vm), old, slot);
+
+	if (!slots)
+		return -ENOMEM;
+	slots_publish(vm, slots);
 	/* Everything counts as dirty already: protected by CLEAR_DIRTY_LOG. */
 	if (slot->dirty && !(vm->manual_dirty & KVM_DIRTY_LOG_INITIALLY_SET))
 		kvml_mmu_protect_slot(vm, slot);
@@ -217,9 +183,8 @@ static void slot_change_flags(struct kvml_vm *vm, struct kvml_slot *old,
 	if (!slot->dirty)
 		kvml_mmu_zap_slot(vm, slot);
 	slot_free(old, slot);
+	return 0;
 }
-
-/* ---- KVM_SET_USER_MEMORY_REGION ---- */
 
 /* What must hold whatever slots there are. */
 static bool region_valid(const struct kvm_userspace_memory_region *region)
@@ -246,38 +211,31 @@ static kvml_gfn max_gfn(void)
 
 struct kvml_slot *kvml_slot_by_id(struct kvml_vm *vm, u32 id)
 {
-	return xa_load(&vm->slots.by_id, id);
-}
+	const struct kvml_slots *slots = current_slots(vm);
+	unsigned int i;
 
-/* The first slot that ends behind @gfn; must hold vm->lock. */
-static struct kvml_slot *slot_from(struct kvml_slots *slots, kvml_gfn gfn)
-{
-	unsigned int tree = slots->generation & 1;
-	struct kvml_slot *slot = node_slot(slots->tree[tree].rb_node, tree);
-	struct kvml_slot *found = NULL;
-
-	while (slot) {
-		bool behind = slot->base + slot->npages > gfn;
-
-		if (behind)
-			found = slot;
-		slot = behind ? left_of(slot, tree) : right_of(slot, tree);
-	}
-	return found;
+	for (i = 0; i < slots->nr; i++)
+		if (slots->slot[i]->id == id)
+			return slots->slot[i];
+	return NULL;
 }
 
 /* Does @region overlap a slot but the one it is about? */
-static bool region_overlaps(struct kvml_slots *slots,
+static bool region_overlaps(const struct kvml_slots *slots,
 			    const struct kvm_userspace_memory_region *region)
 {
 	kvml_gfn start = region->guest_phys_addr >> PAGE_SHIFT;
 	kvml_gfn end = start + (region->memory_size >> PAGE_SHIFT);
-	struct kvml_slot *slot = slot_from(slots, start);
+	unsigned int i;
 
-	/* The next one is another slot. */
-	if (slot && slot->id == region->slot)
-		slot = slot_from(slots, slot->base + slot->npages);
-	return slot && slot->base < end;
+	for (i = 0; i < slots->nr; i++) {
+		const struct kvml_slot *slot = slots->slot[i];
+
+		if (slot->id != region->slot && slot->base < end &&
+		    start < slot->base + slot->npages)
+			return true;
+	}
+	return false;
 }
 
 /* Address, size and KVM_MEM_READONLY of a slot stay as they are. */
@@ -293,11 +251,12 @@ static bool region_fits(const struct kvm_userspace_memory_region *region,
 static int set_locked(struct kvml_vm *vm,
 		      const struct kvm_userspace_memory_region *region)
 {
+	struct kvml_slots *slots = current_slots(vm);
 	struct kvml_slot *old = kvml_slot_by_id(vm, region->slot);
 	kvml_gfn base = region->guest_phys_addr >> PAGE_SHIFT;
 	bool moves = !old || old->base != base;
 	struct kvml_slot *slot;
-	int r = 0;
+	int r;
 
 	if (!region->memory_size)
 		return old ? slot_remove(vm, old, NULL) : -EINVAL;
@@ -305,7 +264,7 @@ static int set_locked(struct kvml_vm *vm,
 		return -EINVAL;
 	if (!moves && old->flags == region->flags)
 		return 0;
-	if (moves && region_overlaps(&vm->slots, region))
+	if (moves && region_overlaps(slots, region))
 		return -EEXIST;
 	if (moves && base + (region->memory_size >> PAGE_SHIFT) - 1 > max_gfn())
 		return -EINVAL;
@@ -318,9 +277,9 @@ static int set_locked(struct kvml_vm *vm,
 	else if (moves)
 		r = slot_remove(vm, old, slot);
 	else
-		slot_change_flags(vm, old, slot);
+		r = slot_change_flags(vm, old, slot);
 	if (r)
-		slot_undo(slot, old);
+		slot_free(slot, old);
 	return r;
 }
 
@@ -337,83 +296,67 @@ int kvml_slot_set(struct kvml_vm *vm,
 	return r;
 }
 
-/* ---- a VM's ---- */
-
-void kvml_slots_init(struct kvml_vm *vm)
+int kvml_slots_init(struct kvml_vm *vm)
 {
-	vm->slots.tree[0] = RB_ROOT;
-	vm->slots.tree[1] = RB_ROOT;
-	xa_init(&vm->slots.by_id);
-}
+	struct kvml_slots *slots = kvzalloc(sizeof(*slots), GFP_KERNEL_ACCOUNT);
 
-/* There is no descriptor of the VM any more. */
-void kvml_slots_unhook(struct kvml_vm *vm)
-{
-	struct kvml_slot *slot;
-	unsigned long id;
-
-	xa_for_each(&vm->slots.by_id, id, slot)
-		kvml_backing_remove(backings(vm), slot->backing);
-	kvml_backings_settle(backings(vm));
+	if (!slots)
+		return -ENOMEM;
+	slots->hva_min = ULONG_MAX;
+	RCU_INIT_POINTER(vm->slots, slots);
+	return 0;
 }
 
 /* Nobody else knows @vm any more. */
 void kvml_slots_free(struct kvml_vm *vm)
 {
-	struct kvml_slot *slot;
-	unsigned long id;
+	struct kvml_slots *slots = rcu_dereference_protected(vm->slots, true);
+	unsigned int i;
 
-	xa_for_each(&vm->slots.by_id, id, slot)
-		slot_free(slot, NULL);
-	xa_destroy(&vm->slots.by_id);
+	if (!slots)
+		return;
+	for (i = 0; i < slots->nr; i++)
+		slot_free(slots->slot[i], NULL);
+	kvfree(slots);
 }
 
-/* ---- readers ---- */
-
-/* Its set is there, too; pairs with slots_publish(). */
-static u64 current_generation(struct kvml_vm *vm)
+static struct kvml_slots *read_slots(struct kvml_vm *vm)
 {
-	return smp_load_acquire(&vm->slots.generation);
+	return srcu_dereference(vm->slots, &vm->srcu);
 }
 
 u32 kvml_slots_generation(struct kvml_vm *vm)
 {
-	return current_generation(vm);
+	return srcu_dereference_check(vm->slots, &vm->srcu,
+				      irqs_disabled())->generation;
 }
 
-static struct kvml_slot *slot_of(struct kvml_slots *slots, u64 generation,
-				 kvml_gfn gfn)
+struct kvml_slot *kvml_slot_lookup(struct kvml_vm *vm, kvml_gfn gfn)
 {
-	unsigned int tree = generation & 1;
-	struct kvml_slot *slot = node_slot(slots->tree[tree].rb_node, tree);
+	struct kvml_slots *slots = read_slots(vm);
+	unsigned int low = 0, high = slots->nr, hint = READ_ONCE(slots->last);
 
-	while (slot && !slot_has(slot, gfn))
-		slot = gfn < slot->base ? left_of(slot, tree) : right_of(slot, tree);
-	return slot;
-}
+	if (hint < high && slot_has(slots->slot[hint], gfn))
+		return slots->slot[hint];
 
-struct kvml_slot *kvml_slot_lookup(struct kvml_vcpu *vcpu, kvml_gfn gfn)
-{
-	struct kvml_slot_hint *hint = &vcpu->slot_hint;
-	struct kvml_vm *vm = vcpu->vm;
-	u64 generation = current_generation(vm);
-	struct kvml_slot *slot = hint->slot;
+	/* The first slot with a base above @gfn. */
+	while (low < high) {
+		unsigned int middle = (low + high) / 2;
 
-	RCU_LOCKDEP_WARN(!srcu_read_lock_held(&vm->srcu), "slots without vm->srcu");
-	if (hint->generation == generation && slot && slot_has(slot, gfn))
-		return slot;
-
-	slot = slot_of(&vm->slots, generation, gfn);
-	if (slot) {
-		hint->slot = slot;
-		hint->generation = generation;
+		if (slots->slot[middle]->base > gfn)
+			high = middle;
+		else
+			low = middle + 1;
 	}
-	return slot;
+	if (!low || !slot_has(slots->slot[low - 1], gfn))
+		return NULL;
+	WRITE_ONCE(slots->last, low - 1);
+	return slots->slot[low - 1];
 }
 
-struct kvml_slot *kvml_slot_find(struct kvml_vcpu *vcpu, kvml_gfn gfn)
+struct kvml_slot *kvml_slot_find(struct kvml_vm *vm, kvml_gfn gfn)
 {
-	struct kvml_slot *slot = kvml_slot_lookup(vcpu, gfn);
+	struct kvml_slot *slot = kvml_slot_lookup(vm, gfn);
 
 	return slot && !(slot->flags & KVML_SLOT_INVALID) ? slot : NULL;
 }

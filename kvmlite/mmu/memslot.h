@@ -3,32 +3,27 @@
  * Memory slots (api.rst, KVM_SET_USER_MEMORY_REGION): guest-physical ranges
  * and the addresses of the VMM that back them; dirty bitmaps.
  *
- * What readers see never changes: the slots are in two trees, of which they
- * look at one.  A change is made in the other one, which is published then;
- * when nobody reads the first one any more, it is changed alike.  Readers hold
- * srcu_read_lock(&vm->srcu), as exit handlers do.  The number of a set, its
- * generation, says which tree is its own; hot exits, which have interrupts off
- * and do not hold vm->srcu, look at that number alone.
- *
- * A slot that goes away or moves is first published as invalid
+ * The set of slots is immutable: a change makes a new one and publishes it
+ * under vm->srcu; readers hold srcu_read_lock(&vm->srcu), as exit handlers
+ * do.  A slot that goes away or moves is first published as invalid
  * (KVML_SLOT_INVALID), then its mappings are zapped, then it goes: no fault
  * can bring a mapping back in between.
  *
- * struct kvml_slot itself is in both trees.  Who takes one out of them frees it
- * after a grace period.
+ * The set is freed after a grace period of RCU as well: hot exits, which have
+ * interrupts off and do not hold vm->srcu, look at its generation.
+ *
+ * struct kvml_slot itself is shared between sets.  Who takes one out of the
+ * last set frees it after a grace period.
  */
 #ifndef _KVMLITE_MEMSLOT_H
 #define _KVMLITE_MEMSLOT_H
 
 #include <linux/kvm.h>
 #include <linux/nospec.h>
-#include <linux/rbtree.h>
 #include <linux/types.h>
-#include <linux/xarray.h>
 
 struct kvml_vm;
 struct kvml_vcpu;
-struct kvml_backing;
 
 typedef u64 kvml_gfn;
 typedef u64 kvml_gpa;
@@ -42,21 +37,17 @@ struct kvml_slot {
 	unsigned long hva;		/* (i) */
 	u32 id;				/* (i) */
 	u32 flags;			/* (i) KVM_MEM_, KVML_SLOT_INVALID */
-	struct kvml_backing *backing;	/* (i) not of an invalid one */
 	unsigned long *dirty;		/* bitmap, set bits atomically; NULL */
-	struct rb_node node[2];		/* of each tree */
 };
 
+/* Slots in order of ->base: looked up by bisection. */
 struct kvml_slots {
-	struct rb_root tree[2];		/* by ->base; no two overlap */
-	u64 generation;			/* of the set; bit 0: its tree */
-	struct xarray by_id;		/* vm->lock */
-};
-
-/* Where a vCPU's last look-up ended; not to be used in another generation. */
-struct kvml_slot_hint {
-	struct kvml_slot *slot;
-	u64 generation;
+	struct rcu_head rcu;		/* of a set that is no more */
+	u32 generation;			/* (i) */
+	unsigned int nr;		/* (i) */
+	unsigned int last;		/* where the last look-up ended: a hint */
+	unsigned long hva_min, hva_max;	/* (i) all slots are in between */
+	struct kvml_slot *slot[];	/* (i) */
 };
 
 /* KVM_SET_USER_MEMORY_REGION; dirty.c: KVM_GET_DIRTY_LOG, KVM_CLEAR_DIRTY_LOG. */
@@ -64,21 +55,16 @@ int kvml_slot_set(struct kvml_vm *vm,
 		  const struct kvm_userspace_memory_region *region);
 int kvml_slot_get_dirty(struct kvml_vm *vm, struct kvm_dirty_log *log);
 int kvml_slot_clear_dirty(struct kvml_vm *vm, struct kvm_clear_dirty_log *log);
-void kvml_slots_init(struct kvml_vm *vm);
-/* The end of the VM: no callback of the MMU notifier knows it when it returns. */
-void kvml_slots_unhook(struct kvml_vm *vm);
+int kvml_slots_init(struct kvml_vm *vm);
 void kvml_slots_free(struct kvml_vm *vm);
 
 /* Must hold vm->lock. */
 struct kvml_slot *kvml_slot_by_id(struct kvml_vm *vm, u32 id);
-/*
- * Must hold vm->srcu.  NULL: no slot; @slot->flags may have KVML_SLOT_INVALID.
- * The vCPU remembers the slot for the next time.
- */
-struct kvml_slot *kvml_slot_lookup(struct kvml_vcpu *vcpu, kvml_gfn gfn);
+/* Must hold vm->srcu.  NULL: no slot; @slot->flags may have KVML_SLOT_INVALID. */
+struct kvml_slot *kvml_slot_lookup(struct kvml_vm *vm, kvml_gfn gfn);
 /* The same; NULL for an invalid slot, too. */
-struct kvml_slot *kvml_slot_find(struct kvml_vcpu *vcpu, kvml_gfn gfn);
-/* Its lower half, for what may be wrong once in 2^32 changes. */
+struct kvml_slot *kvml_slot_find(struct kvml_vm *vm, kvml_gfn gfn);
+/* Must hold vm->srcu, or have interrupts off. */
 u32 kvml_slots_generation(struct kvml_vm *vm);
 /* After the write that it tells of.  Must hold vm->srcu. */
 void kvml_slot_mark_dirty(struct kvml_slot *slot, kvml_gfn gfn);
@@ -101,14 +87,14 @@ static inline unsigned long kvml_slot_hva(const struct kvml_slot *slot,
  * the VMM's mm.  May cross pages and slots.  0, or -EFAULT: no slot (or a
  * read-only one, when writing), or the VMM's memory is not there.
  */
-int kvml_guest_read(struct kvml_vcpu *vcpu, kvml_gpa gpa, void *data, size_t len);
-int kvml_guest_write(struct kvml_vcpu *vcpu, kvml_gpa gpa, const void *data,
+int kvml_guest_read(struct kvml_vm *vm, kvml_gpa gpa, void *data, size_t len);
+int kvml_guest_write(struct kvml_vm *vm, kvml_gpa gpa, const void *data,
 		     size_t len);
 /*
  * Compare and exchange @size (1, 2, 4, 8; aligned) bytes at @gpa.  0 done, 1
  * it held something else, which is in @old now, -EFAULT.
  */
-int kvml_guest_cmpxchg(struct kvml_vcpu *vcpu, kvml_gpa gpa, u64 *old, u64 new,
+int kvml_guest_cmpxchg(struct kvml_vm *vm, kvml_gpa gpa, u64 *old, u64 new,
 		       unsigned int size);
 
 #endif /* _KVMLITE_MEMSLOT_H */

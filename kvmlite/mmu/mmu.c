@@ -8,7 +8,6 @@
 #include <linux/srcu.h>
 
 #include "base/kick.h"
-#include "mmu/backing.h"
 #include "mmu/hostpage.h"
 #include "mmu/memslot.h"
 #include "mmu/mmu.h"
@@ -156,14 +155,20 @@ static void free_tree(struct kvml_mmu *mmu, u64 *table, int level)
 }
 
 /* Sleeps: not under mmu->lock. */
-static int fill_spares(struct kvml_spares *spares)
+static int fill_spare_tables(struct kvml_mmu *mmu)
 {
-	while (unlikely(spares->nr < KVML_SPARE_TABLES)) {
+	while (unlikely(READ_ONCE(mmu->nr_spare) < KVML_SPARE_TABLES)) {
 		void *table = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 
 		if (!table)
 			return -ENOMEM;
-		spares->table[spares->nr++] = table;
+		spin_lock(&mmu->lock);
+		if (mmu->nr_spare < KVML_SPARE_TABLES) {
+			mmu->spare[mmu->nr_spare++] = table;
+			table = NULL;
+		}
+		spin_unlock(&mmu->lock);
+		free_table(table);
 	}
 	return 0;
 }
@@ -172,8 +177,7 @@ static int fill_spares(struct kvml_spares *spares)
  * The entry of @gfn at @level, with new tables above it as needed.  A large
  * leaf in the way goes.  NULL: out of spare tables.
  */
-static u64 *make_entry(struct kvml_mmu *mmu, struct kvml_spares *spares,
-		       kvml_gfn gfn, int level)
+static u64 *make_entry(struct kvml_mmu *mmu, kvml_gfn gfn, int level)
 {
 	for (;;) {
 		int stop;
@@ -183,9 +187,9 @@ static u64 *make_entry(struct kvml_mmu *mmu, struct kvml_spares *spares,
 		if (stop == level)
 			return entry;
 		zap_leaf(mmu, entry, stop);
-		if (!spares->nr)
+		if (!mmu->nr_spare)
 			return NULL;
-		table = spares->table[--spares->nr];
+		table = mmu->spare[--mmu->nr_spare];
 		WRITE_ONCE(*entry, __pa(table) | mmu->fmt->table);
 		count_table(mmu, table, 1);
 	}
@@ -212,15 +216,6 @@ static bool protect_entry(struct kvml_mmu *mmu, u64 *entry, int level)
 		mmu->zapped++;
 	}
 	return true;
-}
-
-/* Leaves of one table: gfn @base + n for each bit n from @bit to @end. */
-static void protect_leaves(struct kvml_mmu *mmu, u64 *table, kvml_gfn base,
-			   unsigned long bit, unsigned long end,
-			   const unsigned long *bits)
-{
-	for_each_set_bit_from(bit, bits, end)
-		protect_entry(mmu, &table[entry_index(base + bit, 1)], 1);
 }
 
 static bool entry_young(struct kvml_mmu *mmu, u64 *entry, int level)
@@ -311,7 +306,7 @@ void kvml_mmu_flush(struct kvml_vm *vm)
 	spin_unlock(&mmu->lock);
 }
 
-void kvml_mmu_zap(struct kvml_vm *vm, kvml_gfn start, kvml_gfn end)
+static void zap_and_free(struct kvml_vm *vm, kvml_gfn start, kvml_gfn end)
 {
 	struct kvml_mmu *mmu = &vm->mmu;
 	LIST_HEAD(freed);
@@ -326,7 +321,12 @@ void kvml_mmu_zap(struct kvml_vm *vm, kvml_gfn start, kvml_gfn end)
 
 void kvml_mmu_zap_slot(struct kvml_vm *vm, struct kvml_slot *slot)
 {
-	kvml_mmu_zap(vm, slot->base, slot->base + slot->npages);
+	zap_and_free(vm, slot->base, slot->base + slot->npages);
+}
+
+void kvml_mmu_zap_all(struct kvml_vm *vm)
+{
+	zap_and_free(vm, 0, KVML_MAX_GFN);
 }
 
 void kvml_mmu_protect_slot(struct kvml_vm *vm, struct kvml_slot *slot)
@@ -341,57 +341,32 @@ void kvml_mmu_protect_slot(struct kvml_vm *vm, struct kvml_slot *slot)
 		kvml_mmu_flush(vm);
 }
 
-bool kvml_mmu_protect_bits(struct kvml_vm *vm, struct kvml_slot *slot,
-			   unsigned long first, unsigned long n,
-			   const unsigned long *bits)
+bool kvml_mmu_protect_mask(struct kvml_vm *vm, struct kvml_slot *slot,
+			   unsigned long offset, unsigned long mask)
 {
 	struct kvml_mmu *mmu = &vm->mmu;
-	kvml_gfn base = slot->base + first;
-	unsigned long bit, end;
-	int level;
+	unsigned long bit;
 
 	spin_lock(&mmu->lock);
-	for (bit = find_first_bit(bits, n); bit < n;
-	     bit = find_next_bit(bits, n, end)) {
-		u64 *entry = find_entry(mmu, base + bit, 2, &level);
+	for_each_set_bit(bit, &mask, BITS_PER_LONG) {
+		kvml_gfn gfn = slot->base + offset + bit;
 
-		/* As far as the entry goes. */
-		end = ((base + bit) | (level_gfns(level) - 1)) + 1 - base;
-		if (level == 2 && !is_table(mmu->fmt, *entry, 2))
-			protect_entry(mmu, entry, 2);
-		else if (level == 2)
-			protect_leaves(mmu, entry_table(*entry), base, bit,
-				       min(n, end), bits);
+		for_range(mmu, gfn, gfn + 1, protect_entry, false, NULL);
 	}
 	spin_unlock(&mmu->lock);
 	return kvml_mmu_flush_due(vm);
 }
 
-void kvml_mmu_invalidate_start(struct kvml_backing *b, unsigned long start,
-			       unsigned long end, bool may_sleep)
+void kvml_mmu_zap_range(struct kvml_vm *vm, kvml_gfn start, kvml_gfn end,
+			bool may_sleep)
 {
-	struct kvml_mmu *mmu = &b->vm->mmu;
+	struct kvml_mmu *mmu = &vm->mmu;
 	unsigned long zapped;
-	kvml_gfn first, behind;
 
-	kvml_backing_gfns(b, start, end, &first, &behind);
 	spin_lock(&mmu->lock);
-	b->taken_start = b->taken ? min(b->taken_start, start) : start;
-	b->taken_end = b->taken ? max(b->taken_end, end) : end;
-	b->taken++;
 	zapped = mmu->zapped;
-	for_range(mmu, first, behind, zap_entry, may_sleep, NULL);
-	b->vm->stat.mmu_unmapped += mmu->zapped - zapped;
-	spin_unlock(&mmu->lock);
-}
-
-void kvml_mmu_invalidate_end(struct kvml_backing *b)
-{
-	struct kvml_mmu *mmu = &b->vm->mmu;
-
-	spin_lock(&mmu->lock);
-	WRITE_ONCE(mmu->notifier_seq, mmu->notifier_seq + 1);
-	b->taken--;
+	for_range(mmu, start, end, zap_entry, may_sleep, NULL);
+	vm->stat.mmu_unmapped += mmu->zapped - zapped;
 	spin_unlock(&mmu->lock);
 }
 
@@ -405,12 +380,12 @@ bool kvml_mmu_age_range(struct kvml_vm *vm, kvml_gfn start, kvml_gfn end)
 	return young;
 }
 
-bool kvml_mmu_test_young(struct kvml_vm *vm, kvml_gfn start, kvml_gfn end)
+bool kvml_mmu_test_young(struct kvml_vm *vm, kvml_gfn gfn)
 {
 	bool young;
 
 	spin_lock(&vm->mmu.lock);
-	young = for_range(&vm->mmu, start, end, entry_young, false, NULL);
+	young = for_range(&vm->mmu, gfn, gfn + 1, entry_young, false, NULL);
 	spin_unlock(&vm->mmu.lock);
 	return young;
 }
@@ -450,21 +425,20 @@ bool kvml_mmu_is_mmio(struct kvml_vcpu *vcpu, u64 gpa)
  * @generation is that of the slots in which there is none for @gfn.  Only to
  * make the next access faster: failures do not matter.
  */
-static void map_mmio(struct kvml_vcpu *vcpu, kvml_gfn gfn, u32 generation)
+static void map_mmio(struct kvml_mmu *mmu, kvml_gfn gfn, u32 generation)
 {
-	struct kvml_mmu *mmu = &vcpu->vm->mmu;
 	long tables;
 	u64 *entry;
 	int level;
 
-	if (!mmu->fmt->mmio || gfn >= KVML_MAX_GFN || fill_spares(&vcpu->spares))
+	if (!mmu->fmt->mmio || gfn >= KVML_MAX_GFN || fill_spare_tables(mmu))
 		return;
 
 	spin_lock(&mmu->lock);
 	entry = find_entry(mmu, gfn, 1, &level);
 	if (level > 1 && !*entry && mmu->mmio_tables < MAX_MMIO_TABLES) {
 		tables = atomic_long_read(&mmu->tables);
-		entry = make_entry(mmu, &vcpu->spares, gfn, 1);
+		entry = make_entry(mmu, gfn, 1);
 		mmu->mmio_tables += atomic_long_read(&mmu->tables) - tables;
 		level = 1;
 	}
@@ -478,7 +452,6 @@ static void map_mmio(struct kvml_vcpu *vcpu, kvml_gfn gfn, u32 generation)
 
 struct fault {
 	struct kvml_vm *vm;
-	struct kvml_spares *spares;
 	struct kvml_slot *slot;
 	kvml_gfn gfn;
 	unsigned long hva;
@@ -491,11 +464,11 @@ static bool is_stale(const struct kvml_mmu *mmu, const struct fault *f)
 {
 	unsigned long start = f->hva & (f->page.level == 2 ? PMD_MASK : PAGE_MASK);
 	unsigned long end = start + (f->page.level == 2 ? PMD_SIZE : PAGE_SIZE);
-	const struct kvml_backing *b = f->slot->backing;
 
 	if (mmu->notifier_seq != f->page.seq)
 		return true;
-	return b->taken && b->taken_start < end && start < b->taken_end;
+	return mmu->notifier_count && mmu->notifier_start < end &&
+	       start < mmu->notifier_end;
 }
 
 /*
@@ -588,13 +561,13 @@ static int map_locked(struct kvml_mmu *mmu, struct fault *f, struct list_head *f
 		f->page.writable = false;
 
 	level = f->page.level == 2 && may_be_huge(mmu, f) ? 2 : 1;
-	entry = make_entry(mmu, f->spares, f->gfn, level);
+	entry = make_entry(mmu, f->gfn, level);
 	if (!entry)
 		return -EAGAIN;
 	if (is_table(mmu->fmt, *entry, level))
 		replace_table(mmu, entry, freed);
 	set_leaf(mmu, f, entry, level);
-	/* Together with the leaf, for kvml_mmu_protect_bits(). */
+	/* Together with the leaf, for kvml_mmu_protect_mask(). */
 	if (f->write)
 		kvml_slot_mark_dirty(f->slot, f->gfn);
 	return 1;
@@ -608,7 +581,7 @@ static int map(struct fault *f)
 	bool flush;
 	int r;
 
-	r = fill_spares(f->spares);
+	r = fill_spare_tables(mmu);
 	if (r)
 		return r;
 	spin_lock(&mmu->lock);
@@ -629,16 +602,15 @@ int kvml_mmu_fault(struct kvml_vcpu *vcpu, u64 gpa, u32 access)
 	u32 generation = kvml_slots_generation(vm);
 	struct fault f = {
 		.vm = vm,
-		.spares = &vcpu->spares,
 		.gfn = gpa >> PAGE_SHIFT,
 		.write = access & KVML_ACCESS_WRITE,
 	};
 	int r;
 
 	vcpu->stat.pf_taken++;
-	f.slot = kvml_slot_lookup(vcpu, f.gfn);
+	f.slot = kvml_slot_lookup(vm, f.gfn);
 	if (!f.slot) {
-		map_mmio(vcpu, f.gfn, generation);
+		map_mmio(&vm->mmu, f.gfn, generation);
 		return KVML_FAULT_MMIO;
 	}
 	if (unlikely(f.slot->flags & KVML_SLOT_INVALID)) {
@@ -675,24 +647,26 @@ int kvml_mmu_fault(struct kvml_vcpu *vcpu, u64 gpa, u32 access)
 int kvml_mmu_init(struct kvml_vm *vm)
 {
 	struct kvml_mmu *mmu = &vm->mmu;
+	int r;
 
 	spin_lock_init(&mmu->lock);
 	mmu->root = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	if (!mmu->root)
 		return -ENOMEM;
+	r = kvml_notifier_register(vm);
+	if (r) {
+		free_table(mmu->root);
+		return r;
+	}
 	count_table(mmu, mmu->root, 1);
 	return 0;
 }
 
 void kvml_mmu_free(struct kvml_vm *vm)
 {
-	free_tree(&vm->mmu, vm->mmu.root, ROOT_LEVEL);
-}
+	struct kvml_mmu *mmu = &vm->mmu;
 
-void kvml_mmu_vcpu_free(struct kvml_vcpu *vcpu)
-{
-	struct kvml_spares *spares = &vcpu->spares;
-
-	while (spares->nr)
-		free_table(spares->table[--spares->nr]);
+	while (mmu->nr_spare)
+		free_table(mmu->spare[--mmu->nr_spare]);
+	free_tree(mmu, mmu->root, ROOT_LEVEL);
 }

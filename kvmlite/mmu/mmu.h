@@ -24,6 +24,7 @@
 #ifndef _KVMLITE_MMU_H
 #define _KVMLITE_MMU_H
 
+#include <linux/mmu_notifier.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
@@ -32,17 +33,9 @@
 struct kvml_vm;
 struct kvml_vcpu;
 struct kvml_slot;
-struct kvml_backing;
 
 /* A fault may need a table of level 3, 2 and 1. */
 #define KVML_SPARE_TABLES	3
-
-/* Zeroed tables of a vCPU, for its faults to use under mmu->lock. */
-struct kvml_spares {
-	unsigned int nr;
-	void *table[KVML_SPARE_TABLES];
-};
-
 /* gfns that 4 levels translate */
 #define KVML_MAX_GFN		BIT_ULL(36)
 
@@ -80,17 +73,23 @@ struct kvml_mmu {
 	const struct kvml_pt_format *fmt;	/* (i) set by ops->vm_init */
 	spinlock_t lock;
 	u64 *root;			/* (i) virtual address of the top table */
-	unsigned long notifier_seq;	/* invalidations that are over */
+	struct mmu_notifier notifier;
+	unsigned long notifier_seq;
+	unsigned long notifier_count;
+	unsigned long notifier_start, notifier_end;	/* hva, while count */
 	unsigned long zapped;		/* rights taken away, ever */
 	unsigned long flushed;		/* of these, no vCPU has left */
+	unsigned int nr_spare;
+	void *spare[KVML_SPARE_TABLES];	/* zeroed, for a fault to use */
 	bool device;			/* memory of one was mapped, ever */
 	unsigned long mmio_tables;	/* made for MMIO entries, ever */
 	atomic_long_t tables;		/* pages of tables */
 	atomic_long_t pages_4k, pages_2m;	/* leaves, by size */
 };
 
-int kvml_mmu_init(struct kvml_vm *vm);	/* after ops->vm_init */
-/* No vCPU is left, and nobody else: kvml_slots_unhook(). */
+/* After ops->vm_init.  From here on the notifier may send requests to vCPUs. */
+int kvml_mmu_init(struct kvml_vm *vm);
+/* No vCPU is left, and no notifier: kvml_notifier_unregister(). */
 void kvml_mmu_free(struct kvml_vm *vm);
 
 /*
@@ -100,41 +99,39 @@ void kvml_mmu_free(struct kvml_vm *vm);
  * -EINTR, -ENOMEM.
  */
 int kvml_mmu_fault(struct kvml_vcpu *vcpu, u64 gpa, u32 access);
-/* The vCPU goes: what it kept for its faults. */
-void kvml_mmu_vcpu_free(struct kvml_vcpu *vcpu);
 
 /* The entry of an MMIO address, put there by kvml_mmu_fault(), is current. */
 bool kvml_mmu_is_mmio(struct kvml_vcpu *vcpu, u64 gpa);
 
 /*
- * All wait until no vCPU uses what went away; tables that are empty then are
- * freed.
+ * For memslot.c.  All wait until no vCPU uses what went away; tables that are
+ * empty then are freed.
  */
-void kvml_mmu_zap(struct kvml_vm *vm, kvml_gfn start, kvml_gfn end);
 void kvml_mmu_zap_slot(struct kvml_vm *vm, struct kvml_slot *slot);
+void kvml_mmu_zap_all(struct kvml_vm *vm);
 /* Write-protect the whole slot; 2 MiB leaves go. */
 void kvml_mmu_protect_slot(struct kvml_vm *vm, struct kvml_slot *slot);
 /*
- * Write-protect those of the slot's 4 KiB pages @first to @first + @n whose bits
- * are set in @bits (bit 0: page @first); 2 MiB leaves go.  Returns true if a
- * flush is due: kvml_mmu_flush().
+ * Write-protect 4 KiB pages @mask (bit n: page @offset + n of the slot);
+ * 2 MiB leaves go.  Returns true if a flush is due: kvml_mmu_flush().
  */
-bool kvml_mmu_protect_bits(struct kvml_vm *vm, struct kvml_slot *slot,
-			   unsigned long first, unsigned long n,
-			   const unsigned long *bits);
+bool kvml_mmu_protect_mask(struct kvml_vm *vm, struct kvml_slot *slot,
+			   unsigned long offset, unsigned long mask);
 /* Not under mmu->lock; may be called where sleeping is not allowed. */
 void kvml_mmu_flush(struct kvml_vm *vm);
 
-/*
- * For notifier.c.  The host is about to take addresses @start to @end of @b
- * away: no fault maps any of it before kvml_mmu_invalidate_end().  Does not
- * flush: kvml_mmu_flush_due().
- */
-void kvml_mmu_invalidate_start(struct kvml_backing *b, unsigned long start,
-			       unsigned long end, bool may_sleep);
-void kvml_mmu_invalidate_end(struct kvml_backing *b);
+/* For notifier.c.  Gfns @start to @end; zap does not flush. */
+void kvml_mmu_zap_range(struct kvml_vm *vm, kvml_gfn start, kvml_gfn end,
+			bool may_sleep);
 bool kvml_mmu_age_range(struct kvml_vm *vm, kvml_gfn start, kvml_gfn end);
-bool kvml_mmu_test_young(struct kvml_vm *vm, kvml_gfn start, kvml_gfn end);
+bool kvml_mmu_test_young(struct kvml_vm *vm, kvml_gfn gfn);
 bool kvml_mmu_flush_due(struct kvml_vm *vm);
+
+/*
+ * notifier.c: the host tells what it takes away from the VMM.  After
+ * unregistering no call is in progress, and none comes; the mm may be gone.
+ */
+int kvml_notifier_register(struct kvml_vm *vm);
+void kvml_notifier_unregister(struct kvml_vm *vm);
 
 #endif /* _KVMLITE_MMU_H */

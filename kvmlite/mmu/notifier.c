@@ -1,102 +1,114 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What the host takes away from a process. See notifier.h. */
-#include <linux/hashtable.h>
+/*
+ * MMU notifier (Documentation/mm/mmu_notifier.rst of the kernel): what the host
+ * takes away from the VMM, guests lose before it is gone.
+ *
+ * Between start and end of an invalidation no fault maps anything in its range
+ * (mmu->notifier_count), and a fault that looked before the end does not map
+ * what it saw (mmu->notifier_seq).
+ */
+#include <linux/mmu_notifier.h>
 #include <linux/sched.h>
-#include <linux/slab.h>
+#include <linux/srcu.h>
 
+#include "mmu/memslot.h"
 #include "mmu/mmu.h"
-#include "mmu/notifier.h"
 #include "vm/vm.h"
 
-static struct kvml_backings *notifier_backings(struct mmu_notifier *mn)
+static struct kvml_vm *notifier_vm(struct mmu_notifier *notifier)
 {
-	return &container_of(mn, struct kvml_notifier, mn)->backings;
+	return container_of(notifier, struct kvml_vm, mmu.notifier);
 }
 
-/* For each backing with addresses in @start to @end; under set->srcu. */
-#define for_each_backing(b, set, tree, start, end)			\
-	for (b = kvml_backing_first(set, tree, start, (end) - 1); b;	\
-	     b = kvml_backing_next(b, tree, start, (end) - 1))
-
-/* ---- invalidations ---- */
-
-static void flush_if_due(struct kvml_vm *vm)
-{
-	if (kvml_mmu_flush_due(vm))
-		kvml_mmu_flush(vm);
-}
-
-static void take_range(struct kvml_backings *set, unsigned long start,
-		       unsigned long end, bool may_sleep)
-{
-	unsigned int tree = kvml_backings_active(set);
-	struct kvml_backing *b;
-	struct kvml_vm *vm = NULL;
-
-	for_each_backing(b, set, tree, start, end) {
-		/* Backings of one VM are mostly side by side: it flushes once. */
-		if (vm && vm != b->vm)
-			flush_if_due(vm);
-		vm = b->vm;
-		kvml_mmu_invalidate_start(b, start, end, may_sleep);
-	}
-	if (vm)
-		flush_if_due(vm);
-}
-
-static int invalidate_start(struct mmu_notifier *mn,
-			    const struct mmu_notifier_range *range)
-{
-	struct kvml_backings *set = notifier_backings(mn);
-	int srcu = srcu_read_lock(&set->srcu);
-
-	kvml_backings_count(set, 1);
-	take_range(set, range->start, range->end,
-		   mmu_notifier_range_blockable(range));
-	srcu_read_unlock(&set->srcu, srcu);
-	return 0;
-}
-
-static void invalidate_end(struct mmu_notifier *mn,
-			   const struct mmu_notifier_range *range)
-{
-	struct kvml_backings *set = notifier_backings(mn);
-	int srcu = srcu_read_lock(&set->srcu);
-	unsigned int tree = kvml_backings_active(set);
-	struct kvml_backing *b;
-
-	for_each_backing(b, set, tree, range->start, range->end)
-		kvml_mmu_invalidate_end(b);
-	kvml_backings_count(set, -1);
-	srcu_read_unlock(&set->srcu, srcu);
-}
-
-/* ---- the rest: nothing that an end follows ---- */
-
-/* What is done with gfns @start to @end of @vm; the results are or-ed. */
 typedef bool (*range_fn)(struct kvml_vm *vm, kvml_gfn start, kvml_gfn end);
 
-static bool do_range(struct mmu_notifier *mn, unsigned long start,
-		     unsigned long end, range_fn fn)
+static bool zap_atomic(struct kvml_vm *vm, kvml_gfn start, kvml_gfn end)
 {
-	struct kvml_backings *set = notifier_backings(mn);
-	int srcu = srcu_read_lock(&set->srcu);
-	unsigned int tree = kvml_backings_active(set);
-	struct kvml_backing *b;
-	kvml_gfn first, last;
-	bool result = false;
+	kvml_mmu_zap_range(vm, start, end, false);
+	return true;
+}
 
-	for_each_backing(b, set, tree, start, end) {
-		kvml_backing_gfns(b, start, end, &first, &last);
-		result |= fn(b->vm, first, last);
+static bool zap_sleeping(struct kvml_vm *vm, kvml_gfn start, kvml_gfn end)
+{
+	kvml_mmu_zap_range(vm, start, end, true);
+	return true;
+}
+
+static bool test_young_range(struct kvml_vm *vm, kvml_gfn start, kvml_gfn end)
+{
+	return kvml_mmu_test_young(vm, start);
+}
+
+/* @fn for the gfns of addresses @start to @end, slot by slot. */
+static bool do_gfn_ranges(struct kvml_vm *vm, unsigned long start,
+			  unsigned long end, range_fn fn)
+{
+	struct kvml_slots *slots;
+	bool result = false;
+	unsigned int i;
+	int srcu;
+
+	srcu = srcu_read_lock(&vm->srcu);
+	slots = srcu_dereference(vm->slots, &vm->srcu);
+	start = max(start, slots->hva_min);
+	end = min(end, slots->hva_max);
+	for (i = 0; start < end && i < slots->nr; i++) {
+		const struct kvml_slot *slot = slots->slot[i];
+		unsigned long slot_end = slot->hva + (slot->npages << PAGE_SHIFT);
+		unsigned long first = max(start, slot->hva);
+		unsigned long last = min(end, slot_end);
+
+		if (first >= last)
+			continue;
+		first = (first - slot->hva) >> PAGE_SHIFT;
+		last = PAGE_ALIGN(last - slot->hva) >> PAGE_SHIFT;
+		result |= fn(vm, slot->base + first, slot->base + last);
 	}
-	srcu_read_unlock(&set->srcu, srcu);
+	srcu_read_unlock(&vm->srcu, srcu);
 	return result;
 }
 
-static bool age(struct kvml_vm *vm, kvml_gfn start, kvml_gfn end)
+static int invalidate_start(struct mmu_notifier *notifier,
+			    const struct mmu_notifier_range *range)
 {
-	bool young = kvml_mmu_age_range(vm, start, end);
+	struct kvml_vm *vm = notifier_vm(notifier);
+	struct kvml_mmu *mmu = &vm->mmu;
+
+	spin_lock(&mmu->lock);
+	if (!mmu->notifier_count++) {
+		mmu->notifier_start = range->start;
+		mmu->notifier_end = range->end;
+	} else {
+		mmu->notifier_start = min(mmu->notifier_start, range->start);
+		mmu->notifier_end = max(mmu->notifier_end, range->end);
+	}
+	spin_unlock(&mmu->lock);
+
+	if (do_gfn_ranges(vm, range->start, range->end,
+			  mmu_notifier_range_blockable(range) ?
+			  zap_sleeping : zap_atomic) &&
+	    kvml_mmu_flush_due(vm))
+		kvml_mmu_flush(vm);
+	return 0;
+}
+
+static void invalidate_end(struct mmu_notifier *notifier,
+			   const struct mmu_notifier_range *range)
+{
+	struct kvml_mmu *mmu = &notifier_vm(notifier)->mmu;
+
+	spin_lock(&mmu->lock);
+	WRITE_ONCE(mmu->notifier_seq, mmu->notifier_seq + 1);
+	mmu->notifier_count--;
+	spin_unlock(&mmu->lock);
+}
+
+/* May be under a page-table lock: nothing sleeps. */
+static int clear_young(struct mmu_notifier *notifier, struct mm_struct *mm,
+		       unsigned long start, unsigned long end)
+{
+	struct kvml_vm *vm = notifier_vm(notifier);
+	bool young = do_gfn_ranges(vm, start, end, kvml_mmu_age_range);
 
 	/* Leaves without A bits were zapped. */
 	if (young && !vm->mmu.fmt->accessed)
@@ -104,29 +116,17 @@ static bool age(struct kvml_vm *vm, kvml_gfn start, kvml_gfn end)
 	return young;
 }
 
-/* May be under a page-table lock: nothing sleeps. */
-static int clear_young(struct mmu_notifier *mn, struct mm_struct *mm,
-		       unsigned long start, unsigned long end)
-{
-	return do_range(mn, start, end, age);
-}
-
-static int test_young(struct mmu_notifier *mn, struct mm_struct *mm,
+static int test_young(struct mmu_notifier *notifier, struct mm_struct *mm,
 		      unsigned long address)
 {
-	return do_range(mn, address, address + PAGE_SIZE, kvml_mmu_test_young);
+	return do_gfn_ranges(notifier_vm(notifier), address,
+			     address + PAGE_SIZE, test_young_range);
 }
 
-static bool zap(struct kvml_vm *vm, kvml_gfn start, kvml_gfn end)
+/* The VMM's memory ends; none of its threads is left to run a vCPU. */
+static void release(struct mmu_notifier *notifier, struct mm_struct *mm)
 {
-	kvml_mmu_zap(vm, start, end);
-	return true;
-}
-
-/* The process's memory ends; none of its threads is left to run a vCPU. */
-static void release(struct mmu_notifier *mn, struct mm_struct *mm)
-{
-	do_range(mn, 0, ULONG_MAX, zap);
+	kvml_mmu_zap_all(notifier_vm(notifier));
 }
 
 static const struct mmu_notifier_ops kvml_notifier_ops = {
@@ -138,85 +138,13 @@ static const struct mmu_notifier_ops kvml_notifier_ops = {
 	.test_young		= test_young,
 };
 
-/* ---- one for a process ---- */
-
-static DEFINE_SPINLOCK(notifiers_lock);
-static DEFINE_HASHTABLE(notifiers, 8);	/* by mm */
-
-/* That of @mm, with one user more; must hold notifiers_lock. */
-static struct kvml_notifier *find_locked(struct mm_struct *mm)
+int kvml_notifier_register(struct kvml_vm *vm)
 {
-	struct kvml_notifier *notifier;
-
-	hash_for_each_possible(notifiers, notifier, link, (unsigned long)mm)
-		if (notifier->mn.mm == mm) {
-			refcount_inc(&notifier->users);
-			return notifier;
-		}
-	return NULL;
+	vm->mmu.notifier.ops = &kvml_notifier_ops;
+	return mmu_notifier_register(&vm->mmu.notifier, vm->mm);
 }
 
-static struct kvml_notifier *notifier_new(void)
+void kvml_notifier_unregister(struct kvml_vm *vm)
 {
-	struct kvml_notifier *notifier = kzalloc(sizeof(*notifier), GFP_KERNEL_ACCOUNT);
-	int err;
-
-	if (!notifier)
-		return ERR_PTR(-ENOMEM);
-	notifier->mn.ops = &kvml_notifier_ops;
-	refcount_set(&notifier->users, 1);
-	err = kvml_backings_init(&notifier->backings);
-	if (err)
-		goto err_free;
-	err = mmu_notifier_register(&notifier->mn, current->mm);
-	if (err)
-		goto err_destroy;
-	return notifier;
-
-err_destroy:
-	kvml_backings_destroy(&notifier->backings);
-err_free:
-	kfree(notifier);
-	return ERR_PTR(err);
-}
-
-static void notifier_free(struct kvml_notifier *notifier)
-{
-	mmu_notifier_unregister(&notifier->mn, notifier->mn.mm);
-	kvml_backings_destroy(&notifier->backings);
-	kfree(notifier);
-}
-
-struct kvml_notifier *kvml_notifier_get(void)
-{
-	struct kvml_notifier *notifier, *other;
-
-	spin_lock(&notifiers_lock);
-	notifier = find_locked(current->mm);
-	spin_unlock(&notifiers_lock);
-	if (notifier)
-		return notifier;
-
-	/* No lock of all processes is held while one waits for its own. */
-	notifier = notifier_new();
-	if (IS_ERR(notifier))
-		return notifier;
-	spin_lock(&notifiers_lock);
-	other = find_locked(current->mm);
-	if (!other)
-		hash_add(notifiers, &notifier->link, (unsigned long)current->mm);
-	spin_unlock(&notifiers_lock);
-	if (!other)
-		return notifier;
-	notifier_free(notifier);
-	return other;
-}
-
-void kvml_notifier_put(struct kvml_notifier *notifier)
-{
-	if (!notifier || !refcount_dec_and_lock(&notifier->users, &notifiers_lock))
-		return;
-	hash_del(&notifier->link);
-	spin_unlock(&notifiers_lock);
-	notifier_free(notifier);
+	mmu_notifier_unregister(&vm->mmu.notifier, vm->mm);
 }

@@ -171,13 +171,16 @@ bool kvml_svm_nmi_allowed(struct kvml_vcpu *vcpu)
 
 /*
  * This entry has an event for the guest: exit when it is delivered, before its
- * handler's first instruction.  An interrupt of the host does that.  It would keep a
- * virtual interrupt from being taken at all: then the next exit is soon enough.
+ * handler's first instruction.  An interrupt of the host does that.  In an emulator it
+ * would keep a virtual interrupt from being taken at all, and have one by EVENTINJ
+ * delivered twice (wants_virq()): then the next exit is soon enough.
  */
 static void exit_after_delivery(struct svm_vcpu *svm)
 {
+	u32 type = svm->vmcb->control.event_inj & SVM_EVTINJ_TYPE_MASK;
+
 	kvml_vcpu_request(&svm->vcpu, KVML_REQ_EVENT);
-	if (!svm->virq)
+	if (!kvml_svm_caps.emulated || type != SVM_EVTINJ_TYPE_INTR)
 		smp_send_reschedule(smp_processor_id());
 }
 

@@ -156,48 +156,49 @@ static void fill_time(struct kvml_vcpu *vcpu,
 }
 
 /* To the guest: the version is odd until the rest is whole. */
-static void write_versioned(struct kvml_vcpu *vcpu, u64 gpa, void *data,
+static void write_versioned(struct kvml_vm *vm, u64 gpa, void *data,
 			    size_t size, u32 *version)
 {
 	/* After the odd version that the caller wrote. */
 	smp_wmb();
-	kvml_guest_write(vcpu, gpa, data, size);
+	kvml_guest_write(vm, gpa, data, size);
 	/* Before the even one. */
 	smp_wmb();
 	++*version;
-	kvml_guest_write(vcpu, gpa, version, sizeof(*version));
+	kvml_guest_write(vm, gpa, version, sizeof(*version));
 }
 
 /* Other vCPUs may read it meanwhile. */
 void kvml_pv_update_clock(struct kvml_vcpu *vcpu)
 {
 	struct pvclock_vcpu_time_info info;
+	struct kvml_vm *vm = vcpu->vm;
 	u64 gpa = vcpu->pv_clock_msr & ~1ull;
 
 	if (!(vcpu->pv_clock_msr & 1) ||
-	    kvml_guest_read(vcpu, gpa, &info, sizeof(info)))
+	    kvml_guest_read(vm, gpa, &info, sizeof(info)))
 		return;
 	info.version = (info.version + 1) | 1;
-	if (kvml_guest_write(vcpu, gpa, &info.version, sizeof(info.version)))
+	if (kvml_guest_write(vm, gpa, &info.version, sizeof(info.version)))
 		return;
 	fill_time(vcpu, &info);
-	write_versioned(vcpu, gpa, &info, sizeof(info), &info.version);
+	write_versioned(vm, gpa, &info, sizeof(info), &info.version);
 }
 
 /* The wall clock's time when kvmclock was 0. */
-static void write_wall_clock(struct kvml_vcpu *vcpu, u64 gpa)
+static void write_wall_clock(struct kvml_vm *vm, u64 gpa)
 {
 	struct pvclock_wall_clock wall;
 	u64 tsc, ns;
 
-	if (!gpa || kvml_guest_read(vcpu, gpa, &wall, sizeof(wall)))
+	if (!gpa || kvml_guest_read(vm, gpa, &wall, sizeof(wall)))
 		return;
 	wall.version = (wall.version + 1) | 1;
-	if (kvml_guest_write(vcpu, gpa, &wall.version, sizeof(wall.version)))
+	if (kvml_guest_write(vm, gpa, &wall.version, sizeof(wall.version)))
 		return;
-	ns = ktime_get_real_ns() - clock_now(vcpu->vm, &tsc);
+	ns = ktime_get_real_ns() - clock_now(vm, &tsc);
 	wall.sec = div_u64_rem(ns, NSEC_PER_SEC, &wall.nsec);
-	write_versioned(vcpu, gpa, &wall, sizeof(wall), &wall.version);
+	write_versioned(vm, gpa, &wall, sizeof(wall), &wall.version);
 }
 
 int kvml_pv_get_msr(struct kvml_vcpu *vcpu, u32 index, u64 *data)
@@ -231,7 +232,7 @@ int kvml_pv_set_msr(struct kvml_vcpu *vcpu, u32 index, u64 data)
 	case MSR_KVM_WALL_CLOCK_NEW:
 		vcpu->pv_wall_msr = data;
 		idx = srcu_read_lock(&vcpu->vm->srcu);
-		write_wall_clock(vcpu, data);
+		write_wall_clock(vcpu->vm, data);
 		srcu_read_unlock(&vcpu->vm->srcu, idx);
 		return 0;
 	}

@@ -62,7 +62,7 @@ static int pdptes_read(struct kvml_vcpu *vcpu, unsigned long cr3, u64 *pdptes)
 {
 	struct kvml_vm *vm = vcpu->vm;
 	int idx = srcu_read_lock(&vm->srcu);
-	int err = kvml_guest_read(vcpu, (u32)cr3 & ~0x1fu, pdptes,
+	int err = kvml_guest_read(vm, (u32)cr3 & ~0x1fu, pdptes,
 				  4 * sizeof(*pdptes));
 
 	srcu_read_unlock(&vm->srcu, idx);

@@ -23,7 +23,6 @@
 #include <asm/processor-flags.h>
 
 #include "base/ops.h"
-#include "mmu/mmu.h"
 #include "vcpu/event.h"
 #include "vm/stats.h"
 
@@ -105,8 +104,6 @@ struct kvml_vcpu {
 	int (*complete)(struct kvml_vcpu *vcpu);
 	/* The same, for what needs vm->srcu. */
 	int (*complete_memory)(struct kvml_vcpu *vcpu);
-	struct kvml_spares spares;	/* (v) mmu.c */
-	struct kvml_slot_hint slot_hint;	/* (v) memslot.c */
 	/* (v) The last MMIO page, while the slots are of this generation */
 	u64 mmio_gfn;
 	u32 mmio_generation;

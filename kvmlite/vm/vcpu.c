@@ -20,7 +20,6 @@
 
 void kvml_vcpu_free(struct kvml_vcpu *vcpu)
 {
-	kvml_mmu_vcpu_free(vcpu);
 	kvml_emulate_free(vcpu);
 	kvml_fpu_free(vcpu);
 	kvml_msrs_free(vcpu);

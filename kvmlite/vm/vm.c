@@ -4,6 +4,7 @@
 #include <linux/compat.h>
 #include <linux/cpumask.h>
 #include <linux/fs.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/uaccess.h>
@@ -14,7 +15,6 @@
 #include "io/io.h"
 #include "mmu/memslot.h"
 #include "mmu/mmu.h"
-#include "mmu/notifier.h"
 #include "vcpu/pv.h"
 #include "vcpu/tsc.h"
 #include "vcpu/vcpu.h"
@@ -42,7 +42,7 @@ static void vcpus_free(struct kvml_vm *vm)
 static void vm_free(struct kvml_vm *vm)
 {
 	kvml_stats_vm_remove(vm);
-	kvml_slots_unhook(vm);
+	kvml_notifier_unregister(vm);
 	kvml_bus_free(vm);
 	vcpus_free(vm);
 	kvml_mmu_free(vm);
@@ -50,7 +50,7 @@ static void vm_free(struct kvml_vm *vm)
 	kvml_ops->vm_free(vm);
 	kvml_hardware_put();
 	cleanup_srcu_struct(&vm->srcu);
-	kvml_notifier_put(vm->notifier);
+	mmdrop(vm->mm);
 	kfree(vm);
 }
 
@@ -82,27 +82,26 @@ static struct kvml_vm *vm_alloc(void)
 	err = kvml_hardware_get();
 	if (err)
 		goto err_srcu;
-	vm->notifier = kvml_notifier_get();
-	if (IS_ERR(vm->notifier)) {
-		err = PTR_ERR(vm->notifier);
-		goto err_hardware;
-	}
+	mmgrab(current->mm);
 	vm->mm = current->mm;
 	err = kvml_ops->vm_init(vm);
 	if (err)
-		goto err_notifier;
-	err = kvml_mmu_init(vm);
+		goto err_mm;
+	err = kvml_slots_init(vm);
 	if (err)
 		goto err_vendor;
-	kvml_slots_init(vm);
+	err = kvml_mmu_init(vm);
+	if (err)
+		goto err_slots;
 	kvml_pv_vm_init(vm);
 	return vm;
 
+err_slots:
+	kvml_slots_free(vm);
 err_vendor:
 	kvml_ops->vm_free(vm);
-err_notifier:
-	kvml_notifier_put(vm->notifier);
-err_hardware:
+err_mm:
+	mmdrop(vm->mm);
 	kvml_hardware_put();
 err_srcu:
 	cleanup_srcu_struct(&vm->srcu);

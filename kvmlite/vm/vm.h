@@ -23,15 +23,13 @@
 #define KVML_MAX_VCPUS	255
 
 struct kvml_iobus;
-struct kvml_notifier;
 
 struct kvml_vm {
 	struct mm_struct *mm;		/* (i) whose memory the slots are */
-	struct kvml_notifier *notifier;	/* (i) that of mm, which it holds */
 	refcount_t users;
 	struct mutex lock;		/* writers of all below */
 	struct srcu_struct srcu;	/* readers of slots and buses */
-	struct kvml_slots slots;
+	struct kvml_slots __rcu *slots;
 	struct kvml_mmu mmu;
 	struct xarray vcpus;		/* by number; only grows */
 	unsigned int nr_vcpus;

@@ -196,7 +196,7 @@ int kvml_vmx_caps_check(void)
 	if (!less)
 		return 0;
 	pr_err("kvmlite: CPU %d: its VT-x (%s) lacks something that the first CPU's has\n",
-	       smp_processor_id(), less);
+	       raw_smp_processor_id(), less);
 	return -EIO;
 }
 

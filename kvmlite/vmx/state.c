@@ -115,7 +115,7 @@ static void load_pdptes(struct kvml_vcpu *vcpu)
 	}
 	idx = srcu_read_lock(&vcpu->vm->srcu);
 	/* Where there is no memory they are not present: #PF at first use. */
-	kvml_guest_read(vcpu, kvml_reg(vcpu, KVML_CR3) & ~0x1full, pdpte,
+	kvml_guest_read(vcpu->vm, kvml_reg(vcpu, KVML_CR3) & ~0x1full, pdpte,
 			sizeof(pdpte));
 	srcu_read_unlock(&vcpu->vm->srcu, idx);
 write:

@@ -53,6 +53,7 @@ struct value {
 
 struct row {
 	const char *text;
+	u16 bits;		/* of the code */
 	struct access access[10];
 	struct value before[4];
 	struct value after[5];
@@ -73,205 +74,19 @@ struct row {
 #define TRAP(nr)		.trap = (nr) + 1
 #define ALSO(x)			.also = x
 
-/*
- * rDI is the device, rAX 5, rCX 2, rBX 0x30, rDX 0, rBP 0x20080, status flags 0.
- * XMM0 is X1:X0, MM0 M0; XMM1 and MM1 are 0.
- */
-#define ROWS(ROW)							\
-	/* arithmetic that has more results than one */			\
-	ROW(64, "mull (%rdi)", ACCESS(R(0, 4, 0x80000001)),		\
-	    AFTER(V(RAX, 0x80000005), V(RDX, 2), V(FLAGS, CF | OF)),	\
-	    .undefined = MUL_FLAGS)					\
-	ROW(64, "imulb (%rdi)", ACCESS(R(0, 1, 0x80)),			\
-	    AFTER(V(RAX, 0xfd80), V(FLAGS, CF | OF)), .undefined = MUL_FLAGS) \
-	ROW(64, "divl (%rdi)", ACCESS(R(0, 4, 0x10)), BEFORE(V(RDX, 1)), \
-	    AFTER(V(RAX, 0x10000000), V(RDX, 5)), .undefined = DIV_FLAGS) \
-	ROW(64, "divb (%rdi)", ACCESS(R(0, 1, 0x10)), BEFORE(V(RAX, 0x123)), \
-	    AFTER(V(RAX, 0x312)), .undefined = DIV_FLAGS)		\
-	ROW(64, "idivq (%rdi)", ACCESS(R(0, 8, 2)),			\
-	    BEFORE(V(RAX, -7), V(RDX, -1)),				\
-	    AFTER(V(RAX, -3), V(RDX, -1)), .undefined = DIV_FLAGS)	\
-	ROW(64, "divl (%rdi)", ACCESS(R(0, 4, 0)), TRAP(DE_VECTOR))	\
-	ROW(64, "divq (%rdi)", ACCESS(R(0, 8, 1)), BEFORE(V(RDX, 1)),	\
-	    TRAP(DE_VECTOR))					\
-	ROW(64, "idivb (%rdi)", ACCESS(R(0, 1, 0xff)),			\
-	    BEFORE(V(RAX, 0xff80)), TRAP(DE_VECTOR))		\
-	ROW(32, "idivl (%edi)", ACCESS(R(0, 4, -1)),			\
-	    BEFORE(V(RAX, 0x80000000), V(RDX, 0xffffffff)),		\
-	    TRAP(DE_VECTOR))					\
-	ROW(16, "divw (%di)", ACCESS(R(0, 2, 0)), TRAP(DE_VECTOR))	\
-	ROW(64, "cmpxchg8b (%rdi)",					\
-	    ACCESS(R(0, 8, 0x700000005), W(0, 8, 0x200000030)),		\
-	    BEFORE(V(RDX, 7)), AFTER(V(FLAGS, ZF)))			\
-	ROW(64, "lock cmpxchg8b (%rdi)",				\
-	    ACCESS(R(0, 8, 0x8fedcba9), W(0, 8, 0x8fedcba9)),		\
-	    AFTER(V(RAX, 0x8fedcba9)))					\
-	ROW(64, "lock cmpxchgl %ecx, (%rdi)",				\
-	    ACCESS(R(0, 4, 5), W(0, 4, 2)), AFTER(V(FLAGS, ZF | PF)))	\
-	ROW(64, "btsl %eax, 0x100(%rdi)",				\
-	    ACCESS(R(0xf0, 4, 0), W(0xf0, 4, 1 << 28)),			\
-	    BEFORE(V(RAX, -100)), .undefined = 0x894)			\
-	ROW(64, "shll %cl, (%rdi)", ACCESS(R(0, 4, 7), W(0, 4, 7)),	\
-	    BEFORE(V(RCX, 0x20)))					\
-	ROW(64, "tzcntl (%rdi), %ebx", ACCESS(R(0, 4, 0)),		\
-	    AFTER(V(RBX, 32), V(FLAGS, CF)), .undefined = 0x894, ALSO(OURS)) \
-	ROW(64, "bsfl (%rdi), %ebx", ACCESS(R(0, 4, 0)),		\
-	    AFTER(V(FLAGS, ZF)), .undefined = 0x895)			\
-	ROW(64, "xlat", ACCESS(R(5, 1, 0x33)), BEFORE(V(RBX, DEVICE)),	\
-	    AFTER(V(RAX, 0x33)))					\
-	ROW(16, "xlat", ACCESS(R(0x35, 1, 0x33)), AFTER(V(RAX, 0x33)))	\
-	ROW(16, "movbe (%di), %ebx", ACCESS(R(0, 4, 0x12345678)),	\
-	    AFTER(V(RBX, 0x78563412)))					\
-	ROW(16, "movbe %cx, (%di)", ACCESS(W(0, 2, 0x200)))		\
-	ROW(64, "setne (%rdi)", ACCESS(W(0, 1, 1)))			\
-	/* MMX and SSE */						\
-	ROW(64, "movups %xmm0, (%rdi)", ACCESS(W(0, 8, X0), W(8, 8, X1))) \
-	ROW(64, "movupd 3(%rdi), %xmm1", ACCESS(R(3, 8, 1), R(11, 8, 2)), \
-	    .vector = { 1, 2 })						\
-	ROW(64, "movdqu %xmm0, 0xffb(%rdi)",				\
-	    ACCESS(W(0xffb, 5, X0 & 0xffffffffff),			\
-		   W(0x1000, 8, X1 << 24 | X0 >> 40), W(0x1008, 3, X1 >> 40))) \
-	ROW(64, "movdqu 0xff9(%rdi), %xmm1",				\
-	    ACCESS(R(0xff9, 7, 0x07060504030201), R(0x1000, 8, 0x0f0e0d0c0b0a0908), \
-		   R(0x1008, 1, 0x10)),					\
-	    .vector = { 0x0807060504030201, 0x100f0e0d0c0b0a09 })	\
-	ROW(64, "movaps (%rdi), %xmm1", ACCESS(R(0, 8, 1), R(8, 8, 2)),	\
-	    .vector = { 1, 2 })						\
-	ROW(64, "movapd %xmm0, (%rdi)", ACCESS(W(0, 8, X0), W(8, 8, X1))) \
-	ROW(64, "movdqa %xmm0, (%rdi)", ACCESS(W(0, 8, X0), W(8, 8, X1))) \
-	ROW(64, "movntps %xmm0, (%rdi)", ACCESS(W(0, 8, X0), W(8, 8, X1))) \
-	ROW(64, "movntpd %xmm0, (%rdi)", ACCESS(W(0, 8, X0), W(8, 8, X1))) \
-	ROW(64, "movntdq %xmm0, (%rdi)", ACCESS(W(0, 8, X0), W(8, 8, X1))) \
-	ROW(64, "movaps %xmm0, 8(%rdi)", TRAP(GP_VECTOR))		\
-	ROW(64, "movntdq %xmm0, 8(%rdi)", TRAP(GP_VECTOR))		\
-	ROW(64, "movq %mm0, (%rdi)", ACCESS(W(0, 8, M0)))		\
-	ROW(64, "movq (%rdi), %mm1", ACCESS(R(0, 8, 3)), .vector = { 3 }) \
-	ROW(64, "movd %xmm0, (%rdi)", ACCESS(W(0, 4, (u32)X0)), ALSO(OURS)) \
-	ROW(64, "movd (%rdi), %xmm1", ACCESS(R(0, 4, 7)), .vector = { 7 }, \
-	    ALSO(OURS))							\
-	ROW(64, "movq (%rdi), %xmm1", ACCESS(R(0, 8, 9)), .vector = { 9 }, \
-	    ALSO(OURS))							\
-	ROW(64, "movq %xmm0, (%rdi)", ACCESS(W(0, 8, X0)), ALSO(OURS))	\
-	ROW(64, "movd %mm0, (%rdi)", ACCESS(W(0, 4, (u32)M0)), ALSO(OURS)) \
-	ROW(64, "movntq %mm0, (%rdi)", ACCESS(W(0, 8, M0)), ALSO(OURS))	\
-	ROW(32, "movups %xmm0, (%edi)", ACCESS(W(0, 8, X0), W(8, 8, X1))) \
-	ROW(32, "movdqa (%edi), %xmm1", ACCESS(R(0, 8, 1), R(8, 8, 2)),	\
-	    .vector = { 1, 2 })						\
-	ROW(16, "movups (%di), %xmm1", ACCESS(R(0, 8, 1), R(8, 8, 2)),	\
-	    .vector = { 1, 2 })						\
-	ROW(64, "fnstcw (%rdi)", ACCESS(W(0, 2, 0x37f)))		\
-	ROW(64, "clflush (%rdi)", ACCESS(R(0, 1, 0)), ALSO(ANY))	\
-	/* branches */							\
-	ROW(64, "jmp *(%rdi)", ACCESS(R(0, 8, TARGET)), AFTER(V(RIP, TARGET))) \
-	ROW(64, "jmp *(%rdi)", ACCESS(R(0, 8, NOT_CANONICAL)),		\
-	    TRAP(GP_VECTOR))					\
-	ROW(64, "call *(%rdi)", ACCESS(R(0, 8, TARGET)),		\
-	    AFTER(V(RIP, TARGET), V(RSP, -8)), .top = INSN_CODE + 2)	\
-	ROW(64, "call *(%rdi)", ACCESS(R(0, 8, NOT_CANONICAL)),		\
-	    TRAP(GP_VECTOR))					\
-	ROW(64, "lcall *(%rdi)", ACCESS(R(0, 6, (u64)SEL_CODE64 << 32 | TARGET)), \
-	    AFTER(V(RIP, TARGET), V(RSP, -8)),				\
-	    .top = (u64)SEL_CODE64 << 32 | (INSN_CODE + 2))		\
-	ROW(64, "ljmp *(%rdi)", ACCESS(R(0, 6, (u64)SEL_CODE64 << 32 | TARGET)), \
-	    AFTER(V(RIP, TARGET)))					\
-	ROW(64, "ljmp *(%rdi)", ACCESS(R(0, 6, (u64)SEL_DATA << 32 | TARGET)), \
-	    TRAP(GP_VECTOR), .error = SEL_DATA)			\
-	ROW(32, "call *(%edi)", ACCESS(R(0, 4, TARGET)),		\
-	    AFTER(V(RIP, TARGET), V(RSP, -4)))				\
-	ROW(32, "ljmp *(%edi)", ACCESS(R(0, 6, (u64)SEL_CODE32 << 32 | TARGET)), \
-	    AFTER(V(RIP, TARGET)))					\
-	ROW(16, "jmp *(%di)", ACCESS(R(0, 2, TARGET)), AFTER(V(RIP, TARGET))) \
-	ROW(16, "lcall *(%di)", ACCESS(R(0, 4, (u64)TARGET)),		\
-	    AFTER(V(RIP, TARGET), V(RSP, -4)))				\
-	/* the stack */							\
-	ROW(64, "push %rax", ACCESS(W(0x38, 8, 5)), AFTER(V(RSP, -8)), ALSO(DEV_SS)) \
-	ROW(64, "push $-2", ACCESS(W(0x38, 8, -2)), AFTER(V(RSP, -8)), ALSO(DEV_SS)) \
-	ROW(64, "pushw $3", ACCESS(W(0x3e, 2, 3)), AFTER(V(RSP, -2)), ALSO(DEV_SS)) \
-	ROW(64, "push (%rdi)", ACCESS(R(0, 8, 9), W(0x38, 8, 9)),	\
-	    AFTER(V(RSP, -8)), ALSO(DEV_SS))				\
-	ROW(64, "pop %rbx", ACCESS(R(0x40, 8, 7)), AFTER(V(RBX, 7), V(RSP, 8)), \
-	    ALSO(DEV_SS))						\
-	ROW(64, "pop %rsp", ACCESS(R(0x40, 8, DEVICE)), AFTER(V(RSP, -0x40)), \
-	    ALSO(DEV_SS))						\
-	ROW(64, "pop 8(%rsp)", ACCESS(R(0x40, 8, 7), W(0x50, 8, 7)),	\
-	    AFTER(V(RSP, 8)), ALSO(DEV_SS))				\
-	ROW(64, "pushf", ACCESS(W(0x38, 8, RFLAGS)), AFTER(V(RSP, -8)), ALSO(DEV_SS)) \
-	ROW(64, "popf", ACCESS(R(0x40, 8, RFLAGS | CF)),		\
-	    AFTER(V(RSP, 8), V(FLAGS, CF)), ALSO(DEV_SS))		\
-	ROW(64, "call .+5", ACCESS(W(0x38, 8, INSN_CODE + 5)),		\
-	    AFTER(V(RSP, -8)), ALSO(DEV_SS))				\
-	ROW(64, "ret", ACCESS(R(0x40, 8, TARGET)),			\
-	    AFTER(V(RSP, 8), V(RIP, TARGET)), ALSO(DEV_SS))		\
-	ROW(64, "ret $16", ACCESS(R(0x40, 8, TARGET)),			\
-	    AFTER(V(RSP, 24), V(RIP, TARGET)), ALSO(DEV_SS))		\
-	ROW(64, "lretq", ACCESS(R(0x40, 8, TARGET), R(0x48, 8, SEL_CODE64)), \
-	    AFTER(V(RSP, 16), V(RIP, TARGET)), ALSO(DEV_SS | OURS))	\
-	ROW(64, "enter $16, $0", ACCESS(W(0x38, 8, DEVICE + 0x80)),	\
-	    AFTER(V(RSP, -24), V(RBP, DEVICE + 0x38)), ALSO(DEV_SS))	\
-	ROW(64, "leave", ACCESS(R(0x80, 8, 1)), AFTER(V(RSP, 0x48), V(RBP, 1)), \
-	    ALSO(DEV_SS))						\
-	ROW(64, "push %fs", ACCESS(W(0x38, 8, SEL_DATA)), AFTER(V(RSP, -8)), \
-	    ALSO(DEV_SS))						\
-	ROW(64, "pop %fs", ACCESS(R(0x40, 2, SEL_DATA)), AFTER(V(RSP, 8)), \
-	    ALSO(DEV_SS))						\
-	ROW(32, "pusha",						\
-	    ACCESS(W(0x3c, 4, 5), W(0x38, 4, 2), W(0x34, 4, 0), W(0x30, 4, 0x30), \
-		   W(0x2c, 4, DEVICE + 0x40), W(0x28, 4, DEVICE + 0x80), \
-		   W(0x24, 4, 0), W(0x20, 4, DEVICE)),			\
-	    AFTER(V(RSP, -32)), ALSO(DEV_SS | OURS))			\
-	ROW(32, "popa",							\
-	    ACCESS(R(0x40, 4, 1), R(0x44, 4, 2), R(0x48, 4, 3), R(0x4c, 4, 4), \
-		   R(0x50, 4, 5), R(0x54, 4, 6), R(0x58, 4, 7), R(0x5c, 4, 8)), \
-	    AFTER(V(RDI, 1), V(RSI, 2), V(RBP, 3), V(RAX, 8), V(RSP, 32)), \
-	    BEFORE(V(RBX, 5), V(RDX, 6), V(RCX, 7)), ALSO(DEV_SS | OURS)) \
-	ROW(32, "push %es", ACCESS(W(0x3c, 2, SEL_DATA)), AFTER(V(RSP, -4)), \
-	    ALSO(DEV_SS))						\
-	ROW(16, "push %ax", ACCESS(W(0x3e, 2, 5)), AFTER(V(RSP, -2)), ALSO(DEV_SS)) \
-	ROW(16, "call .+3", ACCESS(W(0x3e, 2, INSN_CODE + 3)),		\
-	    AFTER(V(RSP, -2)), ALSO(DEV_SS))				\
-	ROW(16, "pop %bx", ACCESS(R(0x40, 2, 7)), AFTER(V(RBX, 7), V(RSP, 2)), \
-	    ALSO(DEV_SS))						\
-	/* segment and other system registers */			\
-	ROW(64, "movw %ds, (%rdi)", ACCESS(W(0, 2, SEL_DATA)))		\
-	ROW(64, "movw (%rdi), %es", ACCESS(R(0, 2, SEL_DATA)))		\
-	ROW(64, "movw (%rdi), %ss", ACCESS(R(0, 2, SEL_DATA)))		\
-	ROW(64, "movw (%rdi), %fs", ACCESS(R(0, 2, 0)))			\
-	ROW(64, "movw (%rdi), %es", ACCESS(R(0, 2, 0x1000)),		\
-	    TRAP(GP_VECTOR), .error = 0x1000)			\
-	ROW(64, "movw (%rdi), %ss", ACCESS(R(0, 2, SEL_CODE64)),	\
-	    TRAP(GP_VECTOR), .error = SEL_CODE64)			\
-	ROW(32, "movw (%edi), %ss", ACCESS(R(0, 2, 0)), TRAP(GP_VECTOR)) \
-	ROW(64, ".byte 0x0f, 0xb2, 0x1f # lss (%rdi), %ebx",		\
-	    ACCESS(R(0, 6, (u64)SEL_DATA << 32 | 0x12345678)),		\
-	    AFTER(V(RBX, 0x12345678)))					\
-	ROW(64, ".byte 0x48, 0x0f, 0xb4, 0x1f # lfs (%rdi), %rbx",	\
-	    ACCESS(R(0, 8, 0x1122334455667788), R(8, 2, SEL_DATA)),	\
-	    AFTER(V(RBX, 0x1122334455667788)))				\
-	ROW(32, "les (%edi), %ebx", ACCESS(R(0, 6, (u64)SEL_DATA << 32 | 9)), \
-	    AFTER(V(RBX, 9)))						\
-	ROW(16, "lds (%di), %bx", ACCESS(R(0, 4, 0x20000009)), AFTER(V(RBX, 9))) \
-	ROW(64, "sldt (%rdi)", ACCESS(W(0, 2, 0)), ALSO(OURS))		\
-	ROW(64, "str (%rdi)", ACCESS(W(0, 2, SEL_TSS)), ALSO(OURS))	\
-	ROW(64, "lldt (%rdi)", ACCESS(R(0, 2, 0)))			\
-	ROW(64, "ltr (%rdi)", ACCESS(R(0, 2, SEL_TSS)),			\
-	    TRAP(GP_VECTOR), .error = SEL_TSS)			\
-	ROW(64, "sgdt (%rdi)", ACCESS(W(0, 8, VM_GDT << 16 | 0x7f), W(8, 2, 0)), \
-	    ALSO(OURS))							\
-	ROW(64, "lidt (%rdi)",						\
-	    ACCESS(R(0, 8, VM_IDT << 16 | 0x3ff), R(8, 2, 0)), ALSO(OURS)) \
-	ROW(64, "lgdt (%rdi)", ACCESS(R(0, 8, 0x7f), R(8, 2, 0x8000)),	\
-	    TRAP(GP_VECTOR), ALSO(OURS))				\
-	ROW(32, "sidt (%edi)", ACCESS(W(0, 6, VM_IDT32 << 16 | 0x1ff)), \
-	    ALSO(OURS))							\
-	ROW(64, "lmsw (%rdi)", ACCESS(R(0, 2, 0x33)))
+#define ON_MMIO(bits, text, ...)	"insn " #bits ", 0, " text "\n"
 
-#define AS_ASM(bits, text, ...)		"insn " #bits ", 0, " text "\n"
-#define AS_ROW(bits, text, ...)		{ text, __VA_ARGS__ },
+__asm__(INSN_MACROS
+#include "kvm_insns.h"
+);
 
-__asm__(INSN_MACROS ROWS(AS_ASM));
+#undef ON_MMIO
+#define ON_MMIO(bits, text, ...)	{ text, bits, __VA_ARGS__ },
 
 /* In the order of the instructions between __start_insns and __stop_insns. */
-static const struct row rows[] = { ROWS(AS_ROW) };
+static const struct row rows[] = {
+#include "kvm_insns.h"
+};
 
 static bool is_ours(void)
 {
@@ -501,7 +316,7 @@ static void check_mode(enum vm_mode mode)
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
 		const struct insn *insn = &__start_insns[i];
 
-		if (insn->bits != mode_bits(mode))
+		if (rows[i].bits != mode_bits(mode))
 			continue;
 		if (rows[i].also & OURS && !is_ours()) {
 			left++;

@@ -10,6 +10,9 @@
 #include "emul/alu.c"
 #include "alu_model.h"
 
+typedef unsigned __int128 u128;
+typedef __int128 s128;
+
 const struct kvml_ops *kvml_ops;
 
 /* Division, whose flags are all undefined. */
@@ -17,24 +20,24 @@ static void check_divide(bool is_signed, unsigned int size, u64 a, u64 d, u64 c)
 {
 	unsigned int n = 8 * size;
 	u64 mask = U64_MAX >> (64 - n);
-	unsigned __int128 value = size == 1 ? (u16)a :
-				  (unsigned __int128)(d & mask) << n | (a & mask);
+	u128 value = size == 1 ? (u16)a :
+				  (u128)(d & mask) << n | (a & mask);
 	bool fits = c & mask, ok;
-	__int128 s = 0, q = 0, r = 0, by;
+	s128 s = 0, q = 0, r = 0, by;
 
 	if (fits && is_signed) {
-		s = (__int128)(value << (128 - 2 * n)) >> (128 - 2 * n);
+		s = (s128)(value << (128 - 2 * n)) >> (128 - 2 * n);
 		by = (s64)sign_extend64(c, n - 1);
 		/* The one quotient that 128 bits have no room for. */
-		fits = !(by == -1 && (unsigned __int128)s << (128 - 2 * n) ==
-			 (unsigned __int128)1 << 127);
+		fits = !(by == -1 && (u128)s << (128 - 2 * n) ==
+			 (u128)1 << 127);
 		q = fits ? s / by : 0;
 		r = fits ? s % by : 0;
 		fits = fits && q == (s64)sign_extend64(q, n - 1);
 	} else if (fits) {
 		q = value / (c & mask);
 		r = value % (c & mask);
-		fits = (unsigned __int128)q <= mask;
+		fits = (u128)q <= mask;
 	}
 	d &= mask;
 	ok = kvml_alu_divide(is_signed, size, &a, &d, c);
@@ -52,7 +55,7 @@ static u32 cpuid(u32 leaf, bool ecx)
 {
 	u32 b, c = 0;
 
-	asm("cpuid" : "+a" (leaf), "=b" (b), "+c" (c) : : "edx");
+	__asm__("cpuid" : "+a" (leaf), "=b" (b), "+c" (c) : : "edx");
 	return ecx ? c : b;
 }
 

@@ -12,6 +12,7 @@
  *
  * CPU 1 goes and comes as often as it likes, CPU 0 stays.  A task that runs on a CPU that
  * is off goes on here for as long as it likes; the kernel would move it at once.
+ * What the machine does when it goes down (kvml_hardware_lost()) is not in it: orders.
  *
  * README says what the rows are.
  *
@@ -27,7 +28,8 @@
  *	function	f46ec138c76c	kvml_vmx_hw_disable
  *	function	722c609486d2	kvml_vmx_vcpu_load
  *	function	7d8ab1acb06d	kvml_vmx_vcpu_free
- *	function	0537858a269a	kvml_vmcs_load
+ *	function	327e7f208b75	kvml_vmcs_load
+ *	function	a76b04337bcf	move_here
  *	function	91d6b387ffd9	kvml_vmcs_clear
  *	function	eea8cbb53162	kvml_vmcs_clear_all
  *	function	6933f53da91d	clear_here

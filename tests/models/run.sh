@@ -113,8 +113,8 @@ search() {
 		cd "$work" || exit
 		rm -f pan ./*.trail
 		spin "${@/#/-D}" -a "$here/$model.pml" &&
-			gcc "$optimize" -w -DSAFETY -DCOLLAPSE -DMEMLIM="$MEMORY" -o pan pan.c &&
-			./pan -b -m500000 -w20
+			gcc "$optimize" -w -DSAFETY -DMEMLIM="$MEMORY" $DEEP -o pan pan.c &&
+			./pan -b -m"$DEPTH" -w18
 	) 2>&1
 }
 
@@ -183,11 +183,12 @@ model_trail() {
 }
 
 DEEP=
-# MiB of states; a search that wants more has failed.
+# MiB of states, and steps of an order; a search that wants more has failed.
 MEMORY=2000
+DEPTH=50000
 action=run
 case ${1:-} in
---deep) DEEP=1 MEMORY=8000 ;;
+--deep) DEEP=-DCOLLAPSE MEMORY=8000 DEPTH=1000000 ;; # slower, smaller states
 --renew | --trail) action=${1#--} ;;
 -*) die "usage: run.sh [--deep | --renew] [MODEL...] | --trail MODEL [OPTION...]" ;;
 *) set -- "" "$@" ;;

@@ -28,7 +28,11 @@ struct vmcb_control_area {
 	u32 asid;
 	u8 tlb_ctl;
 	u32 clean;
+	u32 exit_code;
+	u32 exit_int_info;
 };
+
+#define SVM_EXITINTINFO_VALID BIT(31)
 
 struct vmcb { struct vmcb_control_area control; };
 
@@ -79,15 +83,15 @@ static void check_tlb(int i, u32 asid)
 		   "vCPU %d has translations that were to be flushed", i);
 }
 
-/* VMRUN; true: it entered.  One that fails its checks has looked at the VMCB. */
-static bool vmrun(int i, enum outcome outcome)
+/* VMRUN.  One that fails its checks has looked at the VMCB. */
+static void vmrun(int i, enum outcome outcome)
 {
 	const struct vmcb_control_area *control = &vmcbs[i].control;
 	struct tag *tlb = cpus[this_cpu].tlb;
 	u32 asid;
 
 	if (outcome == FAULTS)
-		return false;
+		return;
 	if (!(control->clean & BIT(VMCB_ASID)))
 		cpus[this_cpu].vmcb_asid[i] = control->asid;
 	asid = cpus[this_cpu].vmcb_asid[i];
@@ -95,7 +99,7 @@ static bool vmrun(int i, enum outcome outcome)
 		   control->asid);
 	FUZZ_CHECK(asid && asid < kvml_svm_caps.asids, "ASID %u", asid);
 	if (outcome == INVALID)
-		return false;
+		return;
 	if (control->tlb_ctl == TLB_CONTROL_FLUSH_ALL_ASID)
 		memset(tlb, 0, sizeof(cpus[0].tlb));
 	else if (control->tlb_ctl == TLB_CONTROL_FLUSH_ASID &&
@@ -104,26 +108,20 @@ static bool vmrun(int i, enum outcome outcome)
 	check_tlb(i, asid);
 	tlb[asid].known[i] = true;
 	tlb[asid].age[i] = vcpus[i].flushes;
-	return true;
 }
 
 /* ---- the calls ---- */
 
-static void after_vmrun(struct svm_vcpu *svm, bool entered)
+static void after_vmrun(struct svm_vcpu *svm, u32 exit_code)
 {
-	if (!entered) {
-		svm->vmcb->control.clean = 0;
-		return;
-	}
-	svm->vmcb->control.clean = VMCB_CLEAN;
-	if (svm->vmcb->control.tlb_ctl)
+	svm->vmcb->control.clean = vmcb_clean_after(exit_code);
+	if (svm->vmcb->control.tlb_ctl && vmcb_entered(exit_code))
 		kvml_svm_asid_entered(svm);
 }
 
 static enum order run(int i, int cpu, enum outcome outcome)
 {
 	struct svm_vcpu *svm = &vcpus[i].svm;
-	bool entered;
 
 	this_cpu = cpu;
 	if (svm->vcpu.cpu != cpu) {
@@ -135,9 +133,9 @@ static enum order run(int i, int cpu, enum outcome outcome)
 		kvml_svm_asid_flush(svm);
 	vcpus[i].flush_asked = false;
 	kvml_svm_asid_prepare(svm);
-	entered = vmrun(i, outcome);
+	vmrun(i, outcome);
 	if (outcome != FAULTS)
-		after_vmrun(svm, entered);
+		after_vmrun(svm, outcome == INVALID ? SVM_EXIT_ERR : SVM_EXIT_HLT);
 	return ORDER_ON;
 }
 

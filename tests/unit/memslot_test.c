@@ -10,9 +10,7 @@
 /* ---- in place of mmu.c ---- */
 
 static struct kvml_vm *vm;
-static struct kvml_vcpu *vcpu;
 static unsigned int zapped, protected;
-static bool unhooked;
 
 /* While mappings go, faults must find the slot, and must not use it. */
 void kvml_mmu_zap_slot(struct kvml_vm *of, struct kvml_slot *slot)
@@ -24,68 +22,19 @@ void kvml_mmu_zap_slot(struct kvml_vm *of, struct kvml_slot *slot)
 	zapped++;
 	/* As a fault does it: the lock of who changes slots is not its own. */
 	idx = srcu_read_lock(&of->srcu);
-	there = kvml_slot_lookup(vcpu, slot->base);
+	there = kvml_slot_lookup(of, slot->base);
 	KUNIT_EXPECT_NOT_NULL(test, there);
 	/* Dirty logging that ends leaves the slot in place. */
 	if (there && !(there->flags & KVML_SLOT_INVALID))
 		KUNIT_EXPECT_NULL(test, there->dirty);
 	else
-		KUNIT_EXPECT_NULL(test, kvml_slot_find(vcpu, slot->base));
+		KUNIT_EXPECT_NULL(test, kvml_slot_find(of, slot->base));
 	srcu_read_unlock(&of->srcu, idx);
 }
 
 void kvml_mmu_protect_slot(struct kvml_vm *of, struct kvml_slot *slot)
 {
 	protected++;
-}
-
-/* ---- in place of backing.c ---- */
-
-static unsigned int backed;	/* backings that were added, and not removed */
-
-struct kvml_backing *kvml_backing_alloc(struct kvml_vm *of, kvml_gfn base,
-					unsigned long npages, unsigned long hva)
-{
-	struct kvml_backing *b = kzalloc(sizeof(*b), GFP_KERNEL);
-
-	if (b)
-		b->base = base;
-	return b;
-}
-
-void kvml_backing_free(struct kvml_backing *b)
-{
-	kfree(b);
-}
-
-/* May a fault map the page that is the first of @b? */
-static bool mappable(const struct kvml_backing *b)
-{
-	int idx = srcu_read_lock(&vm->srcu);
-	bool found = kvml_slot_find(vcpu, b->base);
-
-	srcu_read_unlock(&vm->srcu, idx);
-	return found;
-}
-
-/* The notifier knows of a page before a fault can map it. */
-void kvml_backing_add(struct kvml_backings *set, struct kvml_backing *b)
-{
-	KUNIT_EXPECT_PTR_EQ(kunit_get_current_test(), set, &vm->notifier->backings);
-	KUNIT_EXPECT_FALSE(kunit_get_current_test(), mappable(b));
-	backed++;
-}
-
-/* And as long as one can. */
-void kvml_backing_remove(struct kvml_backings *set, struct kvml_backing *b)
-{
-	KUNIT_EXPECT_FALSE(kunit_get_current_test(), unhooked ? false : mappable(b));
-	backed--;
-	kfree(b);
-}
-
-void kvml_backings_settle(struct kvml_backings *set)
-{
 }
 
 /* ---- a VM that has nothing but slots ---- */
@@ -96,16 +45,9 @@ static int memslot_init(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, vm);
 	mutex_init(&vm->lock);
 	KUNIT_ASSERT_EQ(test, init_srcu_struct(&vm->srcu), 0);
-	vcpu = kunit_kzalloc(test, sizeof(*vcpu), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, vcpu);
-	vcpu->vm = vm;
-	vm->notifier = kunit_kzalloc(test, sizeof(*vm->notifier), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, vm->notifier);
-	kvml_slots_init(vm);
+	KUNIT_ASSERT_EQ(test, kvml_slots_init(vm), 0);
 	zapped = 0;
 	protected = 0;
-	backed = 0;
-	unhooked = false;
 	return 0;
 }
 
@@ -113,9 +55,6 @@ static void memslot_exit(struct kunit *test)
 {
 	if (!vm)
 		return;
-	unhooked = true;
-	kvml_slots_unhook(vm);
-	KUNIT_EXPECT_EQ(test, backed, 0);
 	kvml_slots_free(vm);
 	cleanup_srcu_struct(&vm->srcu);
 	vm = NULL;
@@ -140,7 +79,7 @@ static int set(u32 id, u32 flags, u64 gfn, u64 pages, unsigned long hva)
 static int owner(kvml_gfn gfn)
 {
 	int idx = srcu_read_lock(&vm->srcu), id = -1;
-	struct kvml_slot *slot = kvml_slot_find(vcpu, gfn);
+	struct kvml_slot *slot = kvml_slot_find(vm, gfn);
 
 	if (slot)
 		id = slot->id;
@@ -322,59 +261,27 @@ static void memslot_lookup_test(struct kunit *test)
 		}
 }
 
-/* Each vCPU remembers a slot of its own, until slots change. */
-static void memslot_hint_test(struct kunit *test)
+/* The notifier looks between these only. */
+static void memslot_hva_range_test(struct kunit *test)
 {
-	struct kvml_vcpu *other = kunit_kzalloc(test, sizeof(*other), GFP_KERNEL);
-	struct kvml_slot *first, *second;
-	int idx;
-
-	KUNIT_ASSERT_NOT_NULL(test, other);
-	other->vm = vm;
-	KUNIT_ASSERT_EQ(test, set(0, 0, 10, 4, HVA), 0);
-	KUNIT_ASSERT_EQ(test, set(1, 0, 20, 4, HVA), 0);
-	first = slot_by_id(0);
-	second = slot_by_id(1);
-	idx = srcu_read_lock(&vm->srcu);
-	KUNIT_EXPECT_PTR_EQ(test, kvml_slot_lookup(vcpu, 11), first);
-	KUNIT_EXPECT_PTR_EQ(test, kvml_slot_lookup(other, 21), second);
-	KUNIT_EXPECT_PTR_EQ(test, vcpu->slot_hint.slot, first);
-	KUNIT_EXPECT_PTR_EQ(test, other->slot_hint.slot, second);
-	KUNIT_EXPECT_NULL(test, kvml_slot_lookup(vcpu, 14));
-	KUNIT_EXPECT_PTR_EQ(test, vcpu->slot_hint.slot, first);
-	/* A guess that is right is not looked up. */
-	vcpu->slot_hint.slot = second;
-	KUNIT_EXPECT_PTR_EQ(test, kvml_slot_lookup(vcpu, 23), second);
-	srcu_read_unlock(&vm->srcu, idx);
-	/* It is gone, and another one in its place. */
-	KUNIT_ASSERT_EQ(test, set(1, 0, 20, 0, HVA), 0);
-	KUNIT_EXPECT_EQ(test, owner(23), -1);
-	KUNIT_ASSERT_EQ(test, set(2, 0, 22, 4, HVA), 0);
-	KUNIT_EXPECT_EQ(test, owner(23), 2);
-	KUNIT_EXPECT_EQ(test, owner(21), -1);
-}
-
-/* A slot keeps its backing until it moves or goes. */
-static void memslot_backing_test(struct kunit *test)
-{
-	struct kvml_backing *b;
+	struct kvml_slots *slots;
 
 	KUNIT_ASSERT_EQ(test, set(0, 0, 0, 4, HVA + 0x100000), 0);
-	KUNIT_ASSERT_EQ(test, set(1, 0, 8, 4, HVA + 0x100000), 0);
-	KUNIT_EXPECT_EQ(test, backed, 2);
-	b = slot_by_id(0)->backing;
-	KUNIT_ASSERT_NOT_NULL(test, b);
-	KUNIT_EXPECT_PTR_NE(test, slot_by_id(1)->backing, b);
-	KUNIT_ASSERT_EQ(test, set(0, KVM_MEM_LOG_DIRTY_PAGES, 0, 4, HVA + 0x100000), 0);
-	KUNIT_EXPECT_PTR_EQ(test, slot_by_id(0)->backing, b);
-	KUNIT_EXPECT_EQ(test, set(0, 0, 8, 4, HVA + 0x100000), -EEXIST);
-	KUNIT_EXPECT_PTR_EQ(test, slot_by_id(0)->backing, b);
-	KUNIT_ASSERT_EQ(test, set(0, KVM_MEM_LOG_DIRTY_PAGES, 16, 4, HVA + 0x100000), 0);
-	KUNIT_EXPECT_EQ(test, slot_by_id(0)->backing->base, 16);
-	KUNIT_EXPECT_EQ(test, backed, 2);
-	KUNIT_ASSERT_EQ(test, set(0, 0, 16, 0, 0), 0);
-	KUNIT_EXPECT_EQ(test, backed, 1);
-	KUNIT_EXPECT_EQ(test, kvml_slot_hva(slot_by_id(1), 9), HVA + 0x101000);
+	KUNIT_ASSERT_EQ(test, set(1, 0, 8, 4, HVA), 0);
+	KUNIT_ASSERT_EQ(test, set(2, 0, 16, 2, HVA + 0x200000), 0);
+	mutex_lock(&vm->lock);
+	slots = current_slots(vm);
+	KUNIT_EXPECT_EQ(test, slots->hva_min, HVA);
+	KUNIT_EXPECT_EQ(test, slots->hva_max, HVA + 0x202000);
+	mutex_unlock(&vm->lock);
+	KUNIT_ASSERT_EQ(test, set(1, 0, 8, 0, 0), 0);
+	KUNIT_ASSERT_EQ(test, set(2, 0, 16, 0, 0), 0);
+	mutex_lock(&vm->lock);
+	slots = current_slots(vm);
+	KUNIT_EXPECT_EQ(test, slots->hva_min, HVA + 0x100000);
+	KUNIT_EXPECT_EQ(test, slots->hva_max, HVA + 0x104000);
+	mutex_unlock(&vm->lock);
+	KUNIT_EXPECT_EQ(test, kvml_slot_hva(slot_by_id(0), 3), HVA + 0x103000);
 }
 
 /*
@@ -498,8 +405,7 @@ static struct kunit_case memslot_cases[] = {
 	KUNIT_CASE(memslot_change_test),
 	KUNIT_CASE(memslot_last_gfn_test),
 	KUNIT_CASE(memslot_lookup_test),
-	KUNIT_CASE(memslot_hint_test),
-	KUNIT_CASE(memslot_backing_test),
+	KUNIT_CASE(memslot_hva_range_test),
 	KUNIT_CASE(memslot_guess_test),
 	KUNIT_CASE(memslot_generation_test),
 	KUNIT_CASE(memslot_dirty_test),

@@ -52,17 +52,25 @@ static struct kvml_vcpu *vcpu;
 static struct kvml_mmu *mmu;
 static const struct kvml_pt_format *fmt;
 static struct kvml_slot slot;
-static struct kvml_backing backing;
 static struct kvml_hostpage host;
 static u32 generation;
 static unsigned int requests, dirtied;
+
+int kvml_notifier_register(struct kvml_vm *v)
+{
+	return 0;
+}
+
+void kvml_notifier_unregister(struct kvml_vm *v)
+{
+}
 
 void kvml_vm_request(struct kvml_vm *v, unsigned int req, bool wait)
 {
 	requests++;
 }
 
-struct kvml_slot *kvml_slot_lookup(struct kvml_vcpu *v, kvml_gfn gfn)
+struct kvml_slot *kvml_slot_lookup(struct kvml_vm *v, kvml_gfn gfn)
 {
 	return gfn - slot.base < slot.npages ? &slot : NULL;
 }
@@ -103,10 +111,7 @@ static int mmu_test_init(struct kunit *test)
 	mmu = &vm->mmu;
 	mmu->fmt = fmt;
 	slot = (struct kvml_slot){ .base = 0x10000, .npages = 0x1000,
-				   .hva = HVA, .backing = &backing };
-	backing = (struct kvml_backing){ .vm = vm, .base = slot.base };
-	backing.node[0].start = HVA;
-	backing.node[0].last = HVA + (slot.npages << PAGE_SHIFT) - 1;
+				   .hva = HVA };
 	host = (struct kvml_hostpage){ .level = 1, .writable = true };
 	generation = 5;
 	requests = 0;
@@ -120,11 +125,10 @@ static void mmu_test_exit(struct kunit *test)
 {
 	if (!vm || !mmu->root)
 		return;
-	kvml_mmu_zap(vm, 0, KVML_MAX_GFN);
+	kvml_mmu_zap_all(vm);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&mmu->pages_4k), 0);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&mmu->pages_2m), 0);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&mmu->tables), 1);
-	kvml_mmu_vcpu_free(vcpu);
 	kvml_mmu_free(vm);
 	vm = NULL;
 }
@@ -201,25 +205,6 @@ static void mmu_device_test(struct kunit *test)
 		    fmt->memtype_uc | fmt->write | fmt->dirty);
 }
 
-/* Each vCPU has tables of its own to put in. */
-static void mmu_spares_test(struct kunit *test)
-{
-	struct kvml_vcpu *other = kunit_kzalloc(test, sizeof(*other), GFP_KERNEL);
-
-	KUNIT_ASSERT_NOT_NULL(test, other);
-	other->vm = vm;
-	KUNIT_EXPECT_EQ(test, fault(slot.base, KVML_ACCESS_READ), 1);
-	KUNIT_EXPECT_EQ(test, vcpu->spares.nr, 0);
-	KUNIT_EXPECT_EQ(test, kvml_mmu_fault(other, (slot.base + 1) << PAGE_SHIFT,
-					     KVML_ACCESS_READ), 1);
-	KUNIT_EXPECT_EQ(test, other->spares.nr, KVML_SPARE_TABLES);
-	KUNIT_EXPECT_EQ(test, vcpu->spares.nr, 0);
-	KUNIT_EXPECT_EQ(test, fault(slot.base + 512, KVML_ACCESS_READ), 1);
-	KUNIT_EXPECT_EQ(test, vcpu->spares.nr, KVML_SPARE_TABLES - 1);
-	kvml_mmu_vcpu_free(other);
-	KUNIT_EXPECT_EQ(test, other->spares.nr, 0);
-}
-
 /* A frame in place of another one: the old translation must go. */
 static void mmu_other_frame_test(struct kunit *test)
 {
@@ -276,8 +261,9 @@ static void mmu_stale_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fault(slot.base, KVML_ACCESS_READ), 1);
 	KUNIT_EXPECT_FALSE(test, mapped(slot.base));
 	host.seq = 0;
-	kvml_mmu_invalidate_start(&backing, HVA + PAGE_SIZE, HVA + 3 * PAGE_SIZE,
-				  true);
+	mmu->notifier_count = 1;
+	mmu->notifier_start = HVA + PAGE_SIZE;
+	mmu->notifier_end = HVA + 3 * PAGE_SIZE;
 	fault(slot.base + 1, KVML_ACCESS_READ);
 	fault(slot.base + 2, KVML_ACCESS_READ);
 	KUNIT_EXPECT_FALSE(test, mapped(slot.base + 1));
@@ -293,57 +279,6 @@ static void mmu_stale_test(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, mapped(slot.base + 100));
 	fault(slot.base + 512, KVML_ACCESS_READ);
 	KUNIT_EXPECT_TRUE(test, mapped(slot.base + 512));
-}
-
-/* Several at a time: what lies between the first and the last one waits, too. */
-static void mmu_invalidations_test(struct kunit *test)
-{
-	unsigned long seq = mmu->notifier_seq;
-	unsigned int i;
-
-	for (i = 0; i < 10; i++)
-		fault(slot.base + i, KVML_ACCESS_READ);
-	kvml_mmu_invalidate_start(&backing, HVA + 5 * PAGE_SIZE,
-				  HVA + 6 * PAGE_SIZE, true);
-	kvml_mmu_invalidate_start(&backing, HVA + 2 * PAGE_SIZE,
-				  HVA + 3 * PAGE_SIZE, false);
-	KUNIT_EXPECT_EQ(test, vm->stat.mmu_unmapped, 2);
-	KUNIT_EXPECT_EQ(test, mmu->notifier_seq, seq);
-	for (i = 0; i < 10; i++) {
-		KUNIT_EXPECT_EQ(test, mapped(slot.base + i), i != 2 && i != 5);
-		kvml_mmu_zap(vm, slot.base + i, slot.base + i + 1);
-		fault(slot.base + i, KVML_ACCESS_READ);
-		KUNIT_EXPECT_EQ(test, mapped(slot.base + i), i < 2 || i > 5);
-	}
-	kvml_mmu_invalidate_end(&backing);
-	KUNIT_EXPECT_EQ(test, mmu->notifier_seq, seq + 1);
-	fault(slot.base + 5, KVML_ACCESS_READ);
-	KUNIT_EXPECT_FALSE(test, mapped(slot.base + 5));
-	kvml_mmu_invalidate_end(&backing);
-	fault(slot.base + 5, KVML_ACCESS_READ);
-	KUNIT_EXPECT_TRUE(test, mapped(slot.base + 5));
-	/* The next one has a range of its own. */
-	kvml_mmu_invalidate_start(&backing, HVA + 8 * PAGE_SIZE,
-				  HVA + 9 * PAGE_SIZE, true);
-	fault(slot.base + 2, KVML_ACCESS_READ);
-	KUNIT_EXPECT_TRUE(test, mapped(slot.base + 2));
-	kvml_mmu_invalidate_end(&backing);
-}
-
-/* A range that is larger than the slot, and one that ends in it. */
-static void mmu_invalidate_beyond_test(struct kunit *test)
-{
-	fault(slot.base, KVML_ACCESS_READ);
-	fault(slot.base + slot.npages - 1, KVML_ACCESS_READ);
-	kvml_mmu_invalidate_start(&backing, HVA - PMD_SIZE, HVA + PAGE_SIZE, true);
-	KUNIT_EXPECT_FALSE(test, mapped(slot.base));
-	KUNIT_EXPECT_TRUE(test, mapped(slot.base + slot.npages - 1));
-	kvml_mmu_invalidate_end(&backing);
-	fault(slot.base, KVML_ACCESS_READ);
-	kvml_mmu_invalidate_start(&backing, 0, ULONG_MAX, true);
-	KUNIT_EXPECT_FALSE(test, mapped(slot.base));
-	KUNIT_EXPECT_FALSE(test, mapped(slot.base + slot.npages - 1));
-	kvml_mmu_invalidate_end(&backing);
 }
 
 /* ---- 2 MiB ---- */
@@ -483,7 +418,7 @@ static void mmu_mmio_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fault(gfn, KVML_ACCESS_READ), 1);
 	expect_leaf(test, gfn, 1, fmt->memtype_wb | fmt->write | fmt->dirty);
 	/* An access that looked before it came does not take it away. */
-	map_mmio(vcpu, gfn, 6);
+	map_mmio(mmu, gfn, 6);
 	expect_leaf(test, gfn, 1, fmt->memtype_wb | fmt->write | fmt->dirty);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&mmu->pages_4k), 1);
 }
@@ -514,21 +449,13 @@ static void expect_gone(struct kunit *test, unsigned int first, unsigned int n)
 	KUNIT_EXPECT_EQ(test, wrong, 0);
 }
 
-/* All of an invalidation, of pages @first to @end of the slot. */
-static void invalidate(unsigned long first, unsigned long end, bool may_sleep)
-{
-	kvml_mmu_invalidate_start(&backing, HVA + (first << PAGE_SHIFT),
-				  HVA + (end << PAGE_SHIFT), may_sleep);
-	kvml_mmu_invalidate_end(&backing);
-}
-
 static void mmu_zap_range_test(struct kunit *test)
 {
 	unsigned int i;
 
 	for (i = 0; i < 1536; i++)
 		fault(slot.base + i, KVML_ACCESS_WRITE);
-	invalidate(500, 1030, true);
+	kvml_mmu_zap_range(vm, slot.base + 500, slot.base + 1030, true);
 	expect_gone(test, 500, 530);
 	KUNIT_EXPECT_EQ(test, vm->stat.mmu_unmapped, 530);
 	KUNIT_EXPECT_TRUE(test, kvml_mmu_flush_due(vm));
@@ -536,8 +463,9 @@ static void mmu_zap_range_test(struct kunit *test)
 	kvml_mmu_flush(vm);
 	KUNIT_EXPECT_FALSE(test, kvml_mmu_flush_due(vm));
 	/* Where there is nothing, nothing is due. */
-	invalidate(500, 1030, false);
-	invalidate(1536, slot.npages, true);
+	kvml_mmu_zap_range(vm, slot.base + 500, slot.base + 1030, false);
+	kvml_mmu_zap_range(vm, 0, slot.base, true);
+	kvml_mmu_zap_range(vm, slot.base + 1536, KVML_MAX_GFN, true);
 	KUNIT_EXPECT_FALSE(test, kvml_mmu_flush_due(vm));
 	expect_gone(test, 500, 530);
 }
@@ -545,17 +473,17 @@ static void mmu_zap_range_test(struct kunit *test)
 static void mmu_protect_test(struct kunit *test)
 {
 	u64 all = fmt->memtype_wb | fmt->write | fmt->dirty;
-	unsigned long bits = BIT(0) | BIT(63);
 	unsigned int i;
 
 	for (i = 0; i < 130; i++)
 		fault(slot.base + i, KVML_ACCESS_WRITE);
-	KUNIT_EXPECT_TRUE(test, kvml_mmu_protect_bits(vm, &slot, 64, 64, &bits));
+	KUNIT_EXPECT_TRUE(test, kvml_mmu_protect_mask(vm, &slot, 64,
+						      BIT(0) | BIT(63)));
 	for (i = 0; i < 130; i++)
 		expect_leaf(test, slot.base + i, 1, i == 64 || i == 127 ?
 			    all & ~fmt->write : all);
 	kvml_mmu_flush(vm);
-	KUNIT_EXPECT_FALSE(test, kvml_mmu_protect_bits(vm, &slot, 64, 64, &bits));
+	KUNIT_EXPECT_FALSE(test, kvml_mmu_protect_mask(vm, &slot, 64, BIT(0)));
 	requests = 0;
 	kvml_mmu_protect_slot(vm, &slot);
 	KUNIT_EXPECT_EQ(test, requests, 1);
@@ -568,59 +496,15 @@ static void mmu_protect_test(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, mapped(slot.base + 512));
 }
 
-/*
- * Bits of a part of a slot that begins and ends within tables: leaves in two
- * tables, where there is no table, and in place of one.
- */
-static void mmu_protect_bits_test(struct kunit *test)
-{
-	u64 all = fmt->memtype_wb | fmt->write | fmt->dirty;
-	DECLARE_BITMAP(bits, 1600);
-	unsigned int i, wrong = 0;
-	struct kvml_slot part = slot;
-	u64 entry;
-	int level;
-
-	/* Page n of @part is page n + 3 of @slot. */
-	part.base += 3;
-	for (i = 0; i < 600; i++)
-		fault(slot.base + i, KVML_ACCESS_WRITE);
-	host.level = 2;
-	fault(slot.base + 3 * 512, KVML_ACCESS_WRITE);
-	bitmap_zero(bits, 1600);
-	for (i = 0; i < 1600; i += 7)
-		set_bit(i, bits);
-	KUNIT_EXPECT_TRUE(test, kvml_mmu_protect_bits(vm, &part, 0, 1600, bits));
-	for (i = 0; i < 600; i++) {
-		entry = entry_of(slot.base + i, &level);
-		wrong += (entry & fmt->write) ==
-			 (i >= 3 && (i - 3) % 7 == 0 ? fmt->write : 0);
-	}
-	KUNIT_EXPECT_EQ(test, wrong, 0);
-	KUNIT_EXPECT_FALSE(test, mapped(slot.base + 3 * 512));
-	KUNIT_EXPECT_FALSE(test, mapped(slot.base + 2 * 512));
-	expect_leaf(test, slot.base, 1, all);
-	/* A bit beyond those that are asked for. */
-	kvml_mmu_flush(vm);
-	host.level = 1;
-	fault(slot.base + 3, KVML_ACCESS_WRITE);
-	bitmap_zero(bits, 1600);
-	set_bit(0, bits);
-	set_bit(5, bits);
-	KUNIT_EXPECT_TRUE(test, kvml_mmu_protect_bits(vm, &part, 0, 5, bits));
-	KUNIT_EXPECT_FALSE(test, entry_of(slot.base + 3, &level) & fmt->write);
-	KUNIT_EXPECT_TRUE(test, entry_of(slot.base + 8, &level) & fmt->write);
-}
-
 static void mmu_age_test(struct kunit *test)
 {
 	kvml_gfn gfn = slot.base;
 
-	KUNIT_EXPECT_FALSE(test, kvml_mmu_test_young(vm, gfn, gfn + 1));
+	KUNIT_EXPECT_FALSE(test, kvml_mmu_test_young(vm, gfn));
 	fault(gfn, KVML_ACCESS_READ);
-	KUNIT_EXPECT_TRUE(test, kvml_mmu_test_young(vm, gfn, gfn + 1));
+	KUNIT_EXPECT_TRUE(test, kvml_mmu_test_young(vm, gfn));
 	KUNIT_EXPECT_TRUE(test, kvml_mmu_age_range(vm, gfn, gfn + 1));
-	KUNIT_EXPECT_FALSE(test, kvml_mmu_test_young(vm, gfn, gfn + 1));
+	KUNIT_EXPECT_FALSE(test, kvml_mmu_test_young(vm, gfn));
 	KUNIT_EXPECT_FALSE(test, kvml_mmu_age_range(vm, gfn, gfn + 1));
 	/* Without A bits, the next fault tells. */
 	KUNIT_EXPECT_EQ(test, mapped(gfn), !!fmt->accessed);
@@ -710,7 +594,8 @@ static void mmu_random_test(struct kunit *test)
 			end = min(i + prandom_u32_state(&rnd) % 700,
 				  MODEL_GFNS);
 			model_zap(model, large, i, end);
-			invalidate(i, end, true);
+			kvml_mmu_zap_range(vm, slot.base + i, slot.base + end,
+					   true);
 		}
 		if (step % 100 == 0)
 			expect_model(test, model);
@@ -721,14 +606,11 @@ static void mmu_random_test(struct kunit *test)
 static struct kunit_case mmu_cases[] = {
 	KUNIT_CASE_PARAM(mmu_read_write_test, format_gen_params),
 	KUNIT_CASE_PARAM(mmu_device_test, format_gen_params),
-	KUNIT_CASE(mmu_spares_test),
 	KUNIT_CASE_PARAM(mmu_other_frame_test, format_gen_params),
 	KUNIT_CASE_PARAM(mmu_read_only_slot_test, format_gen_params),
 	KUNIT_CASE_PARAM(mmu_dirty_log_test, format_gen_params),
 	KUNIT_CASE(mmu_invalid_slot_test),
 	KUNIT_CASE(mmu_stale_test),
-	KUNIT_CASE(mmu_invalidations_test),
-	KUNIT_CASE(mmu_invalidate_beyond_test),
 	KUNIT_CASE_PARAM(mmu_large_leaf_test, format_gen_params),
 	KUNIT_CASE_PARAM(mmu_collapse_test, format_gen_params),
 	KUNIT_CASE_PARAM(mmu_split_test, format_gen_params),
@@ -736,7 +618,6 @@ static struct kunit_case mmu_cases[] = {
 	KUNIT_CASE(mmu_mmio_limit_test),
 	KUNIT_CASE_PARAM(mmu_zap_range_test, format_gen_params),
 	KUNIT_CASE_PARAM(mmu_protect_test, format_gen_params),
-	KUNIT_CASE_PARAM(mmu_protect_bits_test, format_gen_params),
 	KUNIT_CASE_PARAM(mmu_age_test, format_gen_params),
 	KUNIT_CASE(mmu_prune_test),
 	KUNIT_CASE_PARAM(mmu_random_test, format_gen_params),

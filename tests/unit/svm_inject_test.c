@@ -119,6 +119,10 @@ static void svm_intr_emulated_test(struct kunit *test)
 /* An NMI that waits: by a step if nothing is delivered; never with an event. */
 static void svm_nmi_window_test(struct kunit *test)
 {
+	const struct kvml_exception ud = { .injected = true, .nr = UD_VECTOR };
+
+	/* As at an entry: the IPI is for this CPU. */
+	migrate_disable();
 	start(false);
 	kvml_svm_open_nmi_window(&svm->vcpu);
 	KUNIT_EXPECT_TRUE(test, svm->nmi_step);
@@ -137,11 +141,22 @@ static void svm_nmi_window_test(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, svm->nmi_step);
 	KUNIT_EXPECT_EQ(test, ipis, 0);
 	KUNIT_EXPECT_TRUE(test, requests & BIT(KVML_REQ_EVENT));
+	/* And QEMU would deliver this one twice; an exception it would not. */
+	start(true);
+	svm->vcpu.reg[KVML_RFLAGS] = 0;
+	kvml_svm_inject_intr(&svm->vcpu, 0x31, false);
+	kvml_svm_open_nmi_window(&svm->vcpu);
+	KUNIT_EXPECT_EQ(test, ipis, 0);
+	start(true);
+	kvml_svm_inject_exception(&svm->vcpu, &ud);
+	kvml_svm_open_nmi_window(&svm->vcpu);
+	KUNIT_EXPECT_EQ(test, ipis, 1);
 	/* Blocked by an NMI: its IRET exits. */
 	start(false);
 	svm->nmi_masked = true;
 	kvml_svm_open_nmi_window(&svm->vcpu);
 	KUNIT_EXPECT_FALSE(test, svm->nmi_step);
+	migrate_enable();
 }
 
 struct soft_case {

@@ -14,7 +14,6 @@ void kvml_svm_host_restore(struct svm_vcpu *svm)
 }
 
 static struct svm_vcpu *svm;
-static struct kvml_vm *vm;
 
 static int svm_state_init(struct kunit *test)
 {
@@ -22,9 +21,8 @@ static int svm_state_init(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, svm);
 	svm->vmcb = kunit_kzalloc(test, sizeof(*svm->vmcb), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, svm->vmcb);
-	vm = kunit_kzalloc(test, sizeof(*vm), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, vm);
-	svm->vcpu.vm = vm;
+	svm->vcpu.vm = kunit_kzalloc(test, sizeof(*svm->vcpu.vm), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, svm->vcpu.vm);
 	svm->vcpu.reg_avail = ~0;
 	return 0;
 }
@@ -165,7 +163,7 @@ static void svm_cd_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, svm->vmcb->save.cr0, X86_CR0_PE);
 	KUNIT_EXPECT_TRUE(test, svm->cr0_hidden);
 	KUNIT_EXPECT_EQ(test, kvml_reg(&svm->vcpu, KVML_CR0), X86_CR0_PE | off);
-	vm->disabled_quirks = KVM_X86_QUIRK_CD_NW_CLEARED;
+	svm->vcpu.vm->disabled_quirks = KVM_X86_QUIRK_CD_NW_CLEARED;
 	kvml_svm_set_cr0(&svm->vcpu, X86_CR0_PE | off);
 	KUNIT_EXPECT_EQ(test, svm->vmcb->save.cr0, X86_CR0_PE | off);
 	KUNIT_EXPECT_FALSE(test, svm->cr0_hidden);

@@ -44,7 +44,7 @@ bool kvml_cpuid_has(struct kvml_vcpu *v, unsigned int feature)
 	return feature == X86_FEATURE_GBPAGES && gbpages;
 }
 
-struct kvml_slot *kvml_slot_find(struct kvml_vcpu *v, kvml_gfn gfn)
+struct kvml_slot *kvml_slot_find(struct kvml_vm *v, kvml_gfn gfn)
 {
 	return gfn - slot.base < slot.npages ? &slot : NULL;
 }
@@ -59,7 +59,7 @@ static void *memory(u64 gpa)
 	return (void *)(slot.hva + gpa - (slot.base << PAGE_SHIFT));
 }
 
-int kvml_guest_read(struct kvml_vcpu *v, kvml_gpa gpa, void *data, size_t len)
+int kvml_guest_read(struct kvml_vm *v, kvml_gpa gpa, void *data, size_t len)
 {
 	if (!kvml_slot_find(v, gpa >> PAGE_SHIFT))
 		return -EFAULT;
@@ -67,7 +67,7 @@ int kvml_guest_read(struct kvml_vcpu *v, kvml_gpa gpa, void *data, size_t len)
 	return 0;
 }
 
-int kvml_guest_cmpxchg(struct kvml_vcpu *v, kvml_gpa gpa, u64 *old, u64 new,
+int kvml_guest_cmpxchg(struct kvml_vm *v, kvml_gpa gpa, u64 *old, u64 new,
 		       unsigned int size)
 {
 	u64 now = 0;
