@@ -154,8 +154,24 @@ static void svm_clean_test(struct kunit *test)
 			VMCB_CLEAN & ~c->dirty);
 }
 
+/* CR0.CD and NW are hidden from the CPU, unless the VMM wants them to have effect. */
+static void svm_cd_test(struct kunit *test)
+{
+	const unsigned long off = X86_CR0_CD | X86_CR0_NW;
+
+	kvml_svm_set_cr0(&svm->vcpu, X86_CR0_PE | off);
+	KUNIT_EXPECT_EQ(test, svm->vmcb->save.cr0, X86_CR0_PE);
+	KUNIT_EXPECT_TRUE(test, svm->cr0_hidden);
+	KUNIT_EXPECT_EQ(test, kvml_reg(&svm->vcpu, KVML_CR0), X86_CR0_PE | off);
+	svm->vcpu.vm->disabled_quirks = KVM_X86_QUIRK_CD_NW_CLEARED;
+	kvml_svm_set_cr0(&svm->vcpu, X86_CR0_PE | off);
+	KUNIT_EXPECT_EQ(test, svm->vmcb->save.cr0, X86_CR0_PE | off);
+	KUNIT_EXPECT_FALSE(test, svm->cr0_hidden);
+}
+
 static struct kunit_case svm_state_cases[] = {
 	KUNIT_CASE_PARAM(svm_clean_test, clean_gen_params),
+	KUNIT_CASE(svm_cd_test),
 	{ }
 };
 
