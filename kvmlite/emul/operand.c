@@ -308,8 +308,8 @@ unsigned int kvml_operand_room(struct kvml_vcpu *vcpu, enum kvml_seg seg,
 int kvml_operand_write_bytes(struct kvml_vcpu *vcpu,
 			     const struct kvml_operand *o, const void *data)
 {
-	unsigned int i, offset[2] = { 0, o->piece[0].len };
-	bool memory[2];
+	unsigned int i, first = o->piece[0].len;
+	bool memory[2] = {};
 	int r;
 
 	for (i = 0; i < o->pieces; i++) {
@@ -317,13 +317,13 @@ int kvml_operand_write_bytes(struct kvml_vcpu *vcpu,
 		if (memory[i])
 			continue;
 		r = mmio_bytes(vcpu, o->piece[i].gpa, o->piece[i].len, true,
-			       (void *)data + offset[i]);
+			       (void *)data + (i ? first : 0));
 		if (r != KVML_EMUL_GO)
 			return r;
 	}
 	for (i = 0; i < o->pieces; i++)
 		if (memory[i] && kvml_guest_write(vcpu, o->piece[i].gpa,
-						  data + offset[i],
+						  data + (i ? first : 0),
 						  o->piece[i].len))
 			return -EFAULT;
 	return KVML_EMUL_GO;

@@ -91,6 +91,7 @@ static inline void kvml_backings_count(struct kvml_backings *set, int n)
 /* To be looked at under set->srcu. */
 static inline unsigned int kvml_backings_active(struct kvml_backings *set)
 {
+	/* Pairs with switch_tree(): the tree is whole. */
 	return smp_load_acquire(&set->active);
 }
 

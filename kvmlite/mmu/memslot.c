@@ -370,9 +370,9 @@ void kvml_slots_free(struct kvml_vm *vm)
 
 /* ---- readers ---- */
 
-/* Its set is there, too; pairs with slots_publish(). */
 static u64 current_generation(struct kvml_vm *vm)
 {
+	/* Its set is there, too; pairs with slots_publish(). */
 	return smp_load_acquire(&vm->slots.generation);
 }
 

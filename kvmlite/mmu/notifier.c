@@ -13,11 +13,6 @@ static struct kvml_backings *notifier_backings(struct mmu_notifier *mn)
 	return &container_of(mn, struct kvml_notifier, mn)->backings;
 }
 
-/* For each backing with addresses in @start to @end; under set->srcu. */
-#define for_each_backing(b, set, tree, start, end)			\
-	for (b = kvml_backing_first(set, tree, start, (end) - 1); b;	\
-	     b = kvml_backing_next(b, tree, start, (end) - 1))
-
 /* ---- invalidations ---- */
 
 static void flush_if_due(struct kvml_vm *vm)
@@ -33,7 +28,8 @@ static void take_range(struct kvml_backings *set, unsigned long start,
 	struct kvml_backing *b;
 	struct kvml_vm *vm = NULL;
 
-	for_each_backing(b, set, tree, start, end) {
+	for (b = kvml_backing_first(set, tree, start, end - 1); b;
+	     b = kvml_backing_next(b, tree, start, end - 1)) {
 		/* Backings of one VM are mostly side by side: it flushes once. */
 		if (vm && vm != b->vm)
 			flush_if_due(vm);
@@ -65,7 +61,8 @@ static void invalidate_end(struct mmu_notifier *mn,
 	unsigned int tree = kvml_backings_active(set);
 	struct kvml_backing *b;
 
-	for_each_backing(b, set, tree, range->start, range->end)
+	for (b = kvml_backing_first(set, tree, range->start, range->end - 1); b;
+	     b = kvml_backing_next(b, tree, range->start, range->end - 1))
 		kvml_mmu_invalidate_end(b);
 	kvml_backings_count(set, -1);
 	srcu_read_unlock(&set->srcu, srcu);
@@ -86,7 +83,8 @@ static bool do_range(struct mmu_notifier *mn, unsigned long start,
 	kvml_gfn first, last;
 	bool result = false;
 
-	for_each_backing(b, set, tree, start, end) {
+	for (b = kvml_backing_first(set, tree, start, end - 1); b;
+	     b = kvml_backing_next(b, tree, start, end - 1)) {
 		kvml_backing_gfns(b, start, end, &first, &last);
 		result |= fn(b->vm, first, last);
 	}

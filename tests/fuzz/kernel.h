@@ -95,6 +95,7 @@ struct mmu_notifier {
 	const struct mmu_notifier_ops *ops;
 	struct mm_struct *mm;
 };
+
 struct srcu_struct { unsigned int readers; };
 typedef struct { bool held; } spinlock_t;
 typedef struct { bool held; } raw_spinlock_t;
@@ -414,8 +415,8 @@ static inline void xa_destroy(struct xarray *xa)
 #define mutex_init(m)		((void)(m))
 #define mutex_lock(m)		((void)(m))
 #define mutex_unlock(m)		((void)(m))
-#define smp_load_acquire(p)	(*(p))
-#define smp_store_release(p, v)	((void)(*(p) = (v)))
+#define smp_load_acquire(p)	(*(p))	/* one thread */
+#define smp_store_release(p, v)	((void)(*(p) = (v)))	/* one thread */
 #define this_cpu_add(var, n)	((void)((var) += (n)))
 #define RCU_LOCKDEP_WARN(condition, text) ((void)(condition))
 #define srcu_read_lock_held(srcu) ((void)(srcu), 1)

@@ -591,11 +591,12 @@ static unsigned int orders_counters_used;
 
 static inline int *orders_alloc_counter(void)
 {
-	int *counter = &orders_counters[orders_counters_used++], cpu;
+	int *counter = &orders_counters[orders_counters_used++];
+	int cpu;
 
 	FUZZ_CHECK(orders_counters_used <= ARRAY_SIZE(orders_counters), "too many");
 	for_each_possible_cpu(cpu)
-		*per_cpu_ptr(counter, cpu) = 0;
+		memset(per_cpu_ptr(counter, cpu), 0, sizeof(*counter));
 	return counter;
 }
 
