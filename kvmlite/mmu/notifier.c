@@ -138,7 +138,7 @@ static const struct mmu_notifier_ops kvml_notifier_ops = {
 
 /* ---- one for a process ---- */
 
-static DEFINE_SPINLOCK(notifiers_lock);
+static DEFINE_MUTEX(notifiers_lock);
 static DEFINE_HASHTABLE(notifiers, 8);	/* by mm */
 
 /* That of @mm, with one user more; must hold notifiers_lock. */
@@ -189,9 +189,9 @@ struct kvml_notifier *kvml_notifier_get(void)
 {
 	struct kvml_notifier *notifier, *other;
 
-	spin_lock(&notifiers_lock);
+	mutex_lock(&notifiers_lock);
 	notifier = find_locked(current->mm);
-	spin_unlock(&notifiers_lock);
+	mutex_unlock(&notifiers_lock);
 	if (notifier)
 		return notifier;
 
@@ -199,11 +199,11 @@ struct kvml_notifier *kvml_notifier_get(void)
 	notifier = notifier_new();
 	if (IS_ERR(notifier))
 		return notifier;
-	spin_lock(&notifiers_lock);
+	mutex_lock(&notifiers_lock);
 	other = find_locked(current->mm);
 	if (!other)
 		hash_add(notifiers, &notifier->link, (unsigned long)current->mm);
-	spin_unlock(&notifiers_lock);
+	mutex_unlock(&notifiers_lock);
 	if (!other)
 		return notifier;
 	notifier_free(notifier);
@@ -212,9 +212,11 @@ struct kvml_notifier *kvml_notifier_get(void)
 
 void kvml_notifier_put(struct kvml_notifier *notifier)
 {
-	if (!notifier || !refcount_dec_and_lock(&notifier->users, &notifiers_lock))
+	if (!notifier)
 		return;
-	hash_del(&notifier->link);
-	spin_unlock(&notifiers_lock);
-	notifier_free(notifier);
+	if (refcount_dec_and_mutex_lock(&notifier->users, &notifiers_lock)) {
+		hash_del(&notifier->link);
+		mutex_unlock(&notifiers_lock);
+		notifier_free(notifier);
+	}
 }

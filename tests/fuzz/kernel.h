@@ -461,11 +461,10 @@ struct hlist_node { int unused; };
 	for (at = NULL, (void)(key); at && table; )
 #define hash_add(table, node, key) (table = (node))
 #define hash_del(node)		((void)(node))
-#define DEFINE_SPINLOCK(name)	spinlock_t name
+#define DEFINE_MUTEX(name)	struct mutex name
 #define refcount_set(r, n)	((r)->count = (n))
 #define refcount_inc(r)		((void)(r)->count++)
-#define refcount_dec_and_lock(r, lock)					\
-	(--(r)->count ? false : (spin_lock(lock), true))
+#define refcount_dec_and_mutex_lock(r, lock) ((void)(lock), !--(r)->count)
 #define mmu_notifier_register(n, mm) ((void)(n), (void)(mm), 0)
 #define mmu_notifier_unregister(n, mm) ((void)(n), (void)(mm))
 
