@@ -2,15 +2,11 @@
 /*
  * /dev/kvmlite: system ioctls (api.rst, "system ioctls") and the module.
  */
-#include <linux/fs.h>
 #include <linux/kvm.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
-#include <linux/preempt.h>
-#include <linux/uaccess.h>
 
 #include "base/hardware.h"
-#include "base/ops.h"
 #include "cpuid/cpuid.h"
 #include "cpuid/xstate.h"
 #include "mmu/notifier.h"
@@ -18,7 +14,6 @@
 #include "vcpu/msr.h"
 #include "vcpu/vcpu.h"
 #include "vm/cap.h"
-#include "vm/stats.h"
 #include "vm/vm.h"
 
 static long get_mce_cap(u64 __user *arg)

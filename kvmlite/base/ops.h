@@ -11,7 +11,6 @@
 #define _KVMLITE_OPS_H
 
 #include <linux/kvm.h>
-#include <linux/types.h>
 
 struct kvml_vcpu;
 struct kvml_vm;

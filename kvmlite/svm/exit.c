@@ -3,8 +3,6 @@
  * #VMEXITs, by a table of their codes (APM volume 2, appendix C).  Handlers
  * return as ops->handle_exit does; interrupts are on.
  */
-#include <linux/nospec.h>
-#include <asm/debugreg.h>
 #include <asm/irq_vectors.h>
 #include <asm/traps.h>
 
@@ -13,23 +11,17 @@
 #include "base/trace.h"
 #include "emul/emulate.h"
 #include "io/io.h"
-#include "mmu/mmu.h"
 #include "svm/assist.h"
-#include "svm/caps.h"
 #include "svm/exit.h"
 #include "svm/failure.h"
 #include "svm/inject.h"
 #include "svm/insn.h"
 #include "svm/state.h"
 #include "svm/svm.h"
-#include "svm/vmcb.h"
-#include "vcpu/debug.h"
 #include "vcpu/error.h"
-#include "vcpu/event.h"
 #include "vcpu/fpu.h"
 #include "vcpu/priv.h"
 #include "vcpu/pv.h"
-#include "vcpu/vcpu.h"
 
 /* ---- exceptions ---- */
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See host.h. */
 #include <linux/io.h>
-#include <asm/msr.h>
 
 #include "svm/host.h"
 #include "svm/hw.h"

@@ -3,8 +3,6 @@
 #ifndef _KVMLITE_SVM_HOST_H
 #define _KVMLITE_SVM_HOST_H
 
-#include <linux/types.h>
-
 struct svm_vcpu;
 
 /*

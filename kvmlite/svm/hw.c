@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See hw.h. */
-#include <linux/gfp.h>
 #include <linux/io.h>
-#include <linux/percpu.h>
-#include <linux/smp.h>
-#include <asm/msr.h>
-#include <asm/processor.h>
 #include <asm/svm.h>
 
 #include "svm/asid.h"

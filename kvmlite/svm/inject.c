@@ -1,19 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Events into the guest (APM volume 2, 15.20 and 15.21). */
-#include <linux/smp.h>
-#include <asm/debugreg.h>
 #include <asm/irq_vectors.h>
 #include <asm/trapnr.h>
 #include <trace/events/ipi.h>
 
 #include "base/kick.h"
-#include "svm/caps.h"
 #include "svm/inject.h"
 #include "svm/insn.h"
-#include "svm/svm.h"
-#include "svm/vmcb.h"
-#include "vcpu/event.h"
-#include "vcpu/vcpu.h"
 
 /* What is delivered would push our TF, and the guest see it: no step then. */
 static void end_step(struct svm_vcpu *svm)

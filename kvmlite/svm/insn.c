@@ -5,7 +5,6 @@
 #include "emul/decode.h"
 #include "emul/emul.h"
 #include "svm/insn.h"
-#include "vcpu/event.h"
 #include "vcpu/vcpu.h"
 
 static bool is_prefix(u8 byte)

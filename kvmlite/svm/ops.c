@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The table by which common code calls AMD-V, and what happens when the module loads. */
-#include <linux/gfp.h>
-#include <linux/init.h>
 
-#include "base/ops.h"
 #include "svm/asid.h"
-#include "svm/caps.h"
 #include "svm/exit.h"
 #include "svm/hw.h"
 #include "svm/inject.h"
@@ -15,7 +11,6 @@
 #include "svm/state.h"
 #include "svm/svm.h"
 #include "svm/vcpu.h"
-#include "vcpu/vcpu.h"
 #include "vm/vm.h"
 
 /* A fifth level above the four of mmu.c, where the host has five. */

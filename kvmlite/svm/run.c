@@ -6,15 +6,12 @@
  */
 #include <linux/context_tracking.h>
 #include <linux/kvm_host.h>
-#include <asm/nospec-branch.h>
-#include <asm/processor.h>
 
 #include "base/kick.h"
 #include "base/mce.h"
 #include "base/trace.h"
 #include "svm/asid.h"
 #include "svm/assist.h"
-#include "svm/caps.h"
 #include "svm/entry.h"
 #include "svm/errata.h"
 #include "svm/host.h"
@@ -23,13 +20,10 @@
 #include "svm/run.h"
 #include "svm/state.h"
 #include "svm/svm.h"
-#include "svm/vmcb.h"
-#include "vcpu/debug.h"
 #include "vcpu/fpu.h"
 #include "vcpu/msr.h"
 #include "vcpu/priv.h"
 #include "vcpu/pv.h"
-#include "vcpu/vcpu.h"
 #include "vm/run.h"
 
 /* Registers in reg[] that an exit leaves stale. */

@@ -1,18 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The guest's registers in the VMCB (APM volume 2, appendix B, table B-2). */
-#include <linux/printk.h>
-#include <asm/debugreg.h>
-#include <asm/msr.h>
 #include <asm/tlbflush.h>
 
-#include "base/ops.h"
 #include "base/quirk.h"
 #include "svm/host.h"
 #include "svm/state.h"
 #include "svm/svm.h"
-#include "svm/vmcb.h"
-#include "vcpu/debug.h"
-#include "vcpu/vcpu.h"
 
 /* ---- general and control registers ---- */
 

@@ -23,9 +23,9 @@
 #ifndef _KVMLITE_SVM_SVM_H
 #define _KVMLITE_SVM_SVM_H
 
+#include "svm/caps.h"
 #include "svm/vmcb.h"
 #include "vcpu/debug.h"
-#include "vcpu/vcpu.h"
 
 /* svm_exit.code: run.c has handled it (not a code of the APM). */
 #define KVML_SVM_EXIT_DONE 0xfffffff0

@@ -1,10 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See usermsr.h. */
-#include <linux/percpu.h>
-#include <linux/thread_info.h>
-#include <asm/cpufeature.h>
-#include <asm/debugreg.h>
-#include <asm/msr.h>
 
 #include "svm/svm.h"
 #include "svm/usermsr.h"

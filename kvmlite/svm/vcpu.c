@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See vcpu.h. */
 #include <linux/io.h>
-#include <linux/percpu.h>
-#include <linux/slab.h>
-#include <asm/debugreg.h>
-#include <asm/nospec-branch.h>
 
 #include "svm/errata.h"
 #include "svm/host.h"
@@ -12,9 +8,7 @@
 #include "svm/permission.h"
 #include "svm/svm.h"
 #include "svm/vcpu.h"
-#include "svm/vmcb.h"
 #include "vcpu/pv.h"
-#include "vcpu/vcpu.h"
 
 /* Preemption off: who ran here last. */
 static DEFINE_PER_CPU(struct svm_vcpu *, last_vcpu);

@@ -3,8 +3,6 @@
 #ifndef _KVMLITE_SVM_VCPU_H
 #define _KVMLITE_SVM_VCPU_H
 
-#include <linux/types.h>
-
 struct kvml_vcpu;
 
 struct kvml_vcpu *kvml_svm_vcpu_alloc(void);

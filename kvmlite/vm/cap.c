@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See cap.h. */
 #include <linux/kvm.h>
-#include <asm/cpufeature.h>
 
 #include "base/quirk.h"
 #include "cpuid/xstate.h"
-#include "mmu/memslot.h"
 #include "vcpu/debug.h"
 #include "vcpu/pv.h"
 #include "vcpu/regs.h"

@@ -2,11 +2,8 @@
 /* See run.h. */
 #include <linux/entry-kvm.h>
 #include <linux/kvm_host.h>
-#include <linux/sched/signal.h>
 
 #include "base/kick.h"
-#include "base/ops.h"
-#include "vcpu/event.h"
 #include "vcpu/fpu.h"
 #include "vcpu/load.h"
 #include "vcpu/pv.h"

@@ -3,14 +3,8 @@
 #include <linux/anon_inodes.h>
 #include <linux/debugfs.h>
 #include <linux/file.h>
-#include <linux/fs.h>
-#include <linux/list.h>
 #include <linux/module.h>
-#include <linux/mutex.h>
-#include <linux/sched.h>
-#include <linux/slab.h>
 
-#include "mmu/mmu.h"
 #include "vcpu/vcpu.h"
 #include "vm/stats.h"
 #include "vm/vm.h"

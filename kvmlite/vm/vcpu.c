@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See vcpu.h. */
 #include <linux/file.h>
-#include <linux/slab.h>
-#include <asm/apicdef.h>
 #include <asm/debugreg.h>
 
-#include "base/ops.h"
 #include "cpuid/cpuid.h"
 #include "emul/emulate.h"
 #include "vcpu/fpu.h"
@@ -13,7 +10,6 @@
 #include "vcpu/msr.h"
 #include "vcpu/reset.h"
 #include "vcpu/vcpu.h"
-#include "vm/stats.h"
 #include "vm/vcpu.h"
 #include "vm/vcpu_ioctl.h"
 #include "vm/vm.h"

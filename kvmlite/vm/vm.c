@@ -2,24 +2,14 @@
 /* A VM's life and its ioctls (api.rst, "vm ioctls"). See vm.h. */
 #include <linux/anon_inodes.h>
 #include <linux/compat.h>
-#include <linux/cpumask.h>
-#include <linux/fs.h>
-#include <linux/slab.h>
-#include <linux/smp.h>
-#include <linux/uaccess.h>
 
 #include "base/hardware.h"
-#include "base/ops.h"
 #include "base/quirk.h"
 #include "io/io.h"
-#include "mmu/memslot.h"
-#include "mmu/mmu.h"
 #include "mmu/notifier.h"
 #include "vcpu/pv.h"
-#include "vcpu/tsc.h"
 #include "vcpu/vcpu.h"
 #include "vm/cap.h"
-#include "vm/stats.h"
 #include "vm/vcpu.h"
 #include "vm/vm.h"
 

@@ -7,14 +7,6 @@
 #ifndef _KVMLITE_VM_H
 #define _KVMLITE_VM_H
 
-#include <linux/mm_types.h>
-#include <linux/mutex.h>
-#include <linux/refcount.h>
-#include <linux/spinlock.h>
-#include <linux/srcu.h>
-#include <linux/xarray.h>
-
-#include "mmu/memslot.h"
 #include "mmu/mmu.h"
 #include "vcpu/tsc.h"
 #include "vm/stats.h"

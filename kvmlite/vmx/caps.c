@@ -1,11 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Negotiation of VMX controls. See caps.h. */
-#include <linux/kernel.h>
-#include <linux/smp.h>
-#include <asm/cpufeature.h>
-#include <asm/msr.h>
-#include <asm/special_insns.h>
-#include <asm/tsc.h>
 #include <asm/vmx.h>
 
 #include "vmx/caps.h"

@@ -2,9 +2,7 @@
 /* See ept.h. */
 #include <linux/cpu.h>
 #include <linux/io.h>
-#include <asm/cpufeature.h>
 
-#include "mmu/mmu.h"
 #include "vcpu/vcpu.h"
 #include "vm/vm.h"
 #include "vmx/caps.h"

@@ -3,10 +3,6 @@
  * VM exits, by a table of their reasons (SDM volume 3, appendix C).  Handlers
  * return as ops->handle_exit does; interrupts are on.
  */
-#include <linux/nospec.h>
-#include <asm/cpufeature.h>
-#include <asm/debugreg.h>
-#include <asm/vmx.h>
 
 #include "../../include/compat/mitigation.h"
 
@@ -15,18 +11,13 @@
 #include "base/trace.h"
 #include "emul/emulate.h"
 #include "io/io.h"
-#include "mmu/mmu.h"
-#include "vcpu/debug.h"
 #include "vcpu/error.h"
-#include "vcpu/event.h"
 #include "vcpu/fpu.h"
 #include "vcpu/priv.h"
-#include "vcpu/vcpu.h"
 #include "vmx/exit.h"
 #include "vmx/failure.h"
 #include "vmx/inject.h"
 #include "vmx/state.h"
-#include "vmx/vmcs.h"
 #include "vmx/vmx.h"
 
 /* ---- exceptions ---- */

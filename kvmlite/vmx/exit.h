@@ -3,9 +3,6 @@
 #ifndef _KVMLITE_VMX_EXIT_H
 #define _KVMLITE_VMX_EXIT_H
 
-#include <linux/types.h>
-#include <asm/processor-flags.h>
-
 struct kvml_vcpu;
 
 /*

@@ -1,20 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See host.h. */
-#include <linux/init.h>
-#include <linux/jump_label.h>
-#include <linux/sched.h>
 #include <asm/cpu_entry_area.h>
-#include <asm/debugreg.h>
 #include <asm/desc.h>
 #include <asm/fsgsbase.h>
 #include <asm/mmu_context.h>
-#include <asm/msr.h>
 
-#include "vmx/caps.h"
 #include "vmx/entry.h"
 #include "vmx/host.h"
 #include "vmx/usermsr.h"
-#include "vmx/vmcs.h"
 #include "vmx/vmx.h"
 
 /* What is the same for every exit, on every CPU. */

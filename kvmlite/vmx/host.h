@@ -3,8 +3,6 @@
 #ifndef _KVMLITE_VMX_HOST_H
 #define _KVMLITE_VMX_HOST_H
 
-#include <linux/jump_label.h>
-
 struct vmx_vcpu;
 
 /* HOST_ fields that are the same on every CPU; and those that differ. */

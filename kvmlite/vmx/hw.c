@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See hw.h. */
-#include <linux/gfp.h>
 #include <linux/io.h>
-#include <linux/percpu.h>
 #include <asm/perf_event.h>
 #include <asm/tlbflush.h>
 

@@ -1,14 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Events into the guest (SDM volume 3, 27.6, 28.2.4). */
-#include <asm/debugreg.h>
 #include <asm/irq_vectors.h>
-#include <asm/vmx.h>
 
-#include "vcpu/event.h"
-#include "vcpu/vcpu.h"
 #include "vmx/inject.h"
 #include "vmx/state.h"
-#include "vmx/vmcs.h"
 #include "vmx/vmx.h"
 
 #define SHADOW_BITS (GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS)

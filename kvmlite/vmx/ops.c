@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The table by which common code calls VT-x, and what happens when the module loads. */
-#include <linux/init.h>
-#include <linux/smp.h>
-#include <asm/cpufeature.h>
 
 #include "base/ops.h"
 #include "cpuid/cpuid.h"

@@ -7,19 +7,14 @@
 #include <linux/context_tracking.h>
 #include <linux/kvm_host.h>
 #include <asm/mmu_context.h>
-#include <asm/nospec-branch.h>
-#include <asm/special_insns.h>
 #include <asm/tlbflush.h>
 
 #include "base/mce.h"
 #include "base/trace.h"
-#include "vcpu/debug.h"
-#include "vcpu/event.h"
 #include "vcpu/fpu.h"
 #include "vcpu/msr.h"
 #include "vcpu/priv.h"
 #include "vcpu/pv.h"
-#include "vcpu/vcpu.h"
 #include "vm/run.h"
 #include "vmx/count.h"
 #include "vmx/entry.h"
@@ -28,7 +23,6 @@
 #include "vmx/inject.h"
 #include "vmx/run.h"
 #include "vmx/state.h"
-#include "vmx/vmcs.h"
 #include "vmx/vmx.h"
 
 /* Registers in reg[] that an exit leaves stale. */

@@ -1,19 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The guest's registers in the VMCS (SDM volume 3, chapter 25.4). */
 #include <linux/io.h>
-#include <linux/printk.h>
-#include <asm/debugreg.h>
-#include <asm/msr.h>
 
-#include "base/ops.h"
-#include "mmu/memslot.h"
-#include "vcpu/debug.h"
-#include "vcpu/vcpu.h"
 #include "vm/vm.h"
-#include "vmx/caps.h"
 #include "vmx/permission.h"
 #include "vmx/state.h"
-#include "vmx/vmcs.h"
 #include "vmx/vmx.h"
 
 void kvml_vmx_set_cpu_control(struct vmx_vcpu *vmx, u32 bit, bool on)

@@ -1,12 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See usermsr.h. */
-#include <linux/irqflags.h>
-#include <linux/percpu.h>
-#include <linux/user-return-notifier.h>
-#include <asm/cpufeature.h>
-#include <asm/msr.h>
 
-#include "vmx/caps.h"
 #include "vmx/usermsr.h"
 #include "vmx/vmx.h"
 

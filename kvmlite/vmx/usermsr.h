@@ -6,8 +6,6 @@
 #ifndef _KVMLITE_VMX_USERMSR_H
 #define _KVMLITE_VMX_USERMSR_H
 
-#include <linux/types.h>
-
 struct vmx_vcpu;
 
 /* Interrupts off, before an entry. */

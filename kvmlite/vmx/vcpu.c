@@ -1,19 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See vcpu.h. */
 #include <linux/io.h>
-#include <linux/preempt.h>
-#include <linux/slab.h>
-#include <asm/cpufeature.h>
 
 #include "base/kick.h"
 #include "vcpu/pv.h"
-#include "vcpu/vcpu.h"
-#include "vmx/caps.h"
 #include "vmx/ept.h"
 #include "vmx/host.h"
 #include "vmx/permission.h"
 #include "vmx/vcpu.h"
-#include "vmx/vmcs.h"
 #include "vmx/vmx.h"
 #include "vmx/vpid.h"
 

@@ -3,8 +3,6 @@
 #ifndef _KVMLITE_VMX_VCPU_H
 #define _KVMLITE_VMX_VCPU_H
 
-#include <linux/types.h>
-
 struct kvml_vcpu;
 struct vmx_vcpu;
 

@@ -15,12 +15,6 @@
 #ifndef _KVMLITE_VMX_VMCS_H
 #define _KVMLITE_VMX_VMCS_H
 
-#include <linux/jump_label.h>
-#include <linux/list.h>
-#include <linux/percpu.h>
-#include <linux/stringify.h>
-#include <linux/types.h>
-#include <asm/asm.h>
 #include <asm/vmx.h>
 
 struct kvml_vmcs {

@@ -26,7 +26,7 @@
 #include <linux/user-return-notifier.h>
 
 #include "vcpu/debug.h"
-#include "vcpu/vcpu.h"
+#include "vmx/caps.h"
 #include "vmx/vmcs.h"
 
 /* CR0 bits that say when FPU instructions give #NM. */

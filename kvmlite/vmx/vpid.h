@@ -9,8 +9,6 @@
 #ifndef _KVMLITE_VMX_VPID_H
 #define _KVMLITE_VMX_VPID_H
 
-#include <linux/types.h>
-
 struct kvml_vcpu;
 
 /* 0: all are taken. */
