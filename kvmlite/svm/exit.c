@@ -17,7 +17,6 @@
 #include "svm/inject.h"
 #include "svm/insn.h"
 #include "svm/state.h"
-#include "svm/svm.h"
 #include "vcpu/error.h"
 #include "vcpu/fpu.h"
 #include "vcpu/priv.h"

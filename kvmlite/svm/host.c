@@ -4,7 +4,6 @@
 
 #include "svm/host.h"
 #include "svm/hw.h"
-#include "svm/svm.h"
 #include "svm/usermsr.h"
 
 u64 kvml_svm_host_save(struct svm_vcpu *svm)

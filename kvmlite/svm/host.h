@@ -3,7 +3,7 @@
 #ifndef _KVMLITE_SVM_HOST_H
 #define _KVMLITE_SVM_HOST_H
 
-struct svm_vcpu;
+#include "svm/svm.h"
 
 /*
  * Interrupts off, before an entry: what it changes, once while loaded.  Returns

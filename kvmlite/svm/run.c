@@ -19,7 +19,6 @@
 #include "svm/insn.h"
 #include "svm/run.h"
 #include "svm/state.h"
-#include "svm/svm.h"
 #include "vcpu/fpu.h"
 #include "vcpu/msr.h"
 #include "vcpu/priv.h"

@@ -5,7 +5,6 @@
 #include "base/quirk.h"
 #include "svm/host.h"
 #include "svm/state.h"
-#include "svm/svm.h"
 
 /* ---- general and control registers ---- */
 

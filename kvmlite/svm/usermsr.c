@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See usermsr.h. */
 
-#include "svm/svm.h"
 #include "svm/usermsr.h"
 
 static DEFINE_PER_CPU(u64, host_tsc_aux);

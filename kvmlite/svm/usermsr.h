@@ -6,7 +6,7 @@
 #ifndef _KVMLITE_SVM_USERMSR_H
 #define _KVMLITE_SVM_USERMSR_H
 
-struct svm_vcpu;
+#include "svm/svm.h"
 
 /* The guest's, and the host's again; preemption off. */
 void kvml_svm_usermsr_load(struct svm_vcpu *svm);

@@ -6,7 +6,6 @@
 #include "svm/host.h"
 #include "svm/npt.h"
 #include "svm/permission.h"
-#include "svm/svm.h"
 #include "svm/vcpu.h"
 #include "vcpu/pv.h"
 

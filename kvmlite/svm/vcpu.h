@@ -3,7 +3,7 @@
 #ifndef _KVMLITE_SVM_VCPU_H
 #define _KVMLITE_SVM_VCPU_H
 
-struct kvml_vcpu;
+#include "svm/svm.h"
 
 struct kvml_vcpu *kvml_svm_vcpu_alloc(void);
 void kvml_svm_vcpu_init(struct kvml_vcpu *vcpu);

@@ -18,7 +18,6 @@
 #include "vmx/failure.h"
 #include "vmx/inject.h"
 #include "vmx/state.h"
-#include "vmx/vmx.h"
 
 /* ---- exceptions ---- */
 

@@ -6,7 +6,6 @@
 
 #include "vmx/failure.h"
 #include "vmx/state.h"
-#include "vmx/vmx.h"
 
 /* SDM volume 3, table 31-1, those that an entry can give. */
 static const char * const instruction_errors[] = {
@@ -158,9 +157,11 @@ static bool explain_guest_state(void)
 		.cs_ar = vmcs_read(GUEST_CS_AR_BYTES),
 		.long_mode = vmcs_read(VM_ENTRY_CONTROLS) & VM_ENTRY_IA32E_MODE,
 	};
+	bool bad = check_control_registers(&g);
 
-	bad = check_control_registers(&g) + check_segments(&g);
-	bad |= check_bases() + check_flow(&g);
+	bad |= check_segments(&g);
+	bad |= check_bases();
+	bad |= check_flow(&g);
 	return bad;
 }
 

@@ -7,7 +7,6 @@
 
 #include "vm/vm.h"
 #include "vmx/flush.h"
-#include "vmx/vmx.h"
 
 DEFINE_STATIC_KEY_FALSE(kvml_vmx_flushing);
 

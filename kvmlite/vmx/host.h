@@ -3,7 +3,7 @@
 #ifndef _KVMLITE_VMX_HOST_H
 #define _KVMLITE_VMX_HOST_H
 
-struct vmx_vcpu;
+#include "vmx/vmx.h"
 
 /* HOST_ fields that are the same on every CPU; and those that differ. */
 void kvml_vmx_host_init(struct vmx_vcpu *vmx);

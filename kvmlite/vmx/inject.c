@@ -4,7 +4,6 @@
 
 #include "vmx/inject.h"
 #include "vmx/state.h"
-#include "vmx/vmx.h"
 
 #define SHADOW_BITS (GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS)
 

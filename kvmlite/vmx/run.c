@@ -23,7 +23,6 @@
 #include "vmx/inject.h"
 #include "vmx/run.h"
 #include "vmx/state.h"
-#include "vmx/vmx.h"
 
 /* Registers in reg[] that an exit leaves stale. */
 #define VMCS_REGS (BIT(KVML_RSP) | BIT(KVML_RIP) | BIT(KVML_RFLAGS) |	\

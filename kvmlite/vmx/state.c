@@ -5,7 +5,6 @@
 #include "vm/vm.h"
 #include "vmx/permission.h"
 #include "vmx/state.h"
-#include "vmx/vmx.h"
 
 void kvml_vmx_set_cpu_control(struct vmx_vcpu *vmx, u32 bit, bool on)
 {

@@ -2,7 +2,6 @@
 /* See usermsr.h. */
 
 #include "vmx/usermsr.h"
-#include "vmx/vmx.h"
 
 /*
  * The guest's MSRs of SYSCALL and RDTSCP stay in the CPU until the task goes

@@ -8,7 +8,6 @@
 #include "vmx/host.h"
 #include "vmx/permission.h"
 #include "vmx/vcpu.h"
-#include "vmx/vmx.h"
 #include "vmx/vpid.h"
 
 /* ---- the VMCS of a new vCPU ---- */

@@ -3,8 +3,7 @@
 #ifndef _KVMLITE_VMX_VCPU_H
 #define _KVMLITE_VMX_VCPU_H
 
-struct kvml_vcpu;
-struct vmx_vcpu;
+#include "vmx/vmx.h"
 
 struct kvml_vcpu *kvml_vmx_vcpu_alloc(void);
 void kvml_vmx_vcpu_init(struct kvml_vcpu *vcpu);

@@ -2,7 +2,6 @@
 /* See vpid.h. */
 
 #include "vmx/ept.h"
-#include "vmx/vmx.h"
 #include "vmx/vpid.h"
 
 #define VPIDS	BIT(16)
