@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * /dev/kvmlite: system ioctls (api.rst, "system ioctls") and the module.
- */
+/* /dev/kvmlite: system ioctls (api.rst, "system ioctls") and the module. */
 #include <linux/kvm.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
@@ -15,11 +13,6 @@
 #include "vcpu/vcpu.h"
 #include "vm/cap.h"
 #include "vm/vm.h"
-
-static long get_mce_cap(u64 __user *arg)
-{
-	return put_user(kvml_msr_mce_cap(), arg) ? -EFAULT : 0;
-}
 
 /*
  * The descriptor keeps the notifier of the process that made the last VM by it,
@@ -61,7 +54,7 @@ static long device_ioctl(struct file *file, unsigned int cmd,
 	case KVM_GET_MSRS:
 		return kvml_msr_get_features(arg);
 	case KVM_X86_GET_MCE_CAP_SUPPORTED:
-		return get_mce_cap(arg);
+		return put_user(kvml_msr_mce_cap(), (u64 __user *)arg);
 	}
 	/* As KVM: -ENOTTY is a VM's answer. */
 	return -EINVAL;
@@ -95,12 +88,10 @@ static struct miscdevice device = {
 	.mode = 0660,
 };
 
-struct vendor {
+static const struct {
 	int (*probe)(void);
 	const struct kvml_ops *ops;
-};
-
-static const struct vendor vendors[] __initconst = {
+} vendors[] __initconst = {
 	{ kvml_vmx_probe, &kvml_vmx_ops },
 	{ kvml_svm_probe, &kvml_svm_ops },
 };

@@ -195,8 +195,7 @@ static int handle_msw(struct kvml_vcpu *vcpu, const struct svm_insn *insn)
 	if (!svm_insn_is_reg(insn))
 		return kvml_emulate(vcpu);
 	if ((insn->modrm >> 3 & 7) == 6)
-		return kvml_priv_lmsw(vcpu,
-				      kvml_reg(vcpu, svm_insn_rm(insn)));
+		return kvml_priv_lmsw(vcpu, kvml_reg(vcpu, svm_insn_rm(insn)));
 	return handle_smsw(vcpu, insn);
 }
 
@@ -313,9 +312,7 @@ static int (*const exit_handlers[])(struct kvml_vcpu *vcpu) = {
 	[SVM_EXIT_EXCP_BASE + AC_VECTOR] = handle_ac,
 	[SVM_EXIT_EXCP_BASE + MC_VECTOR] = handle_nothing,
 	[SVM_EXIT_INTR] = handle_intr,
-	[SVM_EXIT_NMI] = handle_nothing,
-	[SVM_EXIT_SMI] = handle_nothing,
-	[SVM_EXIT_INIT] = handle_nothing,
+	[SVM_EXIT_NMI ... SVM_EXIT_INIT] = handle_nothing,
 	[SVM_EXIT_VINTR] = handle_vintr,
 	[SVM_EXIT_CR0_SEL_WRITE] = handle_cr,
 	[SVM_EXIT_RDPMC] = kvml_priv_gp,
@@ -330,14 +327,9 @@ static int (*const exit_handlers[])(struct kvml_vcpu *vcpu) = {
 	[SVM_EXIT_SHUTDOWN] = handle_shutdown,
 	[SVM_EXIT_VMRUN] = kvml_priv_ud,
 	[SVM_EXIT_VMMCALL] = handle_vmmcall,
-	[SVM_EXIT_VMLOAD] = kvml_priv_ud,
-	[SVM_EXIT_VMSAVE] = kvml_priv_ud,
-	[SVM_EXIT_STGI] = kvml_priv_ud,
-	[SVM_EXIT_CLGI] = kvml_priv_ud,
-	[SVM_EXIT_SKINIT] = kvml_priv_ud,
+	[SVM_EXIT_VMLOAD ... SVM_EXIT_SKINIT] = kvml_priv_ud,
 	[SVM_EXIT_WBINVD] = kvml_priv_skip,
-	[SVM_EXIT_MONITOR] = kvml_priv_mwait,
-	[SVM_EXIT_MWAIT] = kvml_priv_mwait,
+	[SVM_EXIT_MONITOR ... SVM_EXIT_MWAIT] = kvml_priv_mwait,
 	[SVM_EXIT_XSETBV] = kvml_priv_xsetbv,
 	[SVM_EXIT_RDPRU] = kvml_priv_ud,
 };

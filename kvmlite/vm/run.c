@@ -14,8 +14,7 @@
 
 bool kvml_vcpu_must_leave(struct kvml_vcpu *vcpu)
 {
-	return READ_ONCE(vcpu->requests) ||
-	       vcpu->event.exception.pending ||
+	return READ_ONCE(vcpu->requests) || vcpu->event.exception.pending ||
 	       __xfer_to_guest_mode_work_pending();
 }
 
@@ -114,8 +113,7 @@ static int enter_guest(struct kvml_vcpu *vcpu)
 	}
 	if (unlikely(kvml_events_any(&vcpu->event)))
 		kvml_inject_events(vcpu);
-	if (unlikely(test_thread_flag(TIF_NEED_FPU_LOAD)) &&
-	    vcpu->fpu_loaded) {
+	if (unlikely(test_thread_flag(TIF_NEED_FPU_LOAD)) && vcpu->fpu_loaded) {
 		vcpu->stat.fpu_reload++;
 		switch_fpu_return();
 	}
@@ -143,12 +141,8 @@ static int handle_work(struct kvml_vcpu *vcpu)
 {
 	int ret;
 
-	if (signal_pending(current)) {
-		vcpu->run->exit_reason = KVM_EXIT_INTR;
-		vcpu->stat.signal_exits++;
-		return -EINTR;
-	}
-	ret = xfer_to_guest_mode_handle_work(&signal_vcpu);
+	ret = signal_pending(current) ? -EINTR :
+	      xfer_to_guest_mode_handle_work(&signal_vcpu);
 	if (ret) {
 		vcpu->run->exit_reason = KVM_EXIT_INTR;
 		vcpu->stat.signal_exits++;
@@ -208,10 +202,10 @@ static int run_loaded(struct kvml_vcpu *vcpu)
 	int ret = 1;
 
 	if (run->kvm_dirty_regs) {
-		ret = kvml_regs_sync_in(vcpu);
-		if (ret)
-			return ret;
-		ret = 1;
+		int err = kvml_regs_sync_in(vcpu);
+
+		if (err)
+			return err;
 	}
 	if (kvml_cr8_write(vcpu, run->cr8))
 		return -EINVAL;
@@ -262,8 +256,7 @@ int kvml_vcpu_run(struct kvml_vcpu *vcpu)
 		vcpu->stat.signal_exits++;
 		return -EINTR;
 	}
-	if (run->kvm_valid_regs & ~KVML_SYNC_REGS ||
-	    run->kvm_dirty_regs & ~KVML_SYNC_REGS)
+	if ((run->kvm_valid_regs | run->kvm_dirty_regs) & ~KVML_SYNC_REGS)
 		return -EINVAL;
 	if (vcpu->sigset_active)
 		sigprocmask(SIG_SETMASK, &vcpu->sigset, &saved);

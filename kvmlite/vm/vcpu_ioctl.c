@@ -252,8 +252,7 @@ static long vcpu_ioctl_locked(struct kvml_vcpu *vcpu, unsigned int cmd,
 }
 
 /* -EIO: another process than the VM's, or the CPUs are switched off for good. */
-static long vcpu_ioctl(struct file *file, unsigned int cmd,
-		       unsigned long value)
+static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long value)
 {
 	struct kvml_vcpu *vcpu = file->private_data;
 	long ret;
@@ -298,7 +297,7 @@ static int vcpu_mmap(struct file *file, struct vm_area_struct *vma)
 	return 0;
 }
 
-static int vcpu_release(struct inode *inode, struct file *file)
+int kvml_vcpu_release(struct inode *inode, struct file *file)
 {
 	struct kvml_vcpu *vcpu = file->private_data;
 
@@ -311,7 +310,7 @@ static const struct file_operations vcpu_fops = {
 	.unlocked_ioctl = vcpu_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	.mmap = vcpu_mmap,
-	.release = vcpu_release,
+	.release = kvml_vcpu_release,
 	.llseek = noop_llseek,
 };
 

@@ -47,5 +47,7 @@ struct kvml_vm {
 int kvml_vm_create(unsigned long type);
 void kvml_vm_get(struct kvml_vm *vm);
 void kvml_vm_put(struct kvml_vm *vm);
+/* Of files whose private_data is a VM that they hold. */
+int kvml_vm_release(struct inode *inode, struct file *file);
 
 #endif /* _KVMLITE_VM_H */

@@ -74,8 +74,7 @@ failed:
 	return 0;
 }
 
-static __always_inline void vmcs_write(unsigned long field,
-				       unsigned long value)
+static __always_inline void vmcs_write(unsigned long field, unsigned long value)
 {
 	if (static_branch_unlikely(&kvml_vmcs_counting))
 		this_cpu_inc(kvml_vmwrites);
