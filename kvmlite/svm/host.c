@@ -4,7 +4,35 @@
 
 #include "svm/host.h"
 #include "svm/hw.h"
-#include "svm/usermsr.h"
+
+static DEFINE_PER_CPU(u64, host_tsc_aux);
+
+static void load_tsc_aux(u64 from, u64 to)
+{
+	if (boot_cpu_has(X86_FEATURE_RDTSCP) && from != to)
+		wrmsrl(MSR_TSC_AUX, to);
+}
+
+/*
+ * VMRUN leaves DEBUGCTL alone, and what is set there works in the guest as well: with
+ * BTF its steps would be from branch to branch.  Only these tasks and CPUs have any
+ * bit set.
+ */
+static void take_debugctl(struct svm_vcpu *svm)
+{
+	if (likely(!test_thread_flag(TIF_BLOCKSTEP) &&
+		   !boot_cpu_has(X86_FEATURE_BUS_LOCK_DETECT)))
+		return;
+	svm->debugctl = get_debugctlmsr();
+	if (svm->debugctl)
+		update_debugctlmsr(0);
+}
+
+void kvml_svm_host_read_msrs(void)
+{
+	if (boot_cpu_has(X86_FEATURE_RDTSCP))
+		this_cpu_write(host_tsc_aux, __rdmsr(MSR_TSC_AUX));
+}
 
 u64 kvml_svm_host_save(struct svm_vcpu *svm)
 {
@@ -15,7 +43,8 @@ u64 kvml_svm_host_save(struct svm_vcpu *svm)
 	asm volatile("1: vmsave %0\n"
 		     "2:\n\t"
 		     _ASM_EXTABLE(1b, 2b) :: "a"(host) : "memory");
-	kvml_svm_usermsr_load(svm);
+	take_debugctl(svm);
+	load_tsc_aux(this_cpu_read(host_tsc_aux), svm->tsc_aux);
 	svm->host_saved = true;
 	return host;
 }
@@ -25,5 +54,8 @@ void kvml_svm_host_restore(struct svm_vcpu *svm)
 	if (!svm->host_saved)
 		return;
 	svm->host_saved = false;
-	kvml_svm_usermsr_restore(svm);
+	if (unlikely(svm->debugctl))
+		update_debugctlmsr(svm->debugctl);
+	svm->debugctl = 0;
+	load_tsc_aux(svm->tsc_aux, this_cpu_read(host_tsc_aux));
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The host's state: what VMRUN does not bring back. */
+/*
+ * The host's state: what VMRUN does not bring back, and TSC_AUX and DEBUGCTL, which
+ * neither VMRUN nor VMLOAD and VMSAVE switch.
+ */
 #ifndef _KVMLITE_SVM_HOST_H
 #define _KVMLITE_SVM_HOST_H
 
@@ -12,5 +15,8 @@
 u64 kvml_svm_host_save(struct svm_vcpu *svm);
 /* Preemption off.  The rest is back after each exit. */
 void kvml_svm_host_restore(struct svm_vcpu *svm);
+
+/* When AMD-V is switched on in this CPU: what to put back. */
+void kvml_svm_host_read_msrs(void);
 
 #endif /* _KVMLITE_SVM_HOST_H */

@@ -6,8 +6,8 @@
 #include "svm/asid.h"
 #include "svm/caps.h"
 #include "svm/errata.h"
+#include "svm/host.h"
 #include "svm/hw.h"
-#include "svm/usermsr.h"
 
 DEFINE_PER_CPU(struct kvml_svm_pages, kvml_svm_pages);
 
@@ -32,7 +32,7 @@ int kvml_svm_hw_enable(void)
 	wrmsrl(MSR_VM_HSAVE_PA, page_to_phys(this_cpu_read(kvml_svm_pages.hsave)));
 	kvml_svm_errata_enable();
 	kvml_svm_asid_init();
-	kvml_svm_usermsr_read_host();
+	kvml_svm_host_read_msrs();
 	return 0;
 }
 
