@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* /dev/kvmlite: system ioctls (api.rst, "system ioctls") and the module. */
-#include <linux/kvm.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 
@@ -88,10 +87,12 @@ static struct miscdevice device = {
 	.mode = 0660,
 };
 
-static const struct {
+struct vendor {
 	int (*probe)(void);
 	const struct kvml_ops *ops;
-} vendors[] __initconst = {
+};
+
+static const struct vendor vendors[] __initconst = {
 	{ kvml_vmx_probe, &kvml_vmx_ops },
 	{ kvml_svm_probe, &kvml_svm_ops },
 };

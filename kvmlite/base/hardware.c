@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See hardware.h. */
 #include <linux/cpu.h>
-#include <linux/cpuhotplug.h>
 #include <linux/module.h>
 #include <linux/reboot.h>
 #include <linux/syscore_ops.h>

@@ -16,7 +16,6 @@
 #include "svm/failure.h"
 #include "svm/inject.h"
 #include "svm/insn.h"
-#include "svm/state.h"
 #include "vcpu/error.h"
 #include "vcpu/fpu.h"
 #include "vcpu/priv.h"
@@ -127,12 +126,6 @@ static int handle_iret(struct kvml_vcpu *vcpu)
 	svm->nmi_iret_rip = kvml_rip(vcpu);
 	kvml_vcpu_request(vcpu, KVML_REQ_EVENT);
 	return 1;
-}
-
-static int handle_shutdown(struct kvml_vcpu *vcpu)
-{
-	vcpu->run->exit_reason = KVM_EXIT_SHUTDOWN;
-	return 0;
 }
 
 /* ---- instructions ---- */
@@ -283,16 +276,11 @@ static int handle_npf(struct kvml_vcpu *vcpu)
 	trace_kvm_page_fault(vcpu, gpa, error);
 	if (!(error & NPF_RESERVED) || !kvml_mmu_is_mmio(vcpu, gpa))
 		ret = kvml_mmu_fault(vcpu, gpa, npf_access(error));
-	if (ret == KVML_FAULT_MMIO) {
-		if (exit->int_info)
-			return delivery_error(vcpu, gpa);
-		return kvml_emulate_mmio(vcpu, gpa, 0, npf_mmio_flags(error));
-	}
-	if (ret == -EINTR) {
-		vcpu->run->exit_reason = KVM_EXIT_INTR;
-		vcpu->stat.signal_exits++;
-	}
-	return ret;
+	if (ret != KVML_FAULT_MMIO)
+		return kvml_tell_signal(vcpu, ret);
+	if (exit->int_info)
+		return delivery_error(vcpu, gpa);
+	return kvml_emulate_mmio(vcpu, gpa, 0, npf_mmio_flags(error));
 }
 
 /* ---- the table ---- */
@@ -324,7 +312,7 @@ static int (*const exit_handlers[])(struct kvml_vcpu *vcpu) = {
 	[SVM_EXIT_INVLPGA] = kvml_priv_ud,
 	[SVM_EXIT_IOIO] = handle_io,
 	[SVM_EXIT_MSR] = handle_msr,
-	[SVM_EXIT_SHUTDOWN] = handle_shutdown,
+	[SVM_EXIT_SHUTDOWN] = kvml_exit_shutdown,
 	[SVM_EXIT_VMRUN] = kvml_priv_ud,
 	[SVM_EXIT_VMMCALL] = handle_vmmcall,
 	[SVM_EXIT_VMLOAD ... SVM_EXIT_SKINIT] = kvml_priv_ud,
@@ -333,17 +321,6 @@ static int (*const exit_handlers[])(struct kvml_vcpu *vcpu) = {
 	[SVM_EXIT_XSETBV] = kvml_priv_xsetbv,
 	[SVM_EXIT_RDPRU] = kvml_priv_ud,
 };
-
-/* What no intercept of ours asks for. */
-static int handle_unexpected(struct kvml_vcpu *vcpu)
-{
-	u64 data[] = { to_svm(vcpu)->exit.code, vcpu->cpu };
-
-	kvml_svm_dump(vcpu);
-	return kvml_internal_error(vcpu,
-				   KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON,
-				   ARRAY_SIZE(data), data);
-}
 
 int kvml_svm_handle_exit(struct kvml_vcpu *vcpu)
 {
@@ -363,5 +340,6 @@ int kvml_svm_handle_exit(struct kvml_vcpu *vcpu)
 		if (likely(exit_handlers[code]))
 			return exit_handlers[code](vcpu);
 	}
-	return handle_unexpected(vcpu);
+	/* What no intercept of ours asks for. */
+	return kvml_exit_unexpected(vcpu, svm->exit.code);
 }

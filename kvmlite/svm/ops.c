@@ -23,11 +23,6 @@ static int svm_vm_init(struct kvml_vm *vm)
 	return vm->vendor ? 0 : -ENOMEM;
 }
 
-static void svm_vm_free(struct kvml_vm *vm)
-{
-	free_page((unsigned long)vm->vendor);
-}
-
 static void svm_flush(struct kvml_vcpu *vcpu)
 {
 	kvml_svm_asid_flush(to_svm(vcpu));
@@ -54,7 +49,6 @@ const struct kvml_ops kvml_svm_ops = {
 	.hw_enable = kvml_svm_hw_enable,
 	.hw_disable = kvml_svm_hw_disable,
 	.vm_init = svm_vm_init,
-	.vm_free = svm_vm_free,
 	.vcpu_alloc = kvml_svm_vcpu_alloc,
 	.vcpu_init = kvml_svm_vcpu_init,
 	.vcpu_free = kvml_svm_vcpu_free,

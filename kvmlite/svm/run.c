@@ -1,10 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Into the guest and back, and the exits that are dealt with on the spot:
- * CPUID, hypercalls, RDMSR.  They neither sleep nor need userspace, so
- * interrupts stay off and the next entry follows at once.
- */
-#include <linux/context_tracking.h>
+/* Into the guest and back, and hot exits: vmx/run.c says which and why. */
 #include <linux/kvm_host.h>
 
 #include "base/kick.h"
@@ -120,10 +115,7 @@ static noinstr bool enter_guest_first(struct svm_vcpu *svm, u64 host)
 	return failed;
 }
 
-/*
- * A hot exit's way back.  The host did nothing but look at the exit, so RCU
- * need not be told again, unless it counts on being told (NO_HZ_FULL).
- */
+/* A hot exit's way back: as in vmx/run.c. */
 static noinstr bool enter_guest_again(struct svm_vcpu *svm, u64 host)
 {
 	bool failed;

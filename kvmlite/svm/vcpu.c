@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See vcpu.h. */
-#include <linux/io.h>
 
 #include "svm/errata.h"
 #include "svm/host.h"

@@ -4,6 +4,7 @@
 #include <linux/kvm_host.h>
 
 #include "base/kick.h"
+#include "vcpu/error.h"
 #include "vcpu/fpu.h"
 #include "vcpu/load.h"
 #include "vcpu/pv.h"
@@ -21,10 +22,8 @@ bool kvml_vcpu_must_leave(struct kvml_vcpu *vcpu)
 /* 1: on into the guest; else as KVM_RUN. */
 static int handle_requests(struct kvml_vcpu *vcpu)
 {
-	if (test_and_clear_bit(KVML_REQ_TRIPLE_FAULT, &vcpu->requests)) {
-		vcpu->run->exit_reason = KVM_EXIT_SHUTDOWN;
-		return 0;
-	}
+	if (test_and_clear_bit(KVML_REQ_TRIPLE_FAULT, &vcpu->requests))
+		return kvml_exit_shutdown(vcpu);
 	if (test_and_clear_bit(KVML_REQ_CLOCK, &vcpu->requests)) {
 		vcpu->srcu_idx = srcu_read_lock(&vcpu->vm->srcu);
 		kvml_pv_update_clock(vcpu);
@@ -139,15 +138,9 @@ static struct kvm_vcpu signal_vcpu = { .run = &signal_run };
 
 static int handle_work(struct kvml_vcpu *vcpu)
 {
-	int ret;
-
-	ret = signal_pending(current) ? -EINTR :
-	      xfer_to_guest_mode_handle_work(&signal_vcpu);
-	if (ret) {
-		vcpu->run->exit_reason = KVM_EXIT_INTR;
-		vcpu->stat.signal_exits++;
-	}
-	return ret;
+	if (signal_pending(current))
+		return kvml_tell_signal(vcpu, -EINTR);
+	return kvml_tell_signal(vcpu, xfer_to_guest_mode_handle_work(&signal_vcpu));
 }
 
 static int run_loop(struct kvml_vcpu *vcpu)

@@ -37,7 +37,7 @@ static void vm_free(struct kvml_vm *vm)
 	vcpus_free(vm);
 	kvml_mmu_free(vm);
 	kvml_slots_free(vm);
-	kvml_ops->vm_free(vm);
+	free_page((unsigned long)vm->vendor);
 	kvml_hardware_put();
 	cleanup_srcu_struct(&vm->srcu);
 	kvml_notifier_put(vm->notifier);
@@ -89,7 +89,7 @@ static struct kvml_vm *vm_alloc(void)
 	return vm;
 
 err_vendor:
-	kvml_ops->vm_free(vm);
+	free_page((unsigned long)vm->vendor);
 err_notifier:
 	kvml_notifier_put(vm->notifier);
 err_hardware:
@@ -165,15 +165,6 @@ static void __user *user_pointer(void __user *p)
 	return in_compat_syscall() ? compat_ptr(ptr_to_compat(p)) : p;
 }
 
-/*
- * Where KVM may keep pages of its own in the guest's memory, for CPUs that
- * cannot run real mode.  Ours can: checked, and not needed.
- */
-static int set_tss_addr(unsigned long addr)
-{
-	return addr > U32_MAX - 3 * PAGE_SIZE ? -EINVAL : 0;
-}
-
 /* Those that only copy a structure in, of the size that their number encodes. */
 static int vm_ioctl_copied(struct kvml_vm *vm, unsigned int cmd,
 			   void __user *arg)
@@ -232,7 +223,8 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long value)
 	case KVM_ENABLE_CAP:
 		return vm_ioctl_copied(vm, cmd, arg);
 	case KVM_SET_TSS_ADDR:
-		return set_tss_addr(value);
+		/* For CPUs that cannot run real mode: checked, not needed. */
+		return value > U32_MAX - 3 * PAGE_SIZE ? -EINVAL : 0;
 	case KVM_SET_GSI_ROUTING:
 		/* There is no interrupt controller that they could lead to. */
 		return -EINVAL;

@@ -14,6 +14,8 @@
 /* The APIC ids of xAPIC; vCPU numbers are below. */
 #define KVML_MAX_VCPUS	255
 
+struct file;
+struct inode;
 struct kvml_iobus;
 struct kvml_notifier;
 
@@ -41,7 +43,7 @@ struct kvml_vm {
 	char stats_id[48];
 	struct dentry *debugfs;
 	struct list_head stats_link;	/* stats.c */
-	void *vendor;			/* (i) */
+	void *vendor;			/* (i) a page, or NULL */
 };
 
 int kvml_vm_create(unsigned long type);

@@ -129,12 +129,6 @@ static int handle_preemption_timer(struct kvml_vcpu *vcpu)
 	return 1;
 }
 
-static int handle_triple_fault(struct kvml_vcpu *vcpu)
-{
-	vcpu->run->exit_reason = KVM_EXIT_SHUTDOWN;
-	return 0;
-}
-
 /* ---- instructions ---- */
 
 /* SDM volume 3, table 28-5. */
@@ -195,15 +189,6 @@ static int delivery_error(struct kvml_vcpu *vcpu, u64 gpa)
 				   ARRAY_SIZE(data), data);
 }
 
-static int fault_result(struct kvml_vcpu *vcpu, int ret)
-{
-	if (ret == -EINTR) {
-		vcpu->run->exit_reason = KVM_EXIT_INTR;
-		vcpu->stat.signal_exits++;
-	}
-	return ret;
-}
-
 static int mmio(struct kvml_vcpu *vcpu, u64 gpa, unsigned long gva, u32 flags)
 {
 	if (to_vmx(vcpu)->exit.idt_vectoring & VECTORING_INFO_VALID_MASK)
@@ -224,7 +209,7 @@ static int handle_ept_violation(struct kvml_vcpu *vcpu)
 	trace_kvm_page_fault(vcpu, exit->gpa, qual);
 	ret = kvml_mmu_fault(vcpu, exit->gpa, qual & 7);
 	if (ret != KVML_FAULT_MMIO)
-		return fault_result(vcpu, ret);
+		return kvml_tell_signal(vcpu, ret);
 	if (!exit->gla_valid)
 		return mmio(vcpu, exit->gpa, 0, KVML_MMIO_WALK);
 	return mmio(vcpu, exit->gpa, exit->gla, KVML_MMIO_GVA |
@@ -239,7 +224,7 @@ static int handle_ept_misconfig(struct kvml_vcpu *vcpu)
 	if (!kvml_mmu_is_mmio(vcpu, gpa))
 		ret = kvml_mmu_fault(vcpu, gpa, KVML_ACCESS_READ);
 	if (ret != KVML_FAULT_MMIO)
-		return fault_result(vcpu, ret);
+		return kvml_tell_signal(vcpu, ret);
 	return mmio(vcpu, gpa, 0, KVML_MMIO_EITHER);
 }
 
@@ -254,7 +239,7 @@ static const struct exit_handler exit_handlers[] = {
 	[EXIT_REASON_EXCEPTION_NMI] = { "EXCEPTION_NMI", handle_exception },
 	[EXIT_REASON_EXTERNAL_INTERRUPT] = {
 		"EXTERNAL_INTERRUPT", handle_external_interrupt },
-	[EXIT_REASON_TRIPLE_FAULT] = { "TRIPLE_FAULT", handle_triple_fault },
+	[EXIT_REASON_TRIPLE_FAULT] = { "TRIPLE_FAULT", kvml_exit_shutdown },
 	[EXIT_REASON_INTERRUPT_WINDOW] = {
 		"INTERRUPT_WINDOW", handle_interrupt_window },
 	[EXIT_REASON_NMI_WINDOW] = { "NMI_WINDOW", handle_nmi_window },
@@ -303,17 +288,6 @@ const char *kvml_vmx_exit_name(unsigned int reason)
 						    NULL;
 }
 
-/* A task switch, or what no control of ours asks for. */
-static int handle_unexpected(struct kvml_vcpu *vcpu)
-{
-	u64 data[] = { to_vmx(vcpu)->exit.reason, vcpu->cpu };
-
-	kvml_vmx_dump(vcpu);
-	return kvml_internal_error(vcpu,
-				   KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON,
-				   ARRAY_SIZE(data), data);
-}
-
 int kvml_vmx_handle_exit(struct kvml_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
@@ -330,5 +304,6 @@ int kvml_vmx_handle_exit(struct kvml_vcpu *vcpu)
 		if (likely(exit_handlers[reason].handle))
 			return exit_handlers[reason].handle(vcpu);
 	}
-	return handle_unexpected(vcpu);
+	/* A task switch, or what no control of ours asks for. */
+	return kvml_exit_unexpected(vcpu, vmx->exit.reason);
 }

@@ -15,11 +15,6 @@ static DEFINE_PER_CPU(void *, vmxon_region);
 /* Is CR4.VMXE ours?  Set before it is, and cleared after it. */
 static DEFINE_PER_CPU(bool, vmxe_ours);
 
-static bool vmx_hw_in_use(void)
-{
-	return __read_cr4() & X86_CR4_VMXE;
-}
-
 static void vmxe_clear(void)
 {
 	cr4_clear_bits_irqsoff(X86_CR4_VMXE);
@@ -33,7 +28,7 @@ int kvml_vmx_hw_enable(void)
 	void *region = this_cpu_read(vmxon_region);
 	int err;
 
-	if (vmx_hw_in_use())
+	if (__read_cr4() & X86_CR4_VMXE)
 		return -EBUSY;
 	err = kvml_vmx_caps_check();
 	if (err)

@@ -38,10 +38,6 @@ static int vmx_vm_init(struct kvml_vm *vm)
 	return 0;
 }
 
-static void vmx_vm_free(struct kvml_vm *vm)
-{
-}
-
 static void vmx_unload(void)
 {
 	on_each_cpu(kvml_vmx_usermsr_drop, NULL, true);
@@ -66,7 +62,6 @@ const struct kvml_ops kvml_vmx_ops = {
 	.hw_disable = kvml_vmx_hw_disable,
 	.hw_emergency = kvml_vmx_hw_emergency,
 	.vm_init = vmx_vm_init,
-	.vm_free = vmx_vm_free,
 	.vcpu_alloc = kvml_vmx_vcpu_alloc,
 	.vcpu_init = kvml_vmx_vcpu_init,
 	.vcpu_free = kvml_vmx_vcpu_free,

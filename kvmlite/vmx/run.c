@@ -4,7 +4,6 @@
  * CPUID, hypercalls, RDMSR.  They neither sleep nor need userspace, so
  * interrupts stay off and the next entry follows at once.
  */
-#include <linux/context_tracking.h>
 #include <linux/kvm_host.h>
 #include <asm/mmu_context.h>
 #include <asm/tlbflush.h>

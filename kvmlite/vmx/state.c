@@ -258,7 +258,7 @@ int kvml_vmx_cpl(struct kvml_vcpu *vcpu)
 	return SEG_AR_DPL(vmcs_read(GUEST_SS_AR_BYTES));
 }
 
-static int code_bits(struct kvml_vcpu *vcpu)
+int kvml_vmx_code_bits(struct kvml_vcpu *vcpu)
 {
 	u32 ar = vmcs_read(GUEST_CS_AR_BYTES);
 
@@ -267,17 +267,12 @@ static int code_bits(struct kvml_vcpu *vcpu)
 	return ar & SEG_AR_DB ? 32 : 16;
 }
 
-int kvml_vmx_code_bits(struct kvml_vcpu *vcpu)
-{
-	return code_bits(vcpu);
-}
-
 /* Also fetches what an emulated instruction needs anyway. */
 void kvml_vmx_code_mode(struct kvml_vcpu *vcpu, int *bits, int *cpl)
 {
 	vmx_rip(vcpu);
 	vmx_rflags(vcpu);
-	*bits = code_bits(vcpu);
+	*bits = kvml_vmx_code_bits(vcpu);
 	*cpl = SEG_AR_DPL(vmcs_read(GUEST_SS_AR_BYTES));
 }
 
