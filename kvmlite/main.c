@@ -5,11 +5,9 @@
 
 #include "base/hardware.h"
 #include "cpuid/cpuid.h"
-#include "cpuid/xstate.h"
 #include "mmu/notifier.h"
 #include "vcpu/fpu.h"
 #include "vcpu/msr.h"
-#include "vcpu/vcpu.h"
 #include "vm/cap.h"
 #include "vm/vm.h"
 

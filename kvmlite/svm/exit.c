@@ -8,7 +8,6 @@
 
 #include "base/hardware.h"
 #include "base/kick.h"
-#include "base/trace.h"
 #include "emul/emulate.h"
 #include "io/io.h"
 #include "svm/assist.h"
@@ -19,7 +18,6 @@
 #include "vcpu/error.h"
 #include "vcpu/fpu.h"
 #include "vcpu/priv.h"
-#include "vcpu/pv.h"
 
 /* ---- exceptions ---- */
 
@@ -282,8 +280,6 @@ static int handle_npf(struct kvml_vcpu *vcpu)
 		return delivery_error(vcpu, gpa);
 	return kvml_emulate_mmio(vcpu, gpa, 0, npf_mmio_flags(error));
 }
-
-/* ---- the table ---- */
 
 static int (*const exit_handlers[])(struct kvml_vcpu *vcpu) = {
 	[SVM_EXIT_READ_CR0] = handle_cr,

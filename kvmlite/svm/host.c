@@ -49,8 +49,10 @@ u64 kvml_svm_host_save(struct svm_vcpu *svm)
 	return host;
 }
 
-void kvml_svm_host_restore(struct svm_vcpu *svm)
+void kvml_svm_host_restore(struct kvml_vcpu *vcpu)
 {
+	struct svm_vcpu *svm = to_svm(vcpu);
+
 	if (!svm->host_saved)
 		return;
 	svm->host_saved = false;

@@ -14,7 +14,7 @@
  */
 u64 kvml_svm_host_save(struct svm_vcpu *svm);
 /* Preemption off.  The rest is back after each exit. */
-void kvml_svm_host_restore(struct svm_vcpu *svm);
+void kvml_svm_host_restore(struct kvml_vcpu *vcpu);
 
 /* When AMD-V is switched on in this CPU: what to put back. */
 void kvml_svm_host_read_msrs(void);

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See hw.h. */
 #include <linux/io.h>
-#include <asm/svm.h>
 
 #include "svm/asid.h"
-#include "svm/caps.h"
 #include "svm/errata.h"
 #include "svm/host.h"
 #include "svm/hw.h"

@@ -2,10 +2,8 @@
 /* See insn.h. Opcodes are those of APM volume 3, appendix A. */
 #include <asm/traps.h>
 
-#include "emul/decode.h"
 #include "emul/emul.h"
 #include "svm/insn.h"
-#include "vcpu/vcpu.h"
 
 /* ES, CS, SS and DS; FS, GS, operand and address size; LOCK, REPNE and REP. */
 static bool is_prefix(u8 byte)

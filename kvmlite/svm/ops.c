@@ -3,13 +3,13 @@
 
 #include "svm/asid.h"
 #include "svm/exit.h"
+#include "svm/host.h"
 #include "svm/hw.h"
 #include "svm/inject.h"
 #include "svm/npt.h"
 #include "svm/permission.h"
 #include "svm/run.h"
 #include "svm/state.h"
-#include "svm/svm.h"
 #include "svm/vcpu.h"
 #include "vm/vm.h"
 
@@ -53,7 +53,7 @@ const struct kvml_ops kvml_svm_ops = {
 	.vcpu_init = kvml_svm_vcpu_init,
 	.vcpu_free = kvml_svm_vcpu_free,
 	.vcpu_load = kvml_svm_vcpu_load,
-	.vcpu_put = kvml_svm_vcpu_put,
+	.vcpu_put = kvml_svm_host_restore,
 	.enter = kvml_svm_run,
 	.handle_exit = kvml_svm_handle_exit,
 	.reg_fetch = kvml_svm_reg_fetch,

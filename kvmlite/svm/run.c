@@ -4,7 +4,6 @@
 
 #include "base/kick.h"
 #include "base/mce.h"
-#include "base/trace.h"
 #include "svm/asid.h"
 #include "svm/assist.h"
 #include "svm/entry.h"
@@ -15,9 +14,7 @@
 #include "svm/run.h"
 #include "svm/state.h"
 #include "vcpu/fpu.h"
-#include "vcpu/msr.h"
 #include "vcpu/priv.h"
-#include "vcpu/pv.h"
 #include "vm/run.h"
 
 /* Registers in reg[] that an exit leaves stale. */

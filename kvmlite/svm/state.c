@@ -370,7 +370,7 @@ static void set_tsc_aux(struct svm_vcpu *svm, u64 data)
 {
 	preempt_disable();
 	/* Loaded with the next entry. */
-	kvml_svm_host_restore(svm);
+	kvml_svm_host_restore(&svm->vcpu);
 	svm->tsc_aux = data;
 	preempt_enable();
 }
@@ -412,8 +412,6 @@ void kvml_svm_update_tsc(struct kvml_vcpu *vcpu)
 	vmcb->control.tsc_offset = vcpu->tsc_offset;
 	vmcb_dirty(vmcb, VMCB_INTERCEPTS);
 }
-
-/* ---- the log ---- */
 
 void kvml_svm_dump(struct kvml_vcpu *vcpu)
 {

@@ -7,7 +7,6 @@
 #include "vcpu/pv.h"
 #include "vcpu/regs.h"
 #include "vm/cap.h"
-#include "vm/vm.h"
 
 /* Those that are there; SIGNAL_MSI is required by QEMU since 8.2. */
 static const u16 present[] = {

@@ -9,7 +9,6 @@
 #include "vcpu/load.h"
 #include "vcpu/pv.h"
 #include "vcpu/regs.h"
-#include "vcpu/vcpu.h"
 #include "vm/run.h"
 #include "vm/vm.h"
 

@@ -9,7 +9,6 @@
 #include "vcpu/load.h"
 #include "vcpu/msr.h"
 #include "vcpu/reset.h"
-#include "vcpu/vcpu.h"
 #include "vm/vcpu.h"
 #include "vm/vcpu_ioctl.h"
 #include "vm/vm.h"

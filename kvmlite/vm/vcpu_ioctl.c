@@ -7,7 +7,6 @@
 
 #include "base/hardware.h"
 #include "cpuid/cpuid.h"
-#include "cpuid/xstate.h"
 #include "emul/walk.h"
 #include "vcpu/debug.h"
 #include "vcpu/fpu.h"
@@ -15,7 +14,6 @@
 #include "vcpu/msr.h"
 #include "vcpu/pv.h"
 #include "vcpu/regs.h"
-#include "vcpu/vcpu.h"
 #include "vm/run.h"
 #include "vm/vcpu_ioctl.h"
 #include "vm/vm.h"

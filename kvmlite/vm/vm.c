@@ -8,7 +8,6 @@
 #include "io/io.h"
 #include "mmu/notifier.h"
 #include "vcpu/pv.h"
-#include "vcpu/vcpu.h"
 #include "vm/cap.h"
 #include "vm/vcpu.h"
 #include "vm/vm.h"

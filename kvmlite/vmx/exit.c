@@ -8,7 +8,6 @@
 
 #include "base/hardware.h"
 #include "base/kick.h"
-#include "base/trace.h"
 #include "emul/emulate.h"
 #include "io/io.h"
 #include "vcpu/error.h"
@@ -227,8 +226,6 @@ static int handle_ept_misconfig(struct kvml_vcpu *vcpu)
 		return kvml_tell_signal(vcpu, ret);
 	return mmio(vcpu, gpa, 0, KVML_MMIO_EITHER);
 }
-
-/* ---- the table ---- */
 
 struct exit_handler {
 	const char *name;

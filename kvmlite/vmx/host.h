@@ -10,7 +10,7 @@ void kvml_vmx_host_init(struct vmx_vcpu *vmx);
 void kvml_vmx_host_set_cpu(int cpu);
 /* Interrupts off, before an entry; preemption off, the way back. */
 void kvml_vmx_host_save(struct vmx_vcpu *vmx);
-void kvml_vmx_host_restore(struct vmx_vcpu *vmx);
+void kvml_vmx_host_restore(struct kvml_vcpu *vcpu);
 
 /* The CPU has PEBS: these are called around entries, interrupts off. */
 DECLARE_STATIC_KEY_FALSE(kvml_vmx_host_pebs);

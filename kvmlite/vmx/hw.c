@@ -4,10 +4,8 @@
 #include <asm/perf_event.h>
 #include <asm/tlbflush.h>
 
-#include "vmx/caps.h"
 #include "vmx/hw.h"
 #include "vmx/usermsr.h"
-#include "vmx/vmcs.h"
 
 /* Memory of VMXON (SDM volume 3, 25.11.5), one a CPU. */
 static DEFINE_PER_CPU(void *, vmxon_region);

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The table by which common code calls VT-x, and what happens when the module loads. */
 
-#include "base/ops.h"
 #include "cpuid/cpuid.h"
 #include "vm/vm.h"
-#include "vmx/caps.h"
 #include "vmx/count.h"
 #include "vmx/ept.h"
 #include "vmx/exit.h"
@@ -17,7 +15,6 @@
 #include "vmx/state.h"
 #include "vmx/usermsr.h"
 #include "vmx/vcpu.h"
-#include "vmx/vmcs.h"
 #include "vmx/vpid.h"
 
 /* Instructions that fault in a guest without their control. */
@@ -66,7 +63,7 @@ const struct kvml_ops kvml_vmx_ops = {
 	.vcpu_init = kvml_vmx_vcpu_init,
 	.vcpu_free = kvml_vmx_vcpu_free,
 	.vcpu_load = kvml_vmx_vcpu_load,
-	.vcpu_put = kvml_vmx_vcpu_put,
+	.vcpu_put = kvml_vmx_host_restore,
 	.enter = kvml_vmx_run,
 	.handle_exit = kvml_vmx_handle_exit,
 	.reg_fetch = kvml_vmx_reg_fetch,

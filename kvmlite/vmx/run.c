@@ -9,11 +9,8 @@
 #include <asm/tlbflush.h>
 
 #include "base/mce.h"
-#include "base/trace.h"
 #include "vcpu/fpu.h"
-#include "vcpu/msr.h"
 #include "vcpu/priv.h"
-#include "vcpu/pv.h"
 #include "vm/run.h"
 #include "vmx/count.h"
 #include "vmx/entry.h"

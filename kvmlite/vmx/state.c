@@ -417,8 +417,6 @@ void kvml_vmx_update_tsc(struct kvml_vcpu *vcpu)
 	vmcs_write(TSC_OFFSET, vcpu->tsc_offset);
 }
 
-/* ---- the log ---- */
-
 void kvml_vmx_dump(struct kvml_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);

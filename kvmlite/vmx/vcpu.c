@@ -117,8 +117,3 @@ void kvml_vmx_vcpu_load(struct kvml_vcpu *vcpu, int cpu)
 		kvml_vcpu_request(vcpu, KVML_REQ_FLUSH_TLB);
 	}
 }
-
-void kvml_vmx_vcpu_put(struct kvml_vcpu *vcpu)
-{
-	kvml_vmx_host_restore(to_vmx(vcpu));
-}
