@@ -16,16 +16,16 @@ static void load_tsc_aux(u64 from, u64 to)
 /*
  * VMRUN leaves DEBUGCTL alone, and what is set there works in the guest as well: with
  * BTF its steps would be from branch to branch.  Only these tasks and CPUs have any
- * bit set.
+ * bit set.  Inline, it would cost each entry a register.
  */
-static void take_debugctl(struct svm_vcpu *svm)
+static noinline void load_msrs(struct svm_vcpu *svm)
 {
-	if (likely(!test_thread_flag(TIF_BLOCKSTEP) &&
-		   !boot_cpu_has(X86_FEATURE_BUS_LOCK_DETECT)))
-		return;
-	svm->debugctl = get_debugctlmsr();
+	if (unlikely(test_thread_flag(TIF_BLOCKSTEP) ||
+		     boot_cpu_has(X86_FEATURE_BUS_LOCK_DETECT)))
+		svm->debugctl = get_debugctlmsr();
 	if (svm->debugctl)
 		update_debugctlmsr(0);
+	load_tsc_aux(this_cpu_read(host_tsc_aux), svm->tsc_aux);
 }
 
 void kvml_svm_host_read_msrs(void)
@@ -43,8 +43,7 @@ u64 kvml_svm_host_save(struct svm_vcpu *svm)
 	asm volatile("1: vmsave %0\n"
 		     "2:\n\t"
 		     _ASM_EXTABLE(1b, 2b) :: "a"(host) : "memory");
-	take_debugctl(svm);
-	load_tsc_aux(this_cpu_read(host_tsc_aux), svm->tsc_aux);
+	load_msrs(svm);
 	svm->host_saved = true;
 	return host;
 }
