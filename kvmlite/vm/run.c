@@ -248,7 +248,8 @@ int kvml_vcpu_run(struct kvml_vcpu *vcpu)
 		vcpu->stat.signal_exits++;
 		return -EINTR;
 	}
-	if ((run->kvm_valid_regs | run->kvm_dirty_regs) & ~KVML_SYNC_REGS)
+	if (run->kvm_valid_regs & ~KVML_SYNC_REGS ||
+	    run->kvm_dirty_regs & ~KVML_SYNC_REGS)
 		return -EINVAL;
 	if (vcpu->sigset_active)
 		sigprocmask(SIG_SETMASK, &vcpu->sigset, &saved);
