@@ -1,30 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * /dev/kvmlite: system ioctls (api.rst, "system ioctls") and the module.
- */
-#include <linux/fs.h>
-#include <linux/kvm.h>
+/* /dev/kvmlite: system ioctls (api.rst, "system ioctls") and the module. */
 #include <linux/miscdevice.h>
 #include <linux/module.h>
-#include <linux/preempt.h>
-#include <linux/uaccess.h>
 
 #include "base/hardware.h"
-#include "base/ops.h"
 #include "cpuid/cpuid.h"
-#include "cpuid/xstate.h"
 #include "mmu/notifier.h"
 #include "vcpu/fpu.h"
 #include "vcpu/msr.h"
-#include "vcpu/vcpu.h"
 #include "vm/cap.h"
-#include "vm/stats.h"
 #include "vm/vm.h"
-
-static long get_mce_cap(u64 __user *arg)
-{
-	return put_user(kvml_msr_mce_cap(), arg) ? -EFAULT : 0;
-}
 
 /*
  * The descriptor keeps the notifier of the process that made the last VM by it,
@@ -66,7 +51,7 @@ static long device_ioctl(struct file *file, unsigned int cmd,
 	case KVM_GET_MSRS:
 		return kvml_msr_get_features(arg);
 	case KVM_X86_GET_MCE_CAP_SUPPORTED:
-		return get_mce_cap(arg);
+		return put_user(kvml_msr_mce_cap(), (u64 __user *)arg);
 	}
 	/* As KVM: -ENOTTY is a VM's answer. */
 	return -EINVAL;

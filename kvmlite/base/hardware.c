@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See hardware.h. */
 #include <linux/cpu.h>
-#include <linux/cpuhotplug.h>
 #include <linux/module.h>
-#include <linux/mutex.h>
 #include <linux/reboot.h>
-#include <linux/smp.h>
 #include <linux/syscore_ops.h>
 
 #include "../../include/compat/emergency.h"

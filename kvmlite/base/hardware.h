@@ -10,10 +10,6 @@
 #ifndef _KVMLITE_HARDWARE_H
 #define _KVMLITE_HARDWARE_H
 
-#include <linux/compiler.h>
-#include <linux/percpu.h>
-#include <linux/types.h>
-
 /* Virtualization is on in this CPU, by us. */
 DECLARE_PER_CPU(bool, kvml_hardware_on);
 

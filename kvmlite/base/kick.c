@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See kick.h. */
-#include <linux/cpumask.h>
-#include <linux/gfp.h>
-#include <linux/smp.h>
 
 #include "base/kick.h"
 #include "vcpu/vcpu.h"

@@ -6,8 +6,6 @@
 #ifndef _KVMLITE_KICK_H
 #define _KVMLITE_KICK_H
 
-#include <linux/types.h>
-
 struct kvml_vcpu;
 struct kvml_vm;
 

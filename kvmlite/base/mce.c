@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See mce.h. */
 #include <asm/mce.h>
-#include <asm/processor-flags.h>
-#include <asm/ptrace.h>
-#include <asm/segment.h>
 
 #include "base/mce.h"
 

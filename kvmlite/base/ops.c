@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See ops.h. */
-#include <linux/cache.h>
 
 #include "base/ops.h"
 

@@ -11,7 +11,6 @@
 #define _KVMLITE_OPS_H
 
 #include <linux/kvm.h>
-#include <linux/types.h>
 
 struct kvml_vcpu;
 struct kvml_vm;
@@ -44,9 +43,8 @@ struct kvml_ops {
 	/* The same, in an NMI, and whatever was done to the CPU by then; or NULL. */
 	void (*hw_emergency)(void);
 
-	/* ---- the VM ---- */
+	/* ---- the VM; vm->vendor is a page of the vendor's, or NULL ---- */
 	int (*vm_init)(struct kvml_vm *vm);
-	void (*vm_free)(struct kvml_vm *vm);
 
 	/* ---- the vCPU ---- */
 	/* Allocates the vendor's structure around a zeroed kvml_vcpu. */

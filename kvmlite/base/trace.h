@@ -56,10 +56,8 @@ TRACE_EVENT(kvm_page_fault,
 TRACE_EVENT(kvm_mmio,
 	    TP_PROTO(int type, unsigned int len, u64 gpa, u64 val),
 	    TP_ARGS(type, len, gpa, val),
-	    TP_STRUCT__entry(__field(int, type)
-			     __field(unsigned int, len)
-			     __field(u64, gpa)
-			     __field(u64, val)),
+	    TP_STRUCT__entry(__field(int, type) __field(unsigned int, len)
+			     __field(u64, gpa) __field(u64, val)),
 	    TP_fast_assign(__entry->type = type;
 			   __entry->len = len;
 			   __entry->gpa = gpa;
@@ -73,8 +71,7 @@ TRACE_EVENT(kvm_pio,
 	    TP_PROTO(int rw, unsigned int port, unsigned int size,
 		     unsigned int count),
 	    TP_ARGS(rw, port, size, count),
-	    TP_STRUCT__entry(__field(int, rw)
-			     __field(unsigned int, port)
+	    TP_STRUCT__entry(__field(int, rw) __field(unsigned int, port)
 			     __field(unsigned int, size)
 			     __field(unsigned int, count)),
 	    TP_fast_assign(__entry->rw = rw;
@@ -89,10 +86,8 @@ TRACE_EVENT(kvm_pio,
 TRACE_EVENT(kvm_msr,
 	    TP_PROTO(bool write, u32 ecx, u64 data, bool exception),
 	    TP_ARGS(write, ecx, data, exception),
-	    TP_STRUCT__entry(__field(bool, write)
-			     __field(u32, ecx)
-			     __field(u64, data)
-			     __field(bool, exception)),
+	    TP_STRUCT__entry(__field(bool, write) __field(u32, ecx)
+			     __field(u64, data) __field(bool, exception)),
 	    TP_fast_assign(__entry->write = write;
 			   __entry->ecx = ecx;
 			   __entry->data = data;
@@ -106,12 +101,9 @@ TRACE_EVENT(kvm_cpuid,
 	    TP_PROTO(u32 function, u32 index, u32 rax, u32 rbx, u32 rcx,
 		     u32 rdx),
 	    TP_ARGS(function, index, rax, rbx, rcx, rdx),
-	    TP_STRUCT__entry(__field(u32, function)
-			     __field(u32, index)
-			     __field(u32, rax)
-			     __field(u32, rbx)
-			     __field(u32, rcx)
-			     __field(u32, rdx)),
+	    TP_STRUCT__entry(__field(u32, function) __field(u32, index)
+			     __field(u32, rax) __field(u32, rbx)
+			     __field(u32, rcx) __field(u32, rdx)),
 	    TP_fast_assign(__entry->function = function;
 			   __entry->index = index;
 			   __entry->rax = rax;
@@ -126,8 +118,7 @@ TRACE_EVENT(kvm_cpuid,
 TRACE_EVENT(kvm_inj_virq,
 	    TP_PROTO(unsigned int vector, bool soft, bool reinjected),
 	    TP_ARGS(vector, soft, reinjected),
-	    TP_STRUCT__entry(__field(unsigned int, vector)
-			     __field(bool, soft)
+	    TP_STRUCT__entry(__field(unsigned int, vector) __field(bool, soft)
 			     __field(bool, reinjected)),
 	    TP_fast_assign(__entry->vector = vector;
 			   __entry->soft = soft;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See tsc.h. */
-#include <asm/msr.h>
 
 #include "base/tsc.h"
 

@@ -10,10 +10,6 @@
 #ifndef _KVMLITE_BASE_TSC_H
 #define _KVMLITE_BASE_TSC_H
 
-#include <linux/types.h>
-#include <asm/cpufeature.h>
-#include <asm/tsc.h>
-
 /* The TSC runs at one rate, on all CPUs alike. */
 static inline bool kvml_tsc_stable(void)
 {

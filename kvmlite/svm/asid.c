@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See asid.h. */
-#include <linux/percpu.h>
 
 #include "svm/asid.h"
-#include "svm/caps.h"
-#include "svm/svm.h"
 
 /* Interrupts off, on that CPU. */
 struct asids {

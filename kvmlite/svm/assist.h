@@ -6,8 +6,6 @@
 #ifndef _KVMLITE_SVM_ASSIST_H
 #define _KVMLITE_SVM_ASSIST_H
 
-#include <linux/types.h>
-
 #include "svm/caps.h"
 #include "svm/vmcb.h"
 

@@ -1,10 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See caps.h. */
-#include <linux/cc_platform.h>
-#include <linux/kernel.h>
-#include <asm/cpufeature.h>
-#include <asm/msr.h>
-#include <asm/processor.h>
 #include <asm/svm.h>
 #include <asm/tlbflush.h>
 

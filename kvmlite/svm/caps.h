@@ -3,8 +3,6 @@
 #ifndef _KVMLITE_SVM_CAPS_H
 #define _KVMLITE_SVM_CAPS_H
 
-#include <linux/types.h>
-
 struct kvml_svm_caps {
 	u32 asids;		/* ASID 0 is the host's; the last is asids - 1 */
 	bool nrips;		/* the VMCB tells where the next instruction is */

@@ -3,8 +3,6 @@
 #ifndef _KVMLITE_SVM_ENTRY_H
 #define _KVMLITE_SVM_ENTRY_H
 
-#include <linux/types.h>
-
 /*
  * VMRUN with @regs[0..15] in the CPU (RAX and RSP are the VMCB's); comes back
  * at the #VMEXIT with the guest's in @regs.  @guest: physical address of the

@@ -1,14 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See errata.h. */
-#include <linux/cc_platform.h>
-#include <linux/gfp.h>
-#include <linux/mm.h>
-#include <linux/percpu.h>
-#include <asm/cpufeature.h>
 #include <asm/mce.h>
-#include <asm/msr.h>
 #include <asm/perf_event.h>
-#include <asm/special_insns.h>
 
 #include "svm/errata.h"
 

@@ -3,12 +3,6 @@
 #ifndef _KVMLITE_SVM_ERRATA_H
 #define _KVMLITE_SVM_ERRATA_H
 
-#include <linux/align.h>
-#include <linux/bits.h>
-#include <linux/gfp.h>
-#include <linux/pgtable.h>
-#include <linux/types.h>
-
 /* On this CPU, interrupts off, when AMD-V is switched on, and off. */
 void kvml_svm_errata_enable(void);
 void kvml_svm_errata_disable(void);

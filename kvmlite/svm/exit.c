@@ -3,33 +3,21 @@
  * #VMEXITs, by a table of their codes (APM volume 2, appendix C).  Handlers
  * return as ops->handle_exit does; interrupts are on.
  */
-#include <linux/nospec.h>
-#include <asm/debugreg.h>
 #include <asm/irq_vectors.h>
 #include <asm/traps.h>
 
 #include "base/hardware.h"
 #include "base/kick.h"
-#include "base/trace.h"
 #include "emul/emulate.h"
 #include "io/io.h"
-#include "mmu/mmu.h"
 #include "svm/assist.h"
-#include "svm/caps.h"
 #include "svm/exit.h"
 #include "svm/failure.h"
 #include "svm/inject.h"
 #include "svm/insn.h"
-#include "svm/state.h"
-#include "svm/svm.h"
-#include "svm/vmcb.h"
-#include "vcpu/debug.h"
 #include "vcpu/error.h"
-#include "vcpu/event.h"
 #include "vcpu/fpu.h"
 #include "vcpu/priv.h"
-#include "vcpu/pv.h"
-#include "vcpu/vcpu.h"
 
 /* ---- exceptions ---- */
 
@@ -138,12 +126,6 @@ static int handle_iret(struct kvml_vcpu *vcpu)
 	return 1;
 }
 
-static int handle_shutdown(struct kvml_vcpu *vcpu)
-{
-	vcpu->run->exit_reason = KVM_EXIT_SHUTDOWN;
-	return 0;
-}
-
 /* ---- instructions ---- */
 
 /* Where run.c cannot: the CPU does not tell the next RIP. */
@@ -204,8 +186,7 @@ static int handle_msw(struct kvml_vcpu *vcpu, const struct svm_insn *insn)
 	if (!svm_insn_is_reg(insn))
 		return kvml_emulate(vcpu);
 	if ((insn->modrm >> 3 & 7) == 6)
-		return kvml_priv_lmsw(vcpu,
-				      kvml_reg(vcpu, svm_insn_rm(insn)));
+		return kvml_priv_lmsw(vcpu, kvml_reg(vcpu, svm_insn_rm(insn)));
 	return handle_smsw(vcpu, insn);
 }
 
@@ -293,19 +274,12 @@ static int handle_npf(struct kvml_vcpu *vcpu)
 	trace_kvm_page_fault(vcpu, gpa, error);
 	if (!(error & NPF_RESERVED) || !kvml_mmu_is_mmio(vcpu, gpa))
 		ret = kvml_mmu_fault(vcpu, gpa, npf_access(error));
-	if (ret == KVML_FAULT_MMIO) {
-		if (exit->int_info)
-			return delivery_error(vcpu, gpa);
-		return kvml_emulate_mmio(vcpu, gpa, 0, npf_mmio_flags(error));
-	}
-	if (ret == -EINTR) {
-		vcpu->run->exit_reason = KVM_EXIT_INTR;
-		vcpu->stat.signal_exits++;
-	}
-	return ret;
+	if (ret != KVML_FAULT_MMIO)
+		return kvml_tell_signal(vcpu, ret);
+	if (exit->int_info)
+		return delivery_error(vcpu, gpa);
+	return kvml_emulate_mmio(vcpu, gpa, 0, npf_mmio_flags(error));
 }
-
-/* ---- the table ---- */
 
 static int (*const exit_handlers[])(struct kvml_vcpu *vcpu) = {
 	[SVM_EXIT_READ_CR0] = handle_cr,
@@ -322,9 +296,7 @@ static int (*const exit_handlers[])(struct kvml_vcpu *vcpu) = {
 	[SVM_EXIT_EXCP_BASE + AC_VECTOR] = handle_ac,
 	[SVM_EXIT_EXCP_BASE + MC_VECTOR] = handle_nothing,
 	[SVM_EXIT_INTR] = handle_intr,
-	[SVM_EXIT_NMI] = handle_nothing,
-	[SVM_EXIT_SMI] = handle_nothing,
-	[SVM_EXIT_INIT] = handle_nothing,
+	[SVM_EXIT_NMI ... SVM_EXIT_INIT] = handle_nothing,
 	[SVM_EXIT_VINTR] = handle_vintr,
 	[SVM_EXIT_CR0_SEL_WRITE] = handle_cr,
 	[SVM_EXIT_RDPMC] = kvml_priv_gp,
@@ -336,31 +308,15 @@ static int (*const exit_handlers[])(struct kvml_vcpu *vcpu) = {
 	[SVM_EXIT_INVLPGA] = kvml_priv_ud,
 	[SVM_EXIT_IOIO] = handle_io,
 	[SVM_EXIT_MSR] = handle_msr,
-	[SVM_EXIT_SHUTDOWN] = handle_shutdown,
+	[SVM_EXIT_SHUTDOWN] = kvml_exit_shutdown,
 	[SVM_EXIT_VMRUN] = kvml_priv_ud,
 	[SVM_EXIT_VMMCALL] = handle_vmmcall,
-	[SVM_EXIT_VMLOAD] = kvml_priv_ud,
-	[SVM_EXIT_VMSAVE] = kvml_priv_ud,
-	[SVM_EXIT_STGI] = kvml_priv_ud,
-	[SVM_EXIT_CLGI] = kvml_priv_ud,
-	[SVM_EXIT_SKINIT] = kvml_priv_ud,
+	[SVM_EXIT_VMLOAD ... SVM_EXIT_SKINIT] = kvml_priv_ud,
 	[SVM_EXIT_WBINVD] = kvml_priv_skip,
-	[SVM_EXIT_MONITOR] = kvml_priv_mwait,
-	[SVM_EXIT_MWAIT] = kvml_priv_mwait,
+	[SVM_EXIT_MONITOR ... SVM_EXIT_MWAIT] = kvml_priv_mwait,
 	[SVM_EXIT_XSETBV] = kvml_priv_xsetbv,
 	[SVM_EXIT_RDPRU] = kvml_priv_ud,
 };
-
-/* What no intercept of ours asks for. */
-static int handle_unexpected(struct kvml_vcpu *vcpu)
-{
-	u64 data[] = { to_svm(vcpu)->exit.code, vcpu->cpu };
-
-	kvml_svm_dump(vcpu);
-	return kvml_internal_error(vcpu,
-				   KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON,
-				   ARRAY_SIZE(data), data);
-}
 
 int kvml_svm_handle_exit(struct kvml_vcpu *vcpu)
 {
@@ -380,5 +336,6 @@ int kvml_svm_handle_exit(struct kvml_vcpu *vcpu)
 		if (likely(exit_handlers[code]))
 			return exit_handlers[code](vcpu);
 	}
-	return handle_unexpected(vcpu);
+	/* What no intercept of ours asks for. */
+	return kvml_exit_unexpected(vcpu, svm->exit.code);
 }

@@ -3,7 +3,7 @@
 #ifndef _KVMLITE_SVM_EXIT_H
 #define _KVMLITE_SVM_EXIT_H
 
-struct kvml_vcpu;
+#include "svm/svm.h"
 
 int kvml_svm_handle_exit(struct kvml_vcpu *vcpu);
 

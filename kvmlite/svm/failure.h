@@ -3,7 +3,7 @@
 #ifndef _KVMLITE_SVM_FAILURE_H
 #define _KVMLITE_SVM_FAILURE_H
 
-struct svm_vcpu;
+#include "svm/svm.h"
 
 /* Lines in the log; fills KVM_EXIT_FAIL_ENTRY; returns 0. */
 int kvml_svm_entry_failed(struct svm_vcpu *svm);

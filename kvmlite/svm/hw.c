@@ -1,18 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See hw.h. */
-#include <linux/gfp.h>
 #include <linux/io.h>
-#include <linux/percpu.h>
-#include <linux/smp.h>
-#include <asm/msr.h>
-#include <asm/processor.h>
-#include <asm/svm.h>
 
 #include "svm/asid.h"
-#include "svm/caps.h"
 #include "svm/errata.h"
+#include "svm/host.h"
 #include "svm/hw.h"
-#include "svm/usermsr.h"
 
 DEFINE_PER_CPU(struct kvml_svm_pages, kvml_svm_pages);
 
@@ -37,7 +30,7 @@ int kvml_svm_hw_enable(void)
 	wrmsrl(MSR_VM_HSAVE_PA, page_to_phys(this_cpu_read(kvml_svm_pages.hsave)));
 	kvml_svm_errata_enable();
 	kvml_svm_asid_init();
-	kvml_svm_usermsr_read_host();
+	kvml_svm_host_read_msrs();
 	return 0;
 }
 

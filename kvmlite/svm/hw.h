@@ -3,8 +3,6 @@
 #ifndef _KVMLITE_SVM_HW_H
 #define _KVMLITE_SVM_HW_H
 
-#include <linux/percpu.h>
-
 /* Pages of a CPU. */
 struct kvml_svm_pages {
 	struct page *hsave;	/* the CPU's own, for VMRUN (15.30.4) */

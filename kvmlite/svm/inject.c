@@ -1,19 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Events into the guest (APM volume 2, 15.20 and 15.21). */
-#include <linux/smp.h>
-#include <asm/debugreg.h>
 #include <asm/irq_vectors.h>
 #include <asm/trapnr.h>
 #include <trace/events/ipi.h>
 
 #include "base/kick.h"
-#include "svm/caps.h"
 #include "svm/inject.h"
 #include "svm/insn.h"
-#include "svm/svm.h"
-#include "svm/vmcb.h"
-#include "vcpu/event.h"
-#include "vcpu/vcpu.h"
 
 /* What is delivered would push our TF, and the guest see it: no step then. */
 static void end_step(struct svm_vcpu *svm)
@@ -277,45 +270,20 @@ void kvml_svm_take_back(struct svm_vcpu *svm)
 	svm->soft.len = 0;
 }
 
-/* What was being delivered (15.7.2) is not delivered yet. */
+/* The guest's own INT n, INT3 or INTO is just done again: no @soft_len. */
 static void requeue(struct svm_vcpu *svm, u8 soft_len)
 {
-	struct kvml_events *event = &svm->vcpu.event;
-	u32 info = svm->exit.int_info;
+	u32 info = svm->exit.int_info, type = info & SVM_EXITINTINFO_TYPE_MASK;
 	u8 vector = info & SVM_EXITINTINFO_VEC_MASK;
+	bool soft = type == SVM_EXITINTINFO_TYPE_SOFT ||
+		    (type == SVM_EXITINTINFO_TYPE_EXEPT &&
+		     (vector == BP_VECTOR || vector == OF_VECTOR));
 
-	switch (info & SVM_EXITINTINFO_TYPE_MASK) {
-	case SVM_EXITINTINFO_TYPE_NMI:
-		event->nmi.injected = true;
-		/* Its delivery has not masked further ones yet. */
+	if (soft && !soft_len)
+		return;
+	if (kvml_event_requeue(&svm->vcpu.event, info, svm->exit.int_error,
+			       soft_len))
 		kvml_svm_set_nmi_masked(&svm->vcpu, false);
-		break;
-	case SVM_EXITINTINFO_TYPE_EXEPT:
-		/* The guest's own INT3 or INTO is just done again. */
-		if ((vector == BP_VECTOR || vector == OF_VECTOR) && !soft_len)
-			break;
-		event->exception = (struct kvml_exception){
-			.injected = true,
-			.nr = vector,
-			.has_error = info & SVM_EXITINTINFO_VALID_ERR,
-			.error = svm->exit.int_error,
-			.insn_len = soft_len,
-		};
-		break;
-	case SVM_EXITINTINFO_TYPE_SOFT:
-		if (!soft_len)
-			break;
-		event->intr.injected = true;
-		event->intr.soft = true;
-		event->intr.nr = vector;
-		event->intr.insn_len = soft_len;
-		break;
-	case SVM_EXITINTINFO_TYPE_INTR:
-		event->intr.injected = true;
-		event->intr.soft = false;
-		event->intr.nr = vector;
-		break;
-	}
 }
 
 /* The IRET is carried out: something else exited. */

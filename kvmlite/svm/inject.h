@@ -3,7 +3,6 @@
 #ifndef _KVMLITE_SVM_INJECT_H
 #define _KVMLITE_SVM_INJECT_H
 
-#include "base/ops.h"
 #include "svm/svm.h"
 
 void kvml_svm_inject_exception(struct kvml_vcpu *vcpu,

@@ -2,26 +2,14 @@
 /* See insn.h. Opcodes are those of APM volume 3, appendix A. */
 #include <asm/traps.h>
 
-#include "emul/decode.h"
 #include "emul/emul.h"
 #include "svm/insn.h"
-#include "vcpu/event.h"
-#include "vcpu/vcpu.h"
 
+/* ES, CS, SS and DS; FS, GS, operand and address size; LOCK, REPNE and REP. */
 static bool is_prefix(u8 byte)
 {
-	switch (byte) {
-	case 0x26:
-	case 0x2e:
-	case 0x36:
-	case 0x3e:
-	case 0x64 ... 0x67:
-	case 0xf0:
-	case 0xf2:
-	case 0xf3:
-		return true;
-	}
-	return false;
+	return (byte & 0xe7) == 0x26 || (byte & 0xfc) == 0x64 || byte == 0xf0 ||
+	       byte == 0xf2 || byte == 0xf3;
 }
 
 /* Of those that exit: groups 7, MOV CR, MOV DR. */

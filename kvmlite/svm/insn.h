@@ -7,8 +7,6 @@
 #ifndef _KVMLITE_SVM_INSN_H
 #define _KVMLITE_SVM_INSN_H
 
-#include <linux/types.h>
-
 struct kvml_vcpu;
 
 struct svm_insn {

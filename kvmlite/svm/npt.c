@@ -1,13 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See npt.h. */
-#include <linux/bits.h>
-#include <linux/init.h>
 #include <linux/io.h>
-#include <linux/minmax.h>
-#include <asm/msr.h>
-#include <asm/processor.h>
 
-#include "mmu/mmu.h"
 #include "svm/npt.h"
 #include "vm/vm.h"
 

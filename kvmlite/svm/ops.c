@@ -1,21 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The table by which common code calls AMD-V, and what happens when the module loads. */
-#include <linux/gfp.h>
-#include <linux/init.h>
 
-#include "base/ops.h"
 #include "svm/asid.h"
-#include "svm/caps.h"
 #include "svm/exit.h"
+#include "svm/host.h"
 #include "svm/hw.h"
 #include "svm/inject.h"
 #include "svm/npt.h"
 #include "svm/permission.h"
 #include "svm/run.h"
 #include "svm/state.h"
-#include "svm/svm.h"
 #include "svm/vcpu.h"
-#include "vcpu/vcpu.h"
 #include "vm/vm.h"
 
 /* A fifth level above the four of mmu.c, where the host has five. */
@@ -26,11 +21,6 @@ static int svm_vm_init(struct kvml_vm *vm)
 		return 0;
 	vm->vendor = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	return vm->vendor ? 0 : -ENOMEM;
-}
-
-static void svm_vm_free(struct kvml_vm *vm)
-{
-	free_page((unsigned long)vm->vendor);
 }
 
 static void svm_flush(struct kvml_vcpu *vcpu)
@@ -59,12 +49,11 @@ const struct kvml_ops kvml_svm_ops = {
 	.hw_enable = kvml_svm_hw_enable,
 	.hw_disable = kvml_svm_hw_disable,
 	.vm_init = svm_vm_init,
-	.vm_free = svm_vm_free,
 	.vcpu_alloc = kvml_svm_vcpu_alloc,
 	.vcpu_init = kvml_svm_vcpu_init,
 	.vcpu_free = kvml_svm_vcpu_free,
 	.vcpu_load = kvml_svm_vcpu_load,
-	.vcpu_put = kvml_svm_vcpu_put,
+	.vcpu_put = kvml_svm_host_restore,
 	.enter = kvml_svm_run,
 	.handle_exit = kvml_svm_handle_exit,
 	.reg_fetch = kvml_svm_reg_fetch,

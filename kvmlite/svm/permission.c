@@ -1,12 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See permission.h. */
-#include <linux/bitops.h>
-#include <linux/gfp.h>
 #include <linux/io.h>
-#include <linux/kernel.h>
-#include <linux/string.h>
-#include <asm/cpufeature.h>
-#include <asm/msr-index.h>
 
 #include "svm/permission.h"
 

@@ -6,8 +6,6 @@
 #ifndef _KVMLITE_SVM_PERMISSION_H
 #define _KVMLITE_SVM_PERMISSION_H
 
-#include <linux/types.h>
-
 /* Physical addresses, for the VMCB. */
 extern u64 kvml_svm_msr_map, kvml_svm_io_map;
 

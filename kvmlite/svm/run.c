@@ -1,20 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Into the guest and back, and the exits that are dealt with on the spot:
- * CPUID, hypercalls, RDMSR.  They neither sleep nor need userspace, so
- * interrupts stay off and the next entry follows at once.
- */
-#include <linux/context_tracking.h>
+/* Into the guest and back, and hot exits: vmx/run.c says which and why. */
 #include <linux/kvm_host.h>
-#include <asm/nospec-branch.h>
-#include <asm/processor.h>
 
 #include "base/kick.h"
 #include "base/mce.h"
-#include "base/trace.h"
 #include "svm/asid.h"
 #include "svm/assist.h"
-#include "svm/caps.h"
 #include "svm/entry.h"
 #include "svm/errata.h"
 #include "svm/host.h"
@@ -22,14 +13,8 @@
 #include "svm/insn.h"
 #include "svm/run.h"
 #include "svm/state.h"
-#include "svm/svm.h"
-#include "svm/vmcb.h"
-#include "vcpu/debug.h"
 #include "vcpu/fpu.h"
-#include "vcpu/msr.h"
 #include "vcpu/priv.h"
-#include "vcpu/pv.h"
-#include "vcpu/vcpu.h"
 #include "vm/run.h"
 
 /* Registers in reg[] that an exit leaves stale. */
@@ -127,10 +112,7 @@ static noinstr bool enter_guest_first(struct svm_vcpu *svm, u64 host)
 	return failed;
 }
 
-/*
- * A hot exit's way back.  The host did nothing but look at the exit, so RCU
- * need not be told again, unless it counts on being told (NO_HZ_FULL).
- */
+/* A hot exit's way back: as in vmx/run.c. */
 static noinstr bool enter_guest_again(struct svm_vcpu *svm, u64 host)
 {
 	bool failed;

@@ -3,7 +3,7 @@
 #ifndef _KVMLITE_SVM_RUN_H
 #define _KVMLITE_SVM_RUN_H
 
-struct kvml_vcpu;
+#include "svm/svm.h"
 
 void kvml_svm_run(struct kvml_vcpu *vcpu);
 

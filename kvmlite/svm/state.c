@@ -1,18 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The guest's registers in the VMCB (APM volume 2, appendix B, table B-2). */
-#include <linux/printk.h>
-#include <asm/debugreg.h>
-#include <asm/msr.h>
 #include <asm/tlbflush.h>
 
-#include "base/ops.h"
 #include "base/quirk.h"
 #include "svm/host.h"
 #include "svm/state.h"
-#include "svm/svm.h"
-#include "svm/vmcb.h"
-#include "vcpu/debug.h"
-#include "vcpu/vcpu.h"
 
 /* ---- general and control registers ---- */
 
@@ -300,7 +292,7 @@ void kvml_svm_set_idt(struct kvml_vcpu *vcpu, const struct kvm_dtable *in)
 
 /* ---- MSRs ---- */
 
-/* Those that are fields of the VMCB; NULL: none. */
+/* Where the MSR is, in the VMCB or beside it; NULL: none of these. */
 static u64 *msr_field(struct kvml_vcpu *vcpu, u32 index)
 {
 	struct vmcb_save_area *save = &to_svm(vcpu)->vmcb->save;
@@ -328,39 +320,31 @@ static u64 *msr_field(struct kvml_vcpu *vcpu, u32 index)
 		return &save->sysenter_eip;
 	case MSR_IA32_CR_PAT:
 		return &save->g_pat;
+	case MSR_TSC_AUX:
+		return &to_svm(vcpu)->tsc_aux;
+	case MSR_AMD64_DE_CFG:
+		return &to_svm(vcpu)->de_cfg;
+	case MSR_IA32_SPEC_CTRL:
+		return &to_svm(vcpu)->spec_ctrl;
 	}
 	return NULL;
 }
 
 /* The VMCB's is the guest's own where VMRUN loads it; else run.c does. */
-static u64 get_spec_ctrl(const struct svm_vcpu *svm)
+static bool is_vmcb_spec_ctrl(u32 index)
 {
-	return boot_cpu_has(X86_FEATURE_V_SPEC_CTRL) ?
-	       svm->vmcb->save.spec_ctrl : svm->spec_ctrl;
-}
-
-static void set_spec_ctrl(struct svm_vcpu *svm, u64 data)
-{
-	if (boot_cpu_has(X86_FEATURE_V_SPEC_CTRL))
-		svm->vmcb->save.spec_ctrl = data;
-	else
-		svm->spec_ctrl = data;
+	return index == MSR_IA32_SPEC_CTRL &&
+	       boot_cpu_has(X86_FEATURE_V_SPEC_CTRL);
 }
 
 int kvml_svm_get_msr(struct kvml_vcpu *vcpu, u32 index, u64 *data)
 {
 	const u64 *field = msr_field(vcpu, index);
 
-	if (field)
-		*data = *field;
-	else if (index == MSR_TSC_AUX)
-		*data = to_svm(vcpu)->tsc_aux;
-	else if (index == MSR_AMD64_DE_CFG)
-		*data = to_svm(vcpu)->de_cfg;
-	else if (index == MSR_IA32_SPEC_CTRL)
-		*data = get_spec_ctrl(to_svm(vcpu));
-	else
+	if (!field)
 		return 1;
+	*data = is_vmcb_spec_ctrl(index) ? to_svm(vcpu)->vmcb->save.spec_ctrl :
+					   *field;
 	return 0;
 }
 
@@ -374,22 +358,19 @@ int kvml_svm_get_feature_msr(u32 index, u64 *data)
 	return 0;
 }
 
-static int set_de_cfg(struct svm_vcpu *svm, u64 data)
+static bool de_cfg_allowed(u64 data)
 {
 	u64 allowed;
 
-	if (kvml_svm_get_feature_msr(MSR_AMD64_DE_CFG, &allowed) ||
-	    data & ~allowed)
-		return 1;
-	svm->de_cfg = data;
-	return 0;
+	return !kvml_svm_get_feature_msr(MSR_AMD64_DE_CFG, &allowed) &&
+	       !(data & ~allowed);
 }
 
 static void set_tsc_aux(struct svm_vcpu *svm, u64 data)
 {
 	preempt_disable();
 	/* Loaded with the next entry. */
-	kvml_svm_host_restore(svm);
+	kvml_svm_host_restore(&svm->vcpu);
 	svm->tsc_aux = data;
 	preempt_enable();
 }
@@ -398,19 +379,16 @@ int kvml_svm_set_msr(struct kvml_vcpu *vcpu, u32 index, u64 data)
 {
 	u64 *field = msr_field(vcpu, index);
 
-	if (field) {
-		*field = data;
-		if (index == MSR_IA32_CR_PAT)
-			vmcb_dirty(to_svm(vcpu)->vmcb, VMCB_NPT);
-	} else if (index == MSR_TSC_AUX) {
-		set_tsc_aux(to_svm(vcpu), data);
-	} else if (index == MSR_AMD64_DE_CFG) {
-		return set_de_cfg(to_svm(vcpu), data);
-	} else if (index == MSR_IA32_SPEC_CTRL) {
-		set_spec_ctrl(to_svm(vcpu), data);
-	} else {
+	if (!field || (index == MSR_AMD64_DE_CFG && !de_cfg_allowed(data)))
 		return 1;
-	}
+	if (index == MSR_TSC_AUX)
+		set_tsc_aux(to_svm(vcpu), data);
+	else if (is_vmcb_spec_ctrl(index))
+		to_svm(vcpu)->vmcb->save.spec_ctrl = data;
+	else
+		*field = data;
+	if (index == MSR_IA32_CR_PAT)
+		vmcb_dirty(to_svm(vcpu)->vmcb, VMCB_NPT);
 	return 0;
 }
 
@@ -434,8 +412,6 @@ void kvml_svm_update_tsc(struct kvml_vcpu *vcpu)
 	vmcb->control.tsc_offset = vcpu->tsc_offset;
 	vmcb_dirty(vmcb, VMCB_INTERCEPTS);
 }
-
-/* ---- the log ---- */
 
 void kvml_svm_dump(struct kvml_vcpu *vcpu)
 {

@@ -3,9 +3,7 @@
 #ifndef _KVMLITE_SVM_STATE_H
 #define _KVMLITE_SVM_STATE_H
 
-#include "base/ops.h"
-
-struct svm_vcpu;
+#include "svm/svm.h"
 
 void kvml_svm_reg_fetch(struct kvml_vcpu *vcpu, unsigned int reg);
 void kvml_svm_regs_fetch(struct kvml_vcpu *vcpu);

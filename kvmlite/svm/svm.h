@@ -1,31 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * A vCPU on AMD-V (APM volume 2, chapter 15).
- *
- *   caps.c        what the CPU can do
- *   hw.c          EFER.SVME
- *   errata.c      what some CPUs need
- *   permission.c  MSRs and ports that do not exit
- *   usermsr.c     MSRs that only userspace uses
- *   asid.c        tags of the TLB, and flushing
- *   npt.c         the format of nested page tables
- *   host.c        what VMRUN does not bring back
- *   vcpu.c        making, loading and unloading a vCPU
- *   state.c       the guest's registers in the VMCB
- *   run.c         entry and the way back; hot exits
- *   entry.S       VMLOAD, VMRUN, VMSAVE
- *   exit.c        the other exits, a table by exit code
- *   insn.c        the instruction that exited, where the CPU does not tell
- *   inject.c      events into the guest
- *   failure.c     why an entry failed
- *   ops.c         the table by which common code calls all this
- */
+/* A vCPU on AMD-V (APM volume 2, chapter 15). */
 #ifndef _KVMLITE_SVM_SVM_H
 #define _KVMLITE_SVM_SVM_H
 
+#include "svm/caps.h"
 #include "svm/vmcb.h"
 #include "vcpu/debug.h"
-#include "vcpu/vcpu.h"
 
 /* svm_exit.code: run.c has handled it (not a code of the APM). */
 #define KVML_SVM_EXIT_DONE 0xfffffff0

@@ -1,20 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See vcpu.h. */
-#include <linux/io.h>
-#include <linux/percpu.h>
-#include <linux/slab.h>
-#include <asm/debugreg.h>
-#include <asm/nospec-branch.h>
 
 #include "svm/errata.h"
 #include "svm/host.h"
 #include "svm/npt.h"
 #include "svm/permission.h"
-#include "svm/svm.h"
 #include "svm/vcpu.h"
-#include "svm/vmcb.h"
 #include "vcpu/pv.h"
-#include "vcpu/vcpu.h"
 
 /* Preemption off: who ran here last. */
 static DEFINE_PER_CPU(struct svm_vcpu *, last_vcpu);
@@ -50,13 +42,6 @@ static void vmcb_init_control(struct svm_vcpu *svm)
 	control->nested_cr3 = kvml_svm_npt_root(svm->vcpu.vm);
 }
 
-/* What is beside kvml_vcpu_reset(). */
-static void vmcb_init_guest(struct svm_vcpu *svm)
-{
-	svm->vmcb->save.g_pat = 0x0007040600070406ull;
-	svm->vmcb->save.dr6 = DR6_RESERVED;
-}
-
 /* ---- the vCPU ---- */
 
 struct kvml_vcpu *kvml_svm_vcpu_alloc(void)
@@ -77,8 +62,12 @@ struct kvml_vcpu *kvml_svm_vcpu_alloc(void)
 
 void kvml_svm_vcpu_init(struct kvml_vcpu *vcpu)
 {
-	vmcb_init_control(to_svm(vcpu));
-	vmcb_init_guest(to_svm(vcpu));
+	struct svm_vcpu *svm = to_svm(vcpu);
+
+	vmcb_init_control(svm);
+	/* What is beside kvml_vcpu_reset(). */
+	svm->vmcb->save.g_pat = 0x0007040600070406ull;
+	svm->vmcb->save.dr6 = DR6_RESERVED;
 }
 
 void kvml_svm_vcpu_free(struct kvml_vcpu *vcpu)
@@ -109,9 +98,4 @@ void kvml_svm_vcpu_load(struct kvml_vcpu *vcpu, int cpu)
 	/* Branches that another guest has trained are not for this one. */
 	if (!cpu_feature_enabled(X86_FEATURE_IBPB_ON_VMEXIT))
 		indirect_branch_prediction_barrier();
-}
-
-void kvml_svm_vcpu_put(struct kvml_vcpu *vcpu)
-{
-	kvml_svm_host_restore(to_svm(vcpu));
 }

@@ -3,14 +3,11 @@
 #ifndef _KVMLITE_SVM_VCPU_H
 #define _KVMLITE_SVM_VCPU_H
 
-#include <linux/types.h>
-
-struct kvml_vcpu;
+#include "svm/svm.h"
 
 struct kvml_vcpu *kvml_svm_vcpu_alloc(void);
 void kvml_svm_vcpu_init(struct kvml_vcpu *vcpu);
 void kvml_svm_vcpu_free(struct kvml_vcpu *vcpu);
 void kvml_svm_vcpu_load(struct kvml_vcpu *vcpu, int cpu);
-void kvml_svm_vcpu_put(struct kvml_vcpu *vcpu);
 
 #endif /* _KVMLITE_SVM_VCPU_H */

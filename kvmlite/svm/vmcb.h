@@ -13,9 +13,6 @@
 #ifndef _KVMLITE_SVM_VMCB_H
 #define _KVMLITE_SVM_VMCB_H
 
-#include <linux/bits.h>
-#include <linux/compiler.h>
-#include <linux/types.h>
 #include <asm/svm.h>
 
 /* VMCB clean bits, by their numbers (15.15.3). */

@@ -18,3 +18,28 @@ int kvml_internal_error(struct kvml_vcpu *vcpu, u32 suberror,
 		run->internal.data[i] = data[i];
 	return 0;
 }
+
+int kvml_exit_unexpected(struct kvml_vcpu *vcpu, u32 reason)
+{
+	u64 data[] = { reason, vcpu->cpu };
+
+	kvml_ops->dump(vcpu);
+	return kvml_internal_error(vcpu,
+				   KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON,
+				   ARRAY_SIZE(data), data);
+}
+
+int kvml_exit_shutdown(struct kvml_vcpu *vcpu)
+{
+	vcpu->run->exit_reason = KVM_EXIT_SHUTDOWN;
+	return 0;
+}
+
+int kvml_tell_signal(struct kvml_vcpu *vcpu, int ret)
+{
+	if (ret == -EINTR) {
+		vcpu->run->exit_reason = KVM_EXIT_INTR;
+		vcpu->stat.signal_exits++;
+	}
+	return ret;
+}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What cannot be virtualized: KVM_EXIT_INTERNAL_ERROR (api.rst, 5). */
+/* Ends of KVM_RUN that are nobody's in particular (api.rst, 5). */
 #ifndef _KVMLITE_ERROR_H
 #define _KVMLITE_ERROR_H
 
@@ -13,5 +13,14 @@ struct kvml_vcpu;
  */
 int kvml_internal_error(struct kvml_vcpu *vcpu, u32 suberror,
 			unsigned int ndata, const u64 *data);
+
+/* The same with an exit that no handler is for, and the guest's state in the log. */
+int kvml_exit_unexpected(struct kvml_vcpu *vcpu, u32 reason);
+
+/* KVM_EXIT_SHUTDOWN; returns 0. */
+int kvml_exit_shutdown(struct kvml_vcpu *vcpu);
+
+/* Returns @ret; if that is -EINTR, with KVM_EXIT_INTR: a signal. */
+int kvml_tell_signal(struct kvml_vcpu *vcpu, int ret);
 
 #endif /* _KVMLITE_ERROR_H */

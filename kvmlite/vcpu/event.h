@@ -60,6 +60,40 @@ static inline bool kvml_events_any(const struct kvml_events *e)
 }
 
 /*
+ * An event that an exit cut short is not delivered yet.  @info, @error and @insn_len
+ * are as the CPU tells: both vendors number types alike (SDM volume 3, table 25-18;
+ * APM volume 2, 15.7.2).  True: an NMI, whose delivery has not masked others yet.
+ */
+static inline bool kvml_event_requeue(struct kvml_events *event, u32 info,
+				      u32 error, u8 insn_len)
+{
+	switch (info >> 8 & 7) {
+	case 0:		/* an interrupt */
+	case 4:		/* INT n */
+		event->intr.injected = true;
+		event->intr.nr = info;
+		event->intr.soft = info & BIT(10);
+		event->intr.insn_len = insn_len;
+		break;
+	case 2:
+		event->nmi.injected = true;
+		return true;
+	case 3:		/* an exception */
+	case 5:		/* INT1 */
+	case 6:		/* INT3, INTO */
+		event->exception = (struct kvml_exception){
+			.injected = true,
+			.nr = info,
+			.has_error = info & BIT(11),
+			.error = error,
+			.insn_len = insn_len,
+		};
+		break;
+	}
+	return false;
+}
+
+/*
  * Before entry, interrupts off: hand over what can be; open windows for what
  * can not.
  */

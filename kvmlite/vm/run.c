@@ -2,33 +2,27 @@
 /* See run.h. */
 #include <linux/entry-kvm.h>
 #include <linux/kvm_host.h>
-#include <linux/sched/signal.h>
 
 #include "base/kick.h"
-#include "base/ops.h"
-#include "vcpu/event.h"
+#include "vcpu/error.h"
 #include "vcpu/fpu.h"
 #include "vcpu/load.h"
 #include "vcpu/pv.h"
 #include "vcpu/regs.h"
-#include "vcpu/vcpu.h"
 #include "vm/run.h"
 #include "vm/vm.h"
 
 bool kvml_vcpu_must_leave(struct kvml_vcpu *vcpu)
 {
-	return READ_ONCE(vcpu->requests) ||
-	       vcpu->event.exception.pending ||
+	return READ_ONCE(vcpu->requests) || vcpu->event.exception.pending ||
 	       __xfer_to_guest_mode_work_pending();
 }
 
 /* 1: on into the guest; else as KVM_RUN. */
 static int handle_requests(struct kvml_vcpu *vcpu)
 {
-	if (test_and_clear_bit(KVML_REQ_TRIPLE_FAULT, &vcpu->requests)) {
-		vcpu->run->exit_reason = KVM_EXIT_SHUTDOWN;
-		return 0;
-	}
+	if (test_and_clear_bit(KVML_REQ_TRIPLE_FAULT, &vcpu->requests))
+		return kvml_exit_shutdown(vcpu);
 	if (test_and_clear_bit(KVML_REQ_CLOCK, &vcpu->requests)) {
 		vcpu->srcu_idx = srcu_read_lock(&vcpu->vm->srcu);
 		kvml_pv_update_clock(vcpu);
@@ -117,8 +111,7 @@ static int enter_guest(struct kvml_vcpu *vcpu)
 	}
 	if (unlikely(kvml_events_any(&vcpu->event)))
 		kvml_inject_events(vcpu);
-	if (unlikely(test_thread_flag(TIF_NEED_FPU_LOAD)) &&
-	    vcpu->fpu_loaded) {
+	if (unlikely(test_thread_flag(TIF_NEED_FPU_LOAD)) && vcpu->fpu_loaded) {
 		vcpu->stat.fpu_reload++;
 		switch_fpu_return();
 	}
@@ -144,19 +137,9 @@ static struct kvm_vcpu signal_vcpu = { .run = &signal_run };
 
 static int handle_work(struct kvml_vcpu *vcpu)
 {
-	int ret;
-
-	if (signal_pending(current)) {
-		vcpu->run->exit_reason = KVM_EXIT_INTR;
-		vcpu->stat.signal_exits++;
-		return -EINTR;
-	}
-	ret = xfer_to_guest_mode_handle_work(&signal_vcpu);
-	if (ret) {
-		vcpu->run->exit_reason = KVM_EXIT_INTR;
-		vcpu->stat.signal_exits++;
-	}
-	return ret;
+	if (signal_pending(current))
+		return kvml_tell_signal(vcpu, -EINTR);
+	return kvml_tell_signal(vcpu, xfer_to_guest_mode_handle_work(&signal_vcpu));
 }
 
 static int run_loop(struct kvml_vcpu *vcpu)
@@ -211,10 +194,10 @@ static int run_loaded(struct kvml_vcpu *vcpu)
 	int ret = 1;
 
 	if (run->kvm_dirty_regs) {
-		ret = kvml_regs_sync_in(vcpu);
-		if (ret)
-			return ret;
-		ret = 1;
+		int err = kvml_regs_sync_in(vcpu);
+
+		if (err)
+			return err;
 	}
 	if (kvml_cr8_write(vcpu, run->cr8))
 		return -EINVAL;

@@ -3,8 +3,6 @@
 #ifndef _KVMLITE_RUN_H
 #define _KVMLITE_RUN_H
 
-#include <linux/types.h>
-
 struct kvml_vcpu;
 
 int kvml_vcpu_run(struct kvml_vcpu *vcpu);

@@ -3,16 +3,11 @@
 #include <linux/anon_inodes.h>
 #include <linux/debugfs.h>
 #include <linux/file.h>
-#include <linux/fs.h>
-#include <linux/list.h>
 #include <linux/module.h>
-#include <linux/mutex.h>
-#include <linux/sched.h>
-#include <linux/slab.h>
 
-#include "mmu/mmu.h"
 #include "vcpu/vcpu.h"
 #include "vm/stats.h"
+#include "vm/vcpu_ioctl.h"
 #include "vm/vm.h"
 
 #define NAME_SIZE	48
@@ -41,38 +36,18 @@ static_assert(sizeof(struct desc) == 16 + NAME_SIZE);
 #define VM_NOW(counter)	DESC(kvml_vm_stat, counter, KVM_STATS_TYPE_INSTANT)
 
 static const struct desc vcpu_descs[] = {
-	VCPU(exits),
-	VCPU(io_exits),
-	VCPU(mmio_exits),
-	VCPU(signal_exits),
-	VCPU(irq_exits),
-	VCPU(irq_window_exits),
-	VCPU(nmi_window_exits),
-	VCPU(halt_exits),
-	VCPU(request_irq_exits),
-	VCPU(cpuid_exits),
-	VCPU(msr_exits),
-	VCPU(cr_exits),
-	VCPU(hypercalls),
-	VCPU(exceptions),
-	VCPU(pf_taken),
-	VCPU(pf_fixed),
-	VCPU(pf_retried),
-	VCPU(insn_emulation),
-	VCPU(insn_emulation_fail),
-	VCPU(irq_injections),
-	VCPU(nmi_injections),
-	VCPU(tlb_flush),
-	VCPU(fpu_reload),
-	VCPU(userspace_exits),
+	VCPU(exits), VCPU(io_exits), VCPU(mmio_exits), VCPU(signal_exits),
+	VCPU(irq_exits), VCPU(irq_window_exits), VCPU(nmi_window_exits),
+	VCPU(halt_exits), VCPU(request_irq_exits), VCPU(cpuid_exits),
+	VCPU(msr_exits), VCPU(cr_exits), VCPU(hypercalls), VCPU(exceptions),
+	VCPU(pf_taken), VCPU(pf_fixed), VCPU(pf_retried), VCPU(insn_emulation),
+	VCPU(insn_emulation_fail), VCPU(irq_injections), VCPU(nmi_injections),
+	VCPU(tlb_flush), VCPU(fpu_reload), VCPU(userspace_exits),
 };
 
 static const struct desc vm_descs[] = {
-	VM(remote_tlb_flush),
-	VM(mmu_unmapped),
-	VM_NOW(pages_4k),
-	VM_NOW(pages_2m),
-	VM_NOW(tables),
+	VM(remote_tlb_flush), VM(mmu_unmapped),
+	VM_NOW(pages_4k), VM_NOW(pages_2m), VM_NOW(tables),
 };
 
 /* The last ones of vm_descs. */
@@ -138,16 +113,10 @@ static ssize_t vm_read(struct file *file, char __user *user, size_t count,
 			  ARRAY_SIZE(vm_descs), &stat);
 }
 
-static int vm_release(struct inode *inode, struct file *file)
-{
-	kvml_vm_put(file->private_data);
-	return 0;
-}
-
 static const struct file_operations vm_stats_fops = {
 	.owner = THIS_MODULE,
 	.read = vm_read,
-	.release = vm_release,
+	.release = kvml_vm_release,
 	.llseek = noop_llseek,
 };
 
@@ -160,18 +129,10 @@ static ssize_t vcpu_read(struct file *file, char __user *user, size_t count,
 			  ARRAY_SIZE(vcpu_descs), &vcpu->stat);
 }
 
-static int vcpu_release(struct inode *inode, struct file *file)
-{
-	struct kvml_vcpu *vcpu = file->private_data;
-
-	kvml_vm_put(vcpu->vm);
-	return 0;
-}
-
 static const struct file_operations vcpu_stats_fops = {
 	.owner = THIS_MODULE,
 	.read = vcpu_read,
-	.release = vcpu_release,
+	.release = kvml_vcpu_release,
 	.llseek = noop_llseek,
 };
 

@@ -8,8 +8,6 @@
 #ifndef _KVMLITE_STATS_H
 #define _KVMLITE_STATS_H
 
-#include <linux/types.h>
-
 struct kvml_vm;
 struct kvml_vcpu;
 

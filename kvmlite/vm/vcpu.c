@@ -1,19 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See vcpu.h. */
 #include <linux/file.h>
-#include <linux/slab.h>
-#include <asm/apicdef.h>
 #include <asm/debugreg.h>
 
-#include "base/ops.h"
 #include "cpuid/cpuid.h"
 #include "emul/emulate.h"
 #include "vcpu/fpu.h"
 #include "vcpu/load.h"
 #include "vcpu/msr.h"
 #include "vcpu/reset.h"
-#include "vcpu/vcpu.h"
-#include "vm/stats.h"
 #include "vm/vcpu.h"
 #include "vm/vcpu_ioctl.h"
 #include "vm/vm.h"
@@ -41,14 +36,9 @@ static int vcpu_alloc_pages(struct kvml_vcpu *vcpu)
 
 static int vcpu_setup(struct kvml_vcpu *vcpu)
 {
-	int err = vcpu_alloc_pages(vcpu);
+	int err = vcpu_alloc_pages(vcpu) ?: kvml_emulate_alloc(vcpu) ?:
+		  kvml_fpu_alloc(vcpu) ?: kvml_msrs_alloc(vcpu);
 
-	if (!err)
-		err = kvml_emulate_alloc(vcpu);
-	if (!err)
-		err = kvml_fpu_alloc(vcpu);
-	if (!err)
-		err = kvml_msrs_alloc(vcpu);
 	if (err)
 		return err;
 	kvml_vcpu_load(vcpu);
@@ -102,7 +92,7 @@ err_release:
 int kvml_vcpu_create(struct kvml_vm *vm, u32 id)
 {
 	struct kvml_vcpu *vcpu;
-	int err;
+	int ret;
 
 	if (id >= KVML_MAX_VCPUS)
 		return -EINVAL;
@@ -123,15 +113,8 @@ int kvml_vcpu_create(struct kvml_vm *vm, u32 id)
 	vcpu->dr6 = DR6_RESERVED;
 	vcpu->dr7 = 0x400;
 	vcpu->mmio_gfn = ~0ull;
-	err = vcpu_setup(vcpu);
-	if (err)
-		goto err_free;
-	err = vcpu_publish(vcpu);
-	if (err < 0)
-		goto err_free;
-	return err;
-
-err_free:
-	kvml_vcpu_free(vcpu);
-	return err;
+	ret = vcpu_setup(vcpu) ?: vcpu_publish(vcpu);
+	if (ret < 0)
+		kvml_vcpu_free(vcpu);
+	return ret;
 }

@@ -3,8 +3,6 @@
 #ifndef _KVMLITE_VM_VCPU_H
 #define _KVMLITE_VM_VCPU_H
 
-#include <linux/types.h>
-
 struct kvml_vcpu;
 struct kvml_vm;
 

@@ -1,164 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The vCPU's file.  Most ioctls copy a fixed structure in or out: they stand
- * in a table, with the size that their number encodes.
+ * The vCPU's file.  Most ioctls copy a fixed structure in or out, of the size
+ * that their number encodes.
  */
 #include <linux/anon_inodes.h>
-#include <linux/fs.h>
-#include <linux/slab.h>
-#include <linux/uaccess.h>
 
 #include "base/hardware.h"
-#include "base/ops.h"
 #include "cpuid/cpuid.h"
-#include "cpuid/xstate.h"
 #include "emul/walk.h"
 #include "vcpu/debug.h"
-#include "vcpu/event.h"
 #include "vcpu/fpu.h"
 #include "vcpu/load.h"
 #include "vcpu/msr.h"
 #include "vcpu/pv.h"
 #include "vcpu/regs.h"
-#include "vcpu/tsc.h"
-#include "vcpu/vcpu.h"
 #include "vm/run.h"
-#include "vm/stats.h"
 #include "vm/vcpu_ioctl.h"
 #include "vm/vm.h"
 
-/* ---- small ones ---- */
+/* ---- structures that are copied in, out, or both ---- */
 
-static int set_regs(struct kvml_vcpu *vcpu, void *data)
-{
-	kvml_regs_set(vcpu, data);
-	return 0;
-}
-
-static int get_sregs(struct kvml_vcpu *vcpu, void *data)
-{
-	kvml_sregs_get(vcpu, data);
-	return 0;
-}
-
-static int set_sregs(struct kvml_vcpu *vcpu, void *data)
-{
-	return kvml_sregs_set(vcpu, data);
-}
-
-static int get_sregs2(struct kvml_vcpu *vcpu, void *data)
-{
-	return kvml_sregs2_get(vcpu, data);
-}
-
-static int set_sregs2(struct kvml_vcpu *vcpu, void *data)
-{
-	return kvml_sregs2_set(vcpu, data);
-}
-
-static int get_fpu(struct kvml_vcpu *vcpu, void *data)
-{
-	kvml_fpu_get(vcpu, data);
-	return 0;
-}
-
-static int set_fpu(struct kvml_vcpu *vcpu, void *data)
-{
-	kvml_fpu_set(vcpu, data);
-	return 0;
-}
-
-static int get_xcrs(struct kvml_vcpu *vcpu, void *data)
-{
-	kvml_fpu_get_xcrs(vcpu, data);
-	return 0;
-}
-
-static int set_xcrs(struct kvml_vcpu *vcpu, void *data)
-{
-	return kvml_fpu_set_xcrs(vcpu, data);
-}
-
-static int get_debugregs(struct kvml_vcpu *vcpu, void *data)
-{
-	kvml_debugregs_get(vcpu, data);
-	return 0;
-}
-
-static int set_debugregs(struct kvml_vcpu *vcpu, void *data)
-{
-	return kvml_debugregs_set(vcpu, data);
-}
-
-static int get_events(struct kvml_vcpu *vcpu, void *data)
-{
-	kvml_event_get(vcpu, data);
-	return 0;
-}
-
-static int set_events(struct kvml_vcpu *vcpu, void *data)
-{
-	return kvml_event_set(vcpu, data);
-}
-
-/* Userspace has the APIC: it alone knows about INIT and SIPI. */
-static int get_mp_state(struct kvml_vcpu *vcpu, void *data)
-{
-	struct kvm_mp_state *state = data;
-
-	state->mp_state = KVM_MP_STATE_RUNNABLE;
-	return 0;
-}
-
-static int set_mp_state(struct kvml_vcpu *vcpu, void *data)
-{
-	struct kvm_mp_state *state = data;
-
-	return state->mp_state == KVM_MP_STATE_RUNNABLE ? 0 : -EINVAL;
-}
-
-static int interrupt(struct kvml_vcpu *vcpu, void *data)
-{
-	struct kvm_interrupt *irq = data;
-
-	return kvml_event_interrupt(vcpu, irq->irq);
-}
-
-static int translate(struct kvml_vcpu *vcpu, void *data)
-{
-	struct kvm_translation *tr = data;
-	int idx = srcu_read_lock(&vcpu->vm->srcu);
-	u64 gpa;
-	u32 error;
-
-	tr->valid = !kvml_walk(vcpu, tr->linear_address, KVML_WALK_PROBE, &gpa,
-			       &error);
-	srcu_read_unlock(&vcpu->vm->srcu, idx);
-	tr->physical_address = tr->valid ? gpa : ~0ull;
-	tr->writeable = 1;
-	tr->usermode = 0;
-	return 0;
-}
-
-static int set_guest_debug(struct kvml_vcpu *vcpu, void *data)
-{
-	return kvml_debug_set(vcpu, data);
-}
-
-static int setup_mce(struct kvml_vcpu *vcpu, void *data)
-{
-	return kvml_msr_setup_mce(vcpu, *(u64 *)data);
-}
-
-/* There is nothing to enable. */
-static int enable_cap(struct kvml_vcpu *vcpu, void *data)
-{
-	return -EINVAL;
-}
-
-/* ---- the table ---- */
-
-/* Largest structure of the table: see the BUILD_BUG_ON below. */
 union vcpu_arg {
 	struct kvm_regs regs;
 	struct kvm_sregs sregs;
@@ -175,61 +36,121 @@ union vcpu_arg {
 	u64 value;
 };
 
-struct vcpu_ioctl {
-	unsigned int cmd;
-	int (*handle)(struct kvml_vcpu *vcpu, void *data);
-};
-
-static const struct vcpu_ioctl vcpu_ioctls[] = {
-	{ KVM_SET_REGS, set_regs },
-	{ KVM_GET_SREGS, get_sregs },
-	{ KVM_SET_SREGS, set_sregs },
-	{ KVM_GET_SREGS2, get_sregs2 },
-	{ KVM_SET_SREGS2, set_sregs2 },
-	{ KVM_GET_FPU, get_fpu },
-	{ KVM_SET_FPU, set_fpu },
-	{ KVM_GET_XCRS, get_xcrs },
-	{ KVM_SET_XCRS, set_xcrs },
-	{ KVM_GET_DEBUGREGS, get_debugregs },
-	{ KVM_SET_DEBUGREGS, set_debugregs },
-	{ KVM_GET_VCPU_EVENTS, get_events },
-	{ KVM_SET_VCPU_EVENTS, set_events },
-	{ KVM_GET_MP_STATE, get_mp_state },
-	{ KVM_SET_MP_STATE, set_mp_state },
-	{ KVM_INTERRUPT, interrupt },
-	{ KVM_TRANSLATE, translate },
-	{ KVM_SET_GUEST_DEBUG, set_guest_debug },
-	{ KVM_X86_SETUP_MCE, setup_mce },
-	{ KVM_ENABLE_CAP, enable_cap },
-};
-
-static const struct vcpu_ioctl *vcpu_ioctl_find(unsigned int cmd)
+static int translate(struct kvml_vcpu *vcpu, struct kvm_translation *tr)
 {
-	unsigned int i;
+	int idx = srcu_read_lock(&vcpu->vm->srcu);
+	u64 gpa;
+	u32 error;
 
-	for (i = 0; i < ARRAY_SIZE(vcpu_ioctls); i++)
-		if (vcpu_ioctls[i].cmd == cmd)
-			return &vcpu_ioctls[i];
-	return NULL;
+	tr->valid = !kvml_walk(vcpu, tr->linear_address, KVML_WALK_PROBE, &gpa,
+			       &error);
+	srcu_read_unlock(&vcpu->vm->srcu, idx);
+	tr->physical_address = tr->valid ? gpa : ~0ull;
+	tr->writeable = 1;
+	tr->usermode = 0;
+	return 0;
 }
 
-static long vcpu_ioctl_table(struct kvml_vcpu *vcpu,
-			     const struct vcpu_ioctl *entry, void __user *arg)
+/* What get_copied() or set_copied() knows: none is larger than vcpu_arg. */
+static bool is_copied(unsigned int cmd)
 {
+	static const unsigned int copied[] = {
+		KVM_SET_REGS, KVM_GET_SREGS, KVM_SET_SREGS, KVM_GET_SREGS2,
+		KVM_SET_SREGS2, KVM_GET_FPU, KVM_SET_FPU, KVM_GET_XCRS,
+		KVM_SET_XCRS, KVM_GET_DEBUGREGS, KVM_SET_DEBUGREGS,
+		KVM_GET_VCPU_EVENTS, KVM_SET_VCPU_EVENTS, KVM_GET_MP_STATE,
+		KVM_SET_MP_STATE, KVM_INTERRUPT, KVM_TRANSLATE,
+		KVM_SET_GUEST_DEBUG, KVM_X86_SETUP_MCE, KVM_ENABLE_CAP,
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(copied); i++)
+		if (copied[i] == cmd)
+			return true;
+	return false;
+}
+
+static int get_copied(struct kvml_vcpu *vcpu, unsigned int cmd,
+		      union vcpu_arg *out)
+{
+	switch (cmd) {
+	case KVM_GET_SREGS:
+		kvml_sregs_get(vcpu, &out->sregs);
+		break;
+	case KVM_GET_SREGS2:
+		return kvml_sregs2_get(vcpu, &out->sregs2);
+	case KVM_GET_FPU:
+		kvml_fpu_get(vcpu, &out->fpu);
+		break;
+	case KVM_GET_XCRS:
+		kvml_fpu_get_xcrs(vcpu, &out->xcrs);
+		break;
+	case KVM_GET_DEBUGREGS:
+		kvml_debugregs_get(vcpu, &out->debugregs);
+		break;
+	case KVM_GET_VCPU_EVENTS:
+		kvml_event_get(vcpu, &out->events);
+		break;
+	case KVM_GET_MP_STATE:
+		/* The VMM has the APIC: it alone knows of INIT and SIPI. */
+		out->mp_state.mp_state = KVM_MP_STATE_RUNNABLE;
+		break;
+	}
+	return 0;
+}
+
+/* There is no capability to enable. */
+static int set_copied(struct kvml_vcpu *vcpu, unsigned int cmd,
+		      union vcpu_arg *in)
+{
+	switch (cmd) {
+	case KVM_SET_REGS:
+		kvml_regs_set(vcpu, &in->regs);
+		return 0;
+	case KVM_SET_SREGS:
+		return kvml_sregs_set(vcpu, &in->sregs);
+	case KVM_SET_SREGS2:
+		return kvml_sregs2_set(vcpu, &in->sregs2);
+	case KVM_SET_FPU:
+		kvml_fpu_set(vcpu, &in->fpu);
+		return 0;
+	case KVM_SET_XCRS:
+		return kvml_fpu_set_xcrs(vcpu, &in->xcrs);
+	case KVM_SET_DEBUGREGS:
+		return kvml_debugregs_set(vcpu, &in->debugregs);
+	case KVM_SET_VCPU_EVENTS:
+		return kvml_event_set(vcpu, &in->events);
+	case KVM_SET_MP_STATE:
+		return in->mp_state.mp_state == KVM_MP_STATE_RUNNABLE ? 0 :
+									-EINVAL;
+	case KVM_INTERRUPT:
+		return kvml_event_interrupt(vcpu, in->irq.irq);
+	case KVM_TRANSLATE:
+		return translate(vcpu, &in->translation);
+	case KVM_SET_GUEST_DEBUG:
+		return kvml_debug_set(vcpu, &in->debug);
+	case KVM_X86_SETUP_MCE:
+		return kvml_msr_setup_mce(vcpu, in->value);
+	}
+	return -EINVAL;
+}
+
+static long vcpu_ioctl_copied(struct kvml_vcpu *vcpu, unsigned int cmd,
+			      void __user *arg)
+{
+	size_t size = _IOC_SIZE(cmd);
 	union vcpu_arg data;
-	size_t size = _IOC_SIZE(entry->cmd);
 	int err;
 
-	if (_IOC_DIR(entry->cmd) & _IOC_WRITE) {
-		if (copy_from_user(&data, arg, size))
-			return -EFAULT;
-	}
+	if (_IOC_DIR(cmd) & _IOC_WRITE && copy_from_user(&data, arg, size))
+		return -EFAULT;
 	kvml_vcpu_load(vcpu);
-	err = entry->handle(vcpu, &data);
+	err = _IOC_DIR(cmd) & _IOC_WRITE ? set_copied(vcpu, cmd, &data) :
+					   get_copied(vcpu, cmd, &data);
 	kvml_vcpu_put(vcpu);
 	if (err)
 		return err;
-	if (_IOC_DIR(entry->cmd) & _IOC_READ && copy_to_user(arg, &data, size))
+	if (_IOC_DIR(cmd) & _IOC_READ && copy_to_user(arg, &data, size))
 		return -EFAULT;
 	return 0;
 }
@@ -309,7 +230,6 @@ static long vcpu_ioctl_locked(struct kvml_vcpu *vcpu, unsigned int cmd,
 			      unsigned long value)
 {
 	void __user *arg = (void __user *)value;
-	const struct vcpu_ioctl *entry;
 	long ret;
 
 	switch (cmd) {
@@ -321,9 +241,8 @@ static long vcpu_ioctl_locked(struct kvml_vcpu *vcpu, unsigned int cmd,
 	vcpu->run_told = false;
 	if (cmd == KVM_SET_SIGNAL_MASK)
 		return set_signal_mask(vcpu, arg);
-	entry = vcpu_ioctl_find(cmd);
-	if (entry)
-		return vcpu_ioctl_table(vcpu, entry, arg);
+	if (is_copied(cmd))
+		return vcpu_ioctl_copied(vcpu, cmd, arg);
 	kvml_vcpu_load(vcpu);
 	ret = vcpu_ioctl_loaded(vcpu, cmd, value);
 	kvml_vcpu_put(vcpu);
@@ -331,8 +250,7 @@ static long vcpu_ioctl_locked(struct kvml_vcpu *vcpu, unsigned int cmd,
 }
 
 /* -EIO: another process than the VM's, or the CPUs are switched off for good. */
-static long vcpu_ioctl(struct file *file, unsigned int cmd,
-		       unsigned long value)
+static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long value)
 {
 	struct kvml_vcpu *vcpu = file->private_data;
 	long ret;
@@ -377,7 +295,7 @@ static int vcpu_mmap(struct file *file, struct vm_area_struct *vma)
 	return 0;
 }
 
-static int vcpu_release(struct inode *inode, struct file *file)
+int kvml_vcpu_release(struct inode *inode, struct file *file)
 {
 	struct kvml_vcpu *vcpu = file->private_data;
 
@@ -390,7 +308,7 @@ static const struct file_operations vcpu_fops = {
 	.unlocked_ioctl = vcpu_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	.mmap = vcpu_mmap,
-	.release = vcpu_release,
+	.release = kvml_vcpu_release,
 	.llseek = noop_llseek,
 };
 

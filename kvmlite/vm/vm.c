@@ -2,24 +2,13 @@
 /* A VM's life and its ioctls (api.rst, "vm ioctls"). See vm.h. */
 #include <linux/anon_inodes.h>
 #include <linux/compat.h>
-#include <linux/cpumask.h>
-#include <linux/fs.h>
-#include <linux/slab.h>
-#include <linux/smp.h>
-#include <linux/uaccess.h>
 
 #include "base/hardware.h"
-#include "base/ops.h"
 #include "base/quirk.h"
 #include "io/io.h"
-#include "mmu/memslot.h"
-#include "mmu/mmu.h"
 #include "mmu/notifier.h"
 #include "vcpu/pv.h"
-#include "vcpu/tsc.h"
-#include "vcpu/vcpu.h"
 #include "vm/cap.h"
-#include "vm/stats.h"
 #include "vm/vcpu.h"
 #include "vm/vm.h"
 
@@ -47,7 +36,7 @@ static void vm_free(struct kvml_vm *vm)
 	vcpus_free(vm);
 	kvml_mmu_free(vm);
 	kvml_slots_free(vm);
-	kvml_ops->vm_free(vm);
+	free_page((unsigned long)vm->vendor);
 	kvml_hardware_put();
 	cleanup_srcu_struct(&vm->srcu);
 	kvml_notifier_put(vm->notifier);
@@ -68,7 +57,7 @@ void kvml_vm_put(struct kvml_vm *vm)
 static struct kvml_vm *vm_alloc(void)
 {
 	struct kvml_vm *vm = kzalloc(sizeof(*vm), GFP_KERNEL_ACCOUNT);
-	int err = -ENOMEM;
+	int err;
 
 	if (!vm)
 		return ERR_PTR(-ENOMEM);
@@ -99,7 +88,7 @@ static struct kvml_vm *vm_alloc(void)
 	return vm;
 
 err_vendor:
-	kvml_ops->vm_free(vm);
+	free_page((unsigned long)vm->vendor);
 err_notifier:
 	kvml_notifier_put(vm->notifier);
 err_hardware:
@@ -166,15 +155,6 @@ static int create_vcpu(struct kvml_vm *vm, unsigned long id)
 	return ret;
 }
 
-static int set_region(struct kvml_vm *vm, void __user *arg)
-{
-	struct kvm_userspace_memory_region region;
-
-	if (copy_from_user(&region, arg, sizeof(region)))
-		return -EFAULT;
-	return kvml_slot_set(vm, &region);
-}
-
 /*
  * A pointer in a structure that a 32-bit VMM filled in: it has set the lower half.
  * No other structure here has one, or differs between 32 and 64 bits.
@@ -184,68 +164,40 @@ static void __user *user_pointer(void __user *p)
 	return in_compat_syscall() ? compat_ptr(ptr_to_compat(p)) : p;
 }
 
-static int get_dirty(struct kvml_vm *vm, void __user *arg)
+/* Those that only copy a structure in, of the size that their number encodes. */
+static int vm_ioctl_copied(struct kvml_vm *vm, unsigned int cmd,
+			   void __user *arg)
 {
-	struct kvm_dirty_log log;
+	union {
+		struct kvm_userspace_memory_region region;
+		struct kvm_dirty_log dirty;
+		struct kvm_clear_dirty_log clear;
+		struct kvm_ioeventfd ioeventfd;
+		struct kvm_enable_cap cap;
+		struct kvm_msi msi;
+		u64 addr;
+	} in;
 
-	if (copy_from_user(&log, arg, sizeof(log)))
+	if (copy_from_user(&in, arg, _IOC_SIZE(cmd)))
 		return -EFAULT;
-	log.dirty_bitmap = user_pointer(log.dirty_bitmap);
-	return kvml_slot_get_dirty(vm, &log);
-}
-
-static int clear_dirty(struct kvml_vm *vm, void __user *arg)
-{
-	struct kvm_clear_dirty_log log;
-
-	if (copy_from_user(&log, arg, sizeof(log)))
-		return -EFAULT;
-	log.dirty_bitmap = user_pointer(log.dirty_bitmap);
-	return kvml_slot_clear_dirty(vm, &log);
-}
-
-static int ioeventfd(struct kvml_vm *vm, void __user *arg)
-{
-	struct kvm_ioeventfd args;
-
-	if (copy_from_user(&args, arg, sizeof(args)))
-		return -EFAULT;
-	return kvml_ioeventfd(vm, &args);
-}
-
-/* There is no interrupt controller that would take the message. */
-static int signal_msi(void __user *arg)
-{
-	struct kvm_msi msi;
-
-	return copy_from_user(&msi, arg, sizeof(msi)) ? -EFAULT : -EINVAL;
-}
-
-/*
- * Where KVM may keep pages of its own in the guest's memory, for CPUs that
- * cannot run real mode.  Ours can: checked, and not needed.
- */
-static int set_tss_addr(unsigned long addr)
-{
-	return addr > U32_MAX - 3 * PAGE_SIZE ? -EINVAL : 0;
-}
-
-static int set_identity_map_addr(struct kvml_vm *vm, void __user *arg)
-{
-	u64 addr;
-
-	if (copy_from_user(&addr, arg, sizeof(addr)))
-		return -EFAULT;
-	return READ_ONCE(vm->nr_vcpus) ? -EINVAL : 0;
-}
-
-static int vm_enable_cap(struct kvml_vm *vm, void __user *arg)
-{
-	struct kvm_enable_cap cap;
-
-	if (copy_from_user(&cap, arg, sizeof(cap)))
-		return -EFAULT;
-	return enable_cap(vm, &cap);
+	switch (cmd) {
+	case KVM_SET_USER_MEMORY_REGION:
+		return kvml_slot_set(vm, &in.region);
+	case KVM_GET_DIRTY_LOG:
+		in.dirty.dirty_bitmap = user_pointer(in.dirty.dirty_bitmap);
+		return kvml_slot_get_dirty(vm, &in.dirty);
+	case KVM_CLEAR_DIRTY_LOG:
+		in.clear.dirty_bitmap = user_pointer(in.clear.dirty_bitmap);
+		return kvml_slot_clear_dirty(vm, &in.clear);
+	case KVM_IOEVENTFD:
+		return kvml_ioeventfd(vm, &in.ioeventfd);
+	case KVM_ENABLE_CAP:
+		return enable_cap(vm, &in.cap);
+	case KVM_SET_IDENTITY_MAP_ADDR:
+		return READ_ONCE(vm->nr_vcpus) ? -EINVAL : 0;
+	}
+	/* KVM_SIGNAL_MSI: no interrupt controller would take the message. */
+	return -EINVAL;
 }
 
 /* -EIO: another process than the VM's, or the CPUs are switched off for good. */
@@ -262,24 +214,19 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long value)
 	case KVM_CREATE_VCPU:
 		return create_vcpu(vm, value);
 	case KVM_SET_USER_MEMORY_REGION:
-		return set_region(vm, arg);
 	case KVM_GET_DIRTY_LOG:
-		return get_dirty(vm, arg);
 	case KVM_CLEAR_DIRTY_LOG:
-		return clear_dirty(vm, arg);
-	case KVM_SET_TSS_ADDR:
-		return set_tss_addr(value);
 	case KVM_SET_IDENTITY_MAP_ADDR:
-		return set_identity_map_addr(vm, arg);
+	case KVM_SIGNAL_MSI:
+	case KVM_IOEVENTFD:
+	case KVM_ENABLE_CAP:
+		return vm_ioctl_copied(vm, cmd, arg);
+	case KVM_SET_TSS_ADDR:
+		/* For CPUs that cannot run real mode: checked, not needed. */
+		return value > U32_MAX - 3 * PAGE_SIZE ? -EINVAL : 0;
 	case KVM_SET_GSI_ROUTING:
 		/* There is no interrupt controller that they could lead to. */
 		return -EINVAL;
-	case KVM_SIGNAL_MSI:
-		return signal_msi(arg);
-	case KVM_IOEVENTFD:
-		return ioeventfd(vm, arg);
-	case KVM_ENABLE_CAP:
-		return vm_enable_cap(vm, arg);
 	case KVM_GET_CLOCK:
 		return kvml_pv_get_clock(vm, arg);
 	case KVM_SET_CLOCK:
@@ -294,7 +241,7 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long value)
 	return -ENOTTY;
 }
 
-static int vm_release(struct inode *inode, struct file *file)
+int kvml_vm_release(struct inode *inode, struct file *file)
 {
 	kvml_vm_put(file->private_data);
 	return 0;
@@ -304,7 +251,7 @@ static const struct file_operations vm_fops = {
 	.owner = THIS_MODULE,
 	.unlocked_ioctl = vm_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
-	.release = vm_release,
+	.release = kvml_vm_release,
 	.llseek = noop_llseek,
 };
 

@@ -7,14 +7,6 @@
 #ifndef _KVMLITE_VM_H
 #define _KVMLITE_VM_H
 
-#include <linux/mm_types.h>
-#include <linux/mutex.h>
-#include <linux/refcount.h>
-#include <linux/spinlock.h>
-#include <linux/srcu.h>
-#include <linux/xarray.h>
-
-#include "mmu/memslot.h"
 #include "mmu/mmu.h"
 #include "vcpu/tsc.h"
 #include "vm/stats.h"
@@ -22,6 +14,8 @@
 /* The APIC ids of xAPIC; vCPU numbers are below. */
 #define KVML_MAX_VCPUS	255
 
+struct file;
+struct inode;
 struct kvml_iobus;
 struct kvml_notifier;
 
@@ -49,11 +43,13 @@ struct kvml_vm {
 	char stats_id[48];
 	struct dentry *debugfs;
 	struct list_head stats_link;	/* stats.c */
-	void *vendor;			/* (i) */
+	void *vendor;			/* (i) a page, or NULL */
 };
 
 int kvml_vm_create(unsigned long type);
 void kvml_vm_get(struct kvml_vm *vm);
 void kvml_vm_put(struct kvml_vm *vm);
+/* Of files whose private_data is a VM that they hold. */
+int kvml_vm_release(struct inode *inode, struct file *file);
 
 #endif /* _KVMLITE_VM_H */

@@ -1,11 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Negotiation of VMX controls. See caps.h. */
-#include <linux/kernel.h>
-#include <linux/smp.h>
-#include <asm/cpufeature.h>
-#include <asm/msr.h>
-#include <asm/special_insns.h>
-#include <asm/tsc.h>
 #include <asm/vmx.h>
 
 #include "vmx/caps.h"
@@ -40,17 +34,13 @@ static const struct control controls[] = {
 	}, {
 		.name = "processor-based",
 		.msr = MSR_IA32_VMX_TRUE_PROCBASED_CTLS,
-		.required = CPU_BASED_HLT_EXITING |
-			    CPU_BASED_CR8_LOAD_EXITING |
-			    CPU_BASED_CR8_STORE_EXITING |
-			    CPU_BASED_UNCOND_IO_EXITING |
-			    CPU_BASED_MOV_DR_EXITING |
-			    CPU_BASED_USE_TSC_OFFSETTING |
-			    CPU_BASED_MWAIT_EXITING |
-			    CPU_BASED_MONITOR_EXITING |
-			    CPU_BASED_RDPMC_EXITING |
-			    CPU_BASED_USE_MSR_BITMAPS |
-			    CPU_BASED_ACTIVATE_SECONDARY_CONTROLS,
+		.required =
+			CPU_BASED_HLT_EXITING | CPU_BASED_CR8_LOAD_EXITING |
+			CPU_BASED_CR8_STORE_EXITING | CPU_BASED_RDPMC_EXITING |
+			CPU_BASED_UNCOND_IO_EXITING | CPU_BASED_MOV_DR_EXITING |
+			CPU_BASED_USE_TSC_OFFSETTING | CPU_BASED_MWAIT_EXITING |
+			CPU_BASED_MONITOR_EXITING | CPU_BASED_USE_MSR_BITMAPS |
+			CPU_BASED_ACTIVATE_SECONDARY_CONTROLS,
 		.result = &kvml_vmx_caps.cpu,
 	}, {
 		.name = "secondary processor-based",

@@ -6,8 +6,6 @@
 #ifndef _KVMLITE_VMX_CAPS_H
 #define _KVMLITE_VMX_CAPS_H
 
-#include <linux/types.h>
-
 struct kvml_vmx_caps {
 	u32 revision;		/* of the VMCS */
 	u32 pin;		/* controls, as written to each VMCS */

@@ -6,7 +6,6 @@
 #include "vm/stats.h"
 #include "vmx/count.h"
 #include "vmx/exit.h"
-#include "vmx/vmcs.h"
 
 #define REASONS	80
 

@@ -3,8 +3,6 @@
 #ifndef _KVMLITE_VMX_ENTRY_H
 #define _KVMLITE_VMX_ENTRY_H
 
-#include <linux/types.h>
-
 /*
  * VMLAUNCH, or VMRESUME if @launched, with @regs[0..15] (RSP is the VMCS's) in
  * the CPU; comes back at the VM exit with the guest's in @regs.  @host_rsp is

@@ -2,16 +2,14 @@
 /* See ept.h. */
 #include <linux/cpu.h>
 #include <linux/io.h>
-#include <asm/cpufeature.h>
 
-#include "mmu/mmu.h"
 #include "vcpu/vcpu.h"
 #include "vm/vm.h"
 #include "vmx/caps.h"
 #include "vmx/ept.h"
 #include "vmx/vmcs.h"
 
-static const struct kvml_pt_format ept_format = {
+struct kvml_pt_format kvml_vmx_ept = {
 	.table = VMX_EPT_RWX_MASK,
 	.leaf = VMX_EPT_READABLE_MASK | VMX_EPT_EXECUTABLE_MASK,
 	.write = VMX_EPT_WRITABLE_MASK,
@@ -24,8 +22,6 @@ static const struct kvml_pt_format ept_format = {
 	.mmio = VMX_EPT_MISCONFIG_WX_VALUE,
 	.huge = true,
 };
-
-struct kvml_pt_format kvml_vmx_ept;
 
 u64 kvml_vmx_eptp(struct kvml_vm *vm)
 {
@@ -42,7 +38,6 @@ void kvml_vmx_ept_flush(struct kvml_vcpu *vcpu)
 
 void __init kvml_vmx_ept_init(void)
 {
-	kvml_vmx_ept = ept_format;
 	kvml_vmx_ept.mmio |= kvml_vmx_ept_mmio_frame(boot_cpu_has_bug(X86_BUG_L1TF),
 						     boot_cpu_data.x86_cache_bits);
 	/* There the guest could stop the machine (CVE-2018-12207). */

@@ -3,31 +3,20 @@
  * VM exits, by a table of their reasons (SDM volume 3, appendix C).  Handlers
  * return as ops->handle_exit does; interrupts are on.
  */
-#include <linux/nospec.h>
-#include <asm/cpufeature.h>
-#include <asm/debugreg.h>
-#include <asm/vmx.h>
 
 #include "../../include/compat/mitigation.h"
 
 #include "base/hardware.h"
 #include "base/kick.h"
-#include "base/trace.h"
 #include "emul/emulate.h"
 #include "io/io.h"
-#include "mmu/mmu.h"
-#include "vcpu/debug.h"
 #include "vcpu/error.h"
-#include "vcpu/event.h"
 #include "vcpu/fpu.h"
 #include "vcpu/priv.h"
-#include "vcpu/vcpu.h"
 #include "vmx/exit.h"
 #include "vmx/failure.h"
 #include "vmx/inject.h"
 #include "vmx/state.h"
-#include "vmx/vmcs.h"
-#include "vmx/vmx.h"
 
 /* ---- exceptions ---- */
 
@@ -139,12 +128,6 @@ static int handle_preemption_timer(struct kvml_vcpu *vcpu)
 	return 1;
 }
 
-static int handle_triple_fault(struct kvml_vcpu *vcpu)
-{
-	vcpu->run->exit_reason = KVM_EXIT_SHUTDOWN;
-	return 0;
-}
-
 /* ---- instructions ---- */
 
 /* SDM volume 3, table 28-5. */
@@ -205,15 +188,6 @@ static int delivery_error(struct kvml_vcpu *vcpu, u64 gpa)
 				   ARRAY_SIZE(data), data);
 }
 
-static int fault_result(struct kvml_vcpu *vcpu, int ret)
-{
-	if (ret == -EINTR) {
-		vcpu->run->exit_reason = KVM_EXIT_INTR;
-		vcpu->stat.signal_exits++;
-	}
-	return ret;
-}
-
 static int mmio(struct kvml_vcpu *vcpu, u64 gpa, unsigned long gva, u32 flags)
 {
 	if (to_vmx(vcpu)->exit.idt_vectoring & VECTORING_INFO_VALID_MASK)
@@ -234,7 +208,7 @@ static int handle_ept_violation(struct kvml_vcpu *vcpu)
 	trace_kvm_page_fault(vcpu, exit->gpa, qual);
 	ret = kvml_mmu_fault(vcpu, exit->gpa, qual & 7);
 	if (ret != KVML_FAULT_MMIO)
-		return fault_result(vcpu, ret);
+		return kvml_tell_signal(vcpu, ret);
 	if (!exit->gla_valid)
 		return mmio(vcpu, exit->gpa, 0, KVML_MMIO_WALK);
 	return mmio(vcpu, exit->gpa, exit->gla, KVML_MMIO_GVA |
@@ -249,11 +223,9 @@ static int handle_ept_misconfig(struct kvml_vcpu *vcpu)
 	if (!kvml_mmu_is_mmio(vcpu, gpa))
 		ret = kvml_mmu_fault(vcpu, gpa, KVML_ACCESS_READ);
 	if (ret != KVML_FAULT_MMIO)
-		return fault_result(vcpu, ret);
+		return kvml_tell_signal(vcpu, ret);
 	return mmio(vcpu, gpa, 0, KVML_MMIO_EITHER);
 }
-
-/* ---- the table ---- */
 
 struct exit_handler {
 	const char *name;
@@ -264,7 +236,7 @@ static const struct exit_handler exit_handlers[] = {
 	[EXIT_REASON_EXCEPTION_NMI] = { "EXCEPTION_NMI", handle_exception },
 	[EXIT_REASON_EXTERNAL_INTERRUPT] = {
 		"EXTERNAL_INTERRUPT", handle_external_interrupt },
-	[EXIT_REASON_TRIPLE_FAULT] = { "TRIPLE_FAULT", handle_triple_fault },
+	[EXIT_REASON_TRIPLE_FAULT] = { "TRIPLE_FAULT", kvml_exit_shutdown },
 	[EXIT_REASON_INTERRUPT_WINDOW] = {
 		"INTERRUPT_WINDOW", handle_interrupt_window },
 	[EXIT_REASON_NMI_WINDOW] = { "NMI_WINDOW", handle_nmi_window },
@@ -313,17 +285,6 @@ const char *kvml_vmx_exit_name(unsigned int reason)
 						    NULL;
 }
 
-/* A task switch, or what no control of ours asks for. */
-static int handle_unexpected(struct kvml_vcpu *vcpu)
-{
-	u64 data[] = { to_vmx(vcpu)->exit.reason, vcpu->cpu };
-
-	kvml_vmx_dump(vcpu);
-	return kvml_internal_error(vcpu,
-				   KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON,
-				   ARRAY_SIZE(data), data);
-}
-
 int kvml_vmx_handle_exit(struct kvml_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
@@ -340,5 +301,6 @@ int kvml_vmx_handle_exit(struct kvml_vcpu *vcpu)
 		if (likely(exit_handlers[reason].handle))
 			return exit_handlers[reason].handle(vcpu);
 	}
-	return handle_unexpected(vcpu);
+	/* A task switch, or what no control of ours asks for. */
+	return kvml_exit_unexpected(vcpu, vmx->exit.reason);
 }

@@ -3,10 +3,7 @@
 #ifndef _KVMLITE_VMX_EXIT_H
 #define _KVMLITE_VMX_EXIT_H
 
-#include <linux/types.h>
-#include <asm/processor-flags.h>
-
-struct kvml_vcpu;
+#include "vmx/vmx.h"
 
 /*
  * #AC: the guest's, or the host's split lock detection?  Only the guest's needs

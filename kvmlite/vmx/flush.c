@@ -1,19 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See flush.h. */
-#include <linux/gfp.h>
 #include <linux/hardirq.h>
-#include <linux/mm.h>
 #include <linux/sched/smt.h>
-#include <linux/string.h>
-#include <asm/cpufeature.h>
-#include <asm/msr.h>
-#include <asm/segment.h>
 
 #include "../../include/compat/mitigation.h"
 
 #include "vm/vm.h"
 #include "vmx/flush.h"
-#include "vmx/vmx.h"
 
 DEFINE_STATIC_KEY_FALSE(kvml_vmx_flushing);
 

@@ -7,11 +7,7 @@
 #ifndef _KVMLITE_VMX_FLUSH_H
 #define _KVMLITE_VMX_FLUSH_H
 
-#include <linux/jump_label.h>
-#include <linux/types.h>
-#include <asm/processor.h>
-
-struct vmx_vcpu;
+#include "vmx/vmx.h"
 
 enum kvml_l1d { L1D_NEVER, L1D_COND, L1D_ALWAYS };
 

@@ -1,27 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See host.h. */
-#include <linux/init.h>
-#include <linux/jump_label.h>
-#include <linux/sched.h>
 #include <asm/cpu_entry_area.h>
-#include <asm/debugreg.h>
 #include <asm/desc.h>
 #include <asm/fsgsbase.h>
 #include <asm/mmu_context.h>
-#include <asm/msr.h>
 
-#include "vmx/caps.h"
 #include "vmx/entry.h"
 #include "vmx/host.h"
 #include "vmx/usermsr.h"
-#include "vmx/vmcs.h"
-#include "vmx/vmx.h"
 
 /* What is the same for every exit, on every CPU. */
 void kvml_vmx_host_init(struct vmx_vcpu *vmx)
 {
 	struct desc_ptr idt;
-	u64 value;
 
 	store_idt(&idt);
 	vmcs_write(HOST_IDTR_BASE, idt.address);
@@ -34,30 +25,21 @@ void kvml_vmx_host_init(struct vmx_vcpu *vmx)
 	vmcs_write(HOST_GS_SELECTOR, 0);
 	vmcs_write(HOST_TR_SELECTOR, GDT_ENTRY_TSS * 8);
 	vmcs_write(HOST_RIP, (unsigned long)kvml_vmx_exit_point);
-	rdmsrl(MSR_IA32_SYSENTER_CS, value);
-	vmcs_write(HOST_IA32_SYSENTER_CS, value);
-	rdmsrl(MSR_IA32_SYSENTER_EIP, value);
-	vmcs_write(HOST_IA32_SYSENTER_EIP, value);
-	rdmsrl(MSR_EFER, value);
-	vmcs_write(HOST_IA32_EFER, value);
-	if (kvml_vmx_caps.exit & VM_EXIT_LOAD_IA32_PAT) {
-		rdmsrl(MSR_IA32_CR_PAT, value);
-		vmcs_write(HOST_IA32_PAT, value);
-	}
+	vmcs_write(HOST_IA32_SYSENTER_CS, __rdmsr(MSR_IA32_SYSENTER_CS));
+	vmcs_write(HOST_IA32_SYSENTER_EIP, __rdmsr(MSR_IA32_SYSENTER_EIP));
+	vmcs_write(HOST_IA32_EFER, __rdmsr(MSR_EFER));
+	if (kvml_vmx_caps.exit & VM_EXIT_LOAD_IA32_PAT)
+		vmcs_write(HOST_IA32_PAT, __rdmsr(MSR_IA32_CR_PAT));
 }
 
 /* HOST_ fields that differ from CPU to CPU. */
 void kvml_vmx_host_set_cpu(int cpu)
 {
-	u64 value;
-
 	vmcs_write(HOST_TR_BASE,
 		   (unsigned long)&get_cpu_entry_area(cpu)->tss.x86_tss);
 	vmcs_write(HOST_GDTR_BASE, (unsigned long)get_cpu_gdt_ro(cpu));
-	rdmsrl(MSR_GS_BASE, value);
-	vmcs_write(HOST_GS_BASE, value);
-	rdmsrl(MSR_IA32_SYSENTER_ESP, value);
-	vmcs_write(HOST_IA32_SYSENTER_ESP, value);
+	vmcs_write(HOST_GS_BASE, __rdmsr(MSR_GS_BASE));
+	vmcs_write(HOST_IA32_SYSENTER_ESP, __rdmsr(MSR_IA32_SYSENTER_ESP));
 }
 
 /* Interrupts off, before an entry: what it changes, once while loaded. */
@@ -119,8 +101,10 @@ void kvml_vmx_host_pebs_on(struct vmx_vcpu *vmx)
  * Preemption off.  An exit leaves null selectors, GDT and TSS limits that are
  * too large, and the guest's KERNEL_GS_BASE behind (SDM volume 3, 28.5.2).
  */
-void kvml_vmx_host_restore(struct vmx_vcpu *vmx)
+void kvml_vmx_host_restore(struct kvml_vcpu *vcpu)
 {
+	struct vmx_vcpu *vmx = to_vmx(vcpu);
+
 	if (!vmx->host_saved)
 		return;
 	vmx->host_saved = false;

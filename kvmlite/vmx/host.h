@@ -3,16 +3,14 @@
 #ifndef _KVMLITE_VMX_HOST_H
 #define _KVMLITE_VMX_HOST_H
 
-#include <linux/jump_label.h>
-
-struct vmx_vcpu;
+#include "vmx/vmx.h"
 
 /* HOST_ fields that are the same on every CPU; and those that differ. */
 void kvml_vmx_host_init(struct vmx_vcpu *vmx);
 void kvml_vmx_host_set_cpu(int cpu);
 /* Interrupts off, before an entry; preemption off, the way back. */
 void kvml_vmx_host_save(struct vmx_vcpu *vmx);
-void kvml_vmx_host_restore(struct vmx_vcpu *vmx);
+void kvml_vmx_host_restore(struct kvml_vcpu *vcpu);
 
 /* The CPU has PEBS: these are called around entries, interrupts off. */
 DECLARE_STATIC_KEY_FALSE(kvml_vmx_host_pebs);

@@ -1,26 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See hw.h. */
-#include <linux/gfp.h>
 #include <linux/io.h>
-#include <linux/percpu.h>
 #include <asm/perf_event.h>
 #include <asm/tlbflush.h>
 
-#include "vmx/caps.h"
 #include "vmx/hw.h"
 #include "vmx/usermsr.h"
-#include "vmx/vmcs.h"
 
 /* Memory of VMXON (SDM volume 3, 25.11.5), one a CPU. */
 static DEFINE_PER_CPU(void *, vmxon_region);
 
 /* Is CR4.VMXE ours?  Set before it is, and cleared after it. */
 static DEFINE_PER_CPU(bool, vmxe_ours);
-
-static bool vmx_hw_in_use(void)
-{
-	return __read_cr4() & X86_CR4_VMXE;
-}
 
 static void vmxe_clear(void)
 {
@@ -35,7 +26,7 @@ int kvml_vmx_hw_enable(void)
 	void *region = this_cpu_read(vmxon_region);
 	int err;
 
-	if (vmx_hw_in_use())
+	if (__read_cr4() & X86_CR4_VMXE)
 		return -EBUSY;
 	err = kvml_vmx_caps_check();
 	if (err)

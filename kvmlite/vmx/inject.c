@@ -1,15 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Events into the guest (SDM volume 3, 27.6, 28.2.4). */
-#include <asm/debugreg.h>
 #include <asm/irq_vectors.h>
-#include <asm/vmx.h>
 
-#include "vcpu/event.h"
-#include "vcpu/vcpu.h"
 #include "vmx/inject.h"
 #include "vmx/state.h"
-#include "vmx/vmcs.h"
-#include "vmx/vmx.h"
 
 #define SHADOW_BITS (GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS)
 
@@ -147,41 +141,12 @@ void kvml_vmx_skip_insn(struct kvml_vcpu *vcpu)
 		vmcs_write(GUEST_INTERRUPTIBILITY_INFO, state & ~SHADOW_BITS);
 }
 
-/*
- * The exit came while the CPU delivered an event (SDM 28.2.4): it is not
- * delivered yet.
- */
+/* The exit came while the CPU delivered an event (SDM 28.2.4). */
 void kvml_vmx_requeue(struct vmx_vcpu *vmx)
 {
-	struct kvml_events *event = &vmx->vcpu.event;
 	const struct vmx_exit *exit = &vmx->exit;
-	u32 info = exit->idt_vectoring;
-	u8 vector = info & INTR_INFO_VECTOR_MASK;
 
-	switch (info & INTR_INFO_INTR_TYPE_MASK) {
-	case INTR_TYPE_NMI_INTR:
-		event->nmi.injected = true;
-		/* Its delivery has not masked further ones yet. */
+	if (kvml_event_requeue(&vmx->vcpu.event, exit->idt_vectoring,
+			       exit->idt_error, exit->insn_len))
 		kvml_vmx_set_nmi_masked(&vmx->vcpu, false);
-		break;
-	case INTR_TYPE_SOFT_EXCEPTION:
-	case INTR_TYPE_HARD_EXCEPTION:
-	case INTR_TYPE_PRIV_SW_EXCEPTION:
-		event->exception = (struct kvml_exception){
-			.injected = true,
-			.nr = vector,
-			.has_error = info & VECTORING_INFO_DELIVER_CODE_MASK,
-			.error = exit->idt_error,
-			.insn_len = exit->insn_len,
-		};
-		break;
-	case INTR_TYPE_SOFT_INTR:
-	case INTR_TYPE_EXT_INTR:
-		event->intr.injected = true;
-		event->intr.nr = vector;
-		event->intr.soft = (info & INTR_INFO_INTR_TYPE_MASK) ==
-				   INTR_TYPE_SOFT_INTR;
-		event->intr.insn_len = exit->insn_len;
-		break;
-	}
 }

@@ -3,9 +3,7 @@
 #ifndef _KVMLITE_VMX_INJECT_H
 #define _KVMLITE_VMX_INJECT_H
 
-#include "base/ops.h"
-
-struct vmx_vcpu;
+#include "vmx/vmx.h"
 
 void kvml_vmx_inject_exception(struct kvml_vcpu *vcpu,
 			       const struct kvml_exception *e);

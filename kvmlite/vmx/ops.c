@@ -1,13 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The table by which common code calls VT-x, and what happens when the module loads. */
-#include <linux/init.h>
-#include <linux/smp.h>
-#include <asm/cpufeature.h>
 
-#include "base/ops.h"
 #include "cpuid/cpuid.h"
 #include "vm/vm.h"
-#include "vmx/caps.h"
 #include "vmx/count.h"
 #include "vmx/ept.h"
 #include "vmx/exit.h"
@@ -20,7 +15,6 @@
 #include "vmx/state.h"
 #include "vmx/usermsr.h"
 #include "vmx/vcpu.h"
-#include "vmx/vmcs.h"
 #include "vmx/vpid.h"
 
 /* Instructions that fault in a guest without their control. */
@@ -39,10 +33,6 @@ static int vmx_vm_init(struct kvml_vm *vm)
 	vm->mmu.fmt = &kvml_vmx_ept;
 	kvml_vmx_flush_warn();
 	return 0;
-}
-
-static void vmx_vm_free(struct kvml_vm *vm)
-{
 }
 
 static void vmx_unload(void)
@@ -69,12 +59,11 @@ const struct kvml_ops kvml_vmx_ops = {
 	.hw_disable = kvml_vmx_hw_disable,
 	.hw_emergency = kvml_vmx_hw_emergency,
 	.vm_init = vmx_vm_init,
-	.vm_free = vmx_vm_free,
 	.vcpu_alloc = kvml_vmx_vcpu_alloc,
 	.vcpu_init = kvml_vmx_vcpu_init,
 	.vcpu_free = kvml_vmx_vcpu_free,
 	.vcpu_load = kvml_vmx_vcpu_load,
-	.vcpu_put = kvml_vmx_vcpu_put,
+	.vcpu_put = kvml_vmx_host_restore,
 	.enter = kvml_vmx_run,
 	.handle_exit = kvml_vmx_handle_exit,
 	.reg_fetch = kvml_vmx_reg_fetch,

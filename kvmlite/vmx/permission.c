@@ -1,10 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See permission.h. */
-#include <linux/bitmap.h>
-#include <linux/gfp.h>
-#include <linux/string.h>
-#include <asm/cpufeature.h>
-#include <asm/msr-index.h>
 
 #include "vmx/permission.h"
 

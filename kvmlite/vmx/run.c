@@ -4,22 +4,13 @@
  * CPUID, hypercalls, RDMSR.  They neither sleep nor need userspace, so
  * interrupts stay off and the next entry follows at once.
  */
-#include <linux/context_tracking.h>
 #include <linux/kvm_host.h>
 #include <asm/mmu_context.h>
-#include <asm/nospec-branch.h>
-#include <asm/special_insns.h>
 #include <asm/tlbflush.h>
 
 #include "base/mce.h"
-#include "base/trace.h"
-#include "vcpu/debug.h"
-#include "vcpu/event.h"
 #include "vcpu/fpu.h"
-#include "vcpu/msr.h"
 #include "vcpu/priv.h"
-#include "vcpu/pv.h"
-#include "vcpu/vcpu.h"
 #include "vm/run.h"
 #include "vmx/count.h"
 #include "vmx/entry.h"
@@ -28,8 +19,6 @@
 #include "vmx/inject.h"
 #include "vmx/run.h"
 #include "vmx/state.h"
-#include "vmx/vmcs.h"
-#include "vmx/vmx.h"
 
 /* Registers in reg[] that an exit leaves stale. */
 #define VMCS_REGS (BIT(KVML_RSP) | BIT(KVML_RIP) | BIT(KVML_RFLAGS) |	\

@@ -3,7 +3,7 @@
 #ifndef _KVMLITE_VMX_RUN_H
 #define _KVMLITE_VMX_RUN_H
 
-struct kvml_vcpu;
+#include "vmx/vmx.h"
 
 void kvml_vmx_run(struct kvml_vcpu *vcpu);
 

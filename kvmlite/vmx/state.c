@@ -1,20 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The guest's registers in the VMCS (SDM volume 3, chapter 25.4). */
 #include <linux/io.h>
-#include <linux/printk.h>
-#include <asm/debugreg.h>
-#include <asm/msr.h>
 
-#include "base/ops.h"
-#include "mmu/memslot.h"
-#include "vcpu/debug.h"
-#include "vcpu/vcpu.h"
 #include "vm/vm.h"
-#include "vmx/caps.h"
 #include "vmx/permission.h"
 #include "vmx/state.h"
-#include "vmx/vmcs.h"
-#include "vmx/vmx.h"
 
 void kvml_vmx_set_cpu_control(struct vmx_vcpu *vmx, u32 bit, bool on)
 {
@@ -268,7 +258,7 @@ int kvml_vmx_cpl(struct kvml_vcpu *vcpu)
 	return SEG_AR_DPL(vmcs_read(GUEST_SS_AR_BYTES));
 }
 
-static int code_bits(struct kvml_vcpu *vcpu)
+int kvml_vmx_code_bits(struct kvml_vcpu *vcpu)
 {
 	u32 ar = vmcs_read(GUEST_CS_AR_BYTES);
 
@@ -277,17 +267,12 @@ static int code_bits(struct kvml_vcpu *vcpu)
 	return ar & SEG_AR_DB ? 32 : 16;
 }
 
-int kvml_vmx_code_bits(struct kvml_vcpu *vcpu)
-{
-	return code_bits(vcpu);
-}
-
 /* Also fetches what an emulated instruction needs anyway. */
 void kvml_vmx_code_mode(struct kvml_vcpu *vcpu, int *bits, int *cpl)
 {
 	vmx_rip(vcpu);
 	vmx_rflags(vcpu);
-	*bits = code_bits(vcpu);
+	*bits = kvml_vmx_code_bits(vcpu);
 	*cpl = SEG_AR_DPL(vmcs_read(GUEST_SS_AR_BYTES));
 }
 
@@ -431,8 +416,6 @@ void kvml_vmx_update_tsc(struct kvml_vcpu *vcpu)
 {
 	vmcs_write(TSC_OFFSET, vcpu->tsc_offset);
 }
-
-/* ---- the log ---- */
 
 void kvml_vmx_dump(struct kvml_vcpu *vcpu)
 {

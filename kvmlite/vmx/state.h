@@ -3,9 +3,7 @@
 #ifndef _KVMLITE_VMX_STATE_H
 #define _KVMLITE_VMX_STATE_H
 
-#include "base/ops.h"
-
-struct vmx_vcpu;
+#include "vmx/vmx.h"
 
 /* A bit of the primary processor-based controls. */
 void kvml_vmx_set_cpu_control(struct vmx_vcpu *vmx, u32 bit, bool on);

@@ -1,14 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See usermsr.h. */
-#include <linux/irqflags.h>
-#include <linux/percpu.h>
-#include <linux/user-return-notifier.h>
-#include <asm/cpufeature.h>
-#include <asm/msr.h>
 
-#include "vmx/caps.h"
 #include "vmx/usermsr.h"
-#include "vmx/vmx.h"
 
 /*
  * The guest's MSRs of SYSCALL and RDTSCP stay in the CPU until the task goes

@@ -6,9 +6,7 @@
 #ifndef _KVMLITE_VMX_USERMSR_H
 #define _KVMLITE_VMX_USERMSR_H
 
-#include <linux/types.h>
-
-struct vmx_vcpu;
+#include "vmx/vmx.h"
 
 /* Interrupts off, before an entry. */
 void kvml_vmx_usermsr_load(struct vmx_vcpu *vmx);

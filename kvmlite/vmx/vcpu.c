@@ -1,20 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See vcpu.h. */
 #include <linux/io.h>
-#include <linux/preempt.h>
-#include <linux/slab.h>
-#include <asm/cpufeature.h>
 
 #include "base/kick.h"
 #include "vcpu/pv.h"
-#include "vcpu/vcpu.h"
-#include "vmx/caps.h"
 #include "vmx/ept.h"
 #include "vmx/host.h"
 #include "vmx/permission.h"
 #include "vmx/vcpu.h"
-#include "vmx/vmcs.h"
-#include "vmx/vmx.h"
 #include "vmx/vpid.h"
 
 /* ---- the VMCS of a new vCPU ---- */
@@ -32,13 +25,6 @@ static void vmcs_init_controls(struct vmx_vcpu *vmx)
 			       caps->cpu2 & ~SECONDARY_EXEC_ENABLE_VPID);
 	vmcs_write(VM_EXIT_CONTROLS, caps->exit);
 	vmcs_write(VM_ENTRY_CONTROLS, caps->entry);
-	vmcs_write(VM_EXIT_MSR_STORE_COUNT, 0);
-	vmcs_write(VM_EXIT_MSR_LOAD_COUNT, 0);
-	vmcs_write(VM_ENTRY_MSR_LOAD_COUNT, 0);
-	vmcs_write(VM_ENTRY_INTR_INFO_FIELD, 0);
-	vmcs_write(PAGE_FAULT_ERROR_CODE_MASK, 0);
-	vmcs_write(PAGE_FAULT_ERROR_CODE_MATCH, 0);
-	vmcs_write(CR3_TARGET_COUNT, 0);
 	vmcs_write(MSR_BITMAP, virt_to_phys(kvml_vmx_msr_bitmap));
 	vmcs_write(VIRTUAL_PROCESSOR_ID, vmx->vpid);
 	vmcs_write(VMCS_LINK_POINTER, ~0ull);
@@ -52,16 +38,23 @@ static void vmcs_init_controls(struct vmx_vcpu *vmx)
 	vmcs_write(EPT_POINTER, kvml_vmx_eptp(vmx->vcpu.vm));
 }
 
+/* 0, those of the guest at RESET. */
+static const u16 zero_fields[] = {
+	VM_EXIT_MSR_STORE_COUNT, VM_EXIT_MSR_LOAD_COUNT, VM_ENTRY_MSR_LOAD_COUNT,
+	VM_ENTRY_INTR_INFO_FIELD, PAGE_FAULT_ERROR_CODE_MASK,
+	PAGE_FAULT_ERROR_CODE_MATCH, CR3_TARGET_COUNT, GUEST_SYSENTER_CS,
+	GUEST_SYSENTER_ESP, GUEST_SYSENTER_EIP, GUEST_IA32_DEBUGCTL,
+	GUEST_INTERRUPTIBILITY_INFO, GUEST_PENDING_DBG_EXCEPTIONS,
+};
+
 /* What is beside kvml_vcpu_reset(). */
 static void vmcs_init_guest(void)
 {
-	vmcs_write(GUEST_SYSENTER_CS, 0);
-	vmcs_write(GUEST_SYSENTER_ESP, 0);
-	vmcs_write(GUEST_SYSENTER_EIP, 0);
-	vmcs_write(GUEST_IA32_DEBUGCTL, 0);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(zero_fields); i++)
+		vmcs_write(zero_fields[i], 0);
 	vmcs_write(GUEST_ACTIVITY_STATE, GUEST_ACTIVITY_ACTIVE);
-	vmcs_write(GUEST_INTERRUPTIBILITY_INFO, 0);
-	vmcs_write(GUEST_PENDING_DBG_EXCEPTIONS, 0);
 	if (kvml_vmx_caps.entry & VM_ENTRY_LOAD_IA32_PAT)
 		vmcs_write(GUEST_IA32_PAT, 0x0007040600070406ull);
 }
@@ -123,9 +116,4 @@ void kvml_vmx_vcpu_load(struct kvml_vcpu *vcpu, int cpu)
 		/* What this CPU remembers may be from long ago. */
 		kvml_vcpu_request(vcpu, KVML_REQ_FLUSH_TLB);
 	}
-}
-
-void kvml_vmx_vcpu_put(struct kvml_vcpu *vcpu)
-{
-	kvml_vmx_host_restore(to_vmx(vcpu));
 }

@@ -3,15 +3,11 @@
 #ifndef _KVMLITE_VMX_VCPU_H
 #define _KVMLITE_VMX_VCPU_H
 
-#include <linux/types.h>
-
-struct kvml_vcpu;
-struct vmx_vcpu;
+#include "vmx/vmx.h"
 
 struct kvml_vcpu *kvml_vmx_vcpu_alloc(void);
 void kvml_vmx_vcpu_init(struct kvml_vcpu *vcpu);
 void kvml_vmx_vcpu_free(struct kvml_vcpu *vcpu);
 void kvml_vmx_vcpu_load(struct kvml_vcpu *vcpu, int cpu);
-void kvml_vmx_vcpu_put(struct kvml_vcpu *vcpu);
 
 #endif /* _KVMLITE_VMX_VCPU_H */

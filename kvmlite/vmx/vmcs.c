@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Where a VMCS is. See vmcs.h. */
-#include <linux/gfp.h>
 #include <linux/io.h>
-#include <linux/ratelimit.h>
-#include <linux/smp.h>
-#include <asm/nospec-branch.h>
 
 #include "base/hardware.h"
 #include "vmx/vmcs.h"

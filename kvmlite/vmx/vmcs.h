@@ -15,12 +15,6 @@
 #ifndef _KVMLITE_VMX_VMCS_H
 #define _KVMLITE_VMX_VMCS_H
 
-#include <linux/jump_label.h>
-#include <linux/list.h>
-#include <linux/percpu.h>
-#include <linux/stringify.h>
-#include <linux/types.h>
-#include <asm/asm.h>
 #include <asm/vmx.h>
 
 struct kvml_vmcs {
@@ -80,8 +74,7 @@ failed:
 	return 0;
 }
 
-static __always_inline void vmcs_write(unsigned long field,
-				       unsigned long value)
+static __always_inline void vmcs_write(unsigned long field, unsigned long value)
 {
 	if (static_branch_unlikely(&kvml_vmcs_counting))
 		this_cpu_inc(kvml_vmwrites);

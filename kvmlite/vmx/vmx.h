@@ -1,32 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * A vCPU on VT-x.
- *
- *   caps.c        what the CPU can do, which controls we use
- *   hw.c          VMXON and VMXOFF
- *   vmcs.c        where each VMCS is cached
- *   permission.c  MSRs that do not exit
- *   usermsr.c     MSRs that only userspace uses
- *   vpid.c        tags of the TLB, and flushing
- *   ept.c         the format of extended page tables
- *   host.c        what an exit loads, and what it leaves to us
- *   vcpu.c        making, loading and unloading a vCPU
- *   state.c       the guest's registers in the VMCS
- *   run.c         entry and the way back; what an exit reports; hot exits
- *   flush.c       caches and buffers that are flushed before an entry
- *   entry.S       VMLAUNCH, VMRESUME
- *   exit.c        the other exits, a table by exit reason
- *   inject.c      events into the guest
- *   failure.c     why an entry failed
- *   ops.c         the table by which common code calls all this
- */
+/* A vCPU on VT-x. */
 #ifndef _KVMLITE_VMX_VMX_H
 #define _KVMLITE_VMX_VMX_H
 
 #include <linux/user-return-notifier.h>
 
 #include "vcpu/debug.h"
-#include "vcpu/vcpu.h"
+#include "vmx/caps.h"
 #include "vmx/vmcs.h"
 
 /* CR0 bits that say when FPU instructions give #NM. */

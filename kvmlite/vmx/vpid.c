@@ -1,13 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See vpid.h. */
-#include <linux/bitmap.h>
-#include <linux/spinlock.h>
 
-#include "vcpu/vcpu.h"
-#include "vmx/caps.h"
 #include "vmx/ept.h"
-#include "vmx/vmcs.h"
-#include "vmx/vmx.h"
 #include "vmx/vpid.h"
 
 #define VPIDS	BIT(16)

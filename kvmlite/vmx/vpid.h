@@ -9,9 +9,7 @@
 #ifndef _KVMLITE_VMX_VPID_H
 #define _KVMLITE_VMX_VPID_H
 
-#include <linux/types.h>
-
-struct kvml_vcpu;
+#include "vmx/vmx.h"
 
 /* 0: all are taken. */
 u16 kvml_vmx_vpid_alloc(void);

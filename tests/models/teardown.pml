@@ -13,7 +13,7 @@
  *
  * README says what the rows are.
  *
- *	function	4ff79e330a2f	vm_free
+ *	function	61c4bbf40872	vm_free
  *	function	22099692c388	vcpus_free
  *	function	7452cb9c412d	kvml_vm_put
  *	function	63e61d626ac7	kvml_vm_request
@@ -31,7 +31,7 @@
  *	function	c42854dfed7e	kvml_stats_vm_remove
  *	function	f6b62db78a2d	total_get
  *	function	26ddac7ab5f4	vm_sum
- *	function	806cacc23ec3	kvml_vcpu_create
+ *	function	94ddaebb139a	kvml_vcpu_create
  *	function	748206809936	vcpu_publish
  *
  *	holds	HOSTS=2

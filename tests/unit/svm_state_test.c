@@ -9,7 +9,7 @@
 
 const struct kvml_ops *kvml_ops;
 
-void kvml_svm_host_restore(struct svm_vcpu *svm)
+void kvml_svm_host_restore(struct kvml_vcpu *vcpu)
 {
 }
 
