@@ -90,6 +90,14 @@ int kvml_priv_xsetbv(struct kvml_vcpu *vcpu)
 
 /* ---- control registers ---- */
 
+bool kvml_priv_set_cr0(struct kvml_vcpu *vcpu, unsigned long value)
+{
+	if (!kvml_cr0_write(vcpu, value))
+		return true;
+	kvml_queue_gp(vcpu);
+	return false;
+}
+
 static int mov_to_cr8(struct kvml_vcpu *vcpu, unsigned long value)
 {
 	unsigned long old = vcpu->cr8;
@@ -110,7 +118,7 @@ int kvml_priv_mov_to_cr(struct kvml_vcpu *vcpu, int cr, unsigned long value)
 {
 	switch (cr) {
 	case 0:
-		return skip_or_gp(vcpu, kvml_cr0_write(vcpu, value));
+		return kvml_priv_set_cr0(vcpu, value) ? kvml_priv_skip(vcpu) : 1;
 	case 4:
 		return skip_or_gp(vcpu, kvml_cr4_write(vcpu, value));
 	case 8:

@@ -24,6 +24,8 @@ int kvml_priv_mwait(struct kvml_vcpu *vcpu);
 int kvml_priv_wrmsr(struct kvml_vcpu *vcpu);
 /* WRMSR, RIP stays.  False: #GP is queued.  Hot if kvml_msr_write_is_hot(). */
 bool kvml_priv_set_msr(struct kvml_vcpu *vcpu);
+/* MOV to CR0, in the same way; hot if kvml_cr0_write_is_hot(). */
+bool kvml_priv_set_cr0(struct kvml_vcpu *vcpu, unsigned long value);
 int kvml_priv_xsetbv(struct kvml_vcpu *vcpu);
 
 /* @cr: 0, 3, 4 or 8; @reg: GPR. */

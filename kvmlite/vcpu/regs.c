@@ -30,6 +30,14 @@
 #define CR4_FLUSH (X86_CR4_PGE | X86_CR4_PAE | X86_CR4_PCIDE | X86_CR4_SMEP | \
 		   X86_CR4_PSE | X86_CR4_SMAP)
 
+/* What a walk of the guest's tables in 64-bit mode goes by (walk.c). */
+#define CR0_WALK (X86_CR0_PE | X86_CR0_WP | X86_CR0_PG)
+#define CR4_WALK (X86_CR4_PAE | X86_CR4_LA57 | X86_CR4_SMEP | X86_CR4_SMAP)
+
+/* Neither translation nor mode */
+#define CR0_HOT (X86_CR0_MP | X86_CR0_EM | X86_CR0_TS | X86_CR0_NE | \
+		 X86_CR0_AM | X86_CR0_CD)
+
 /* ---- what is valid ---- */
 
 static u64 reserved_gpa_bits(struct kvml_vcpu *vcpu)
@@ -88,7 +96,8 @@ static bool pdptes_valid(struct kvml_vcpu *vcpu, unsigned long cr3)
 
 static void set_cr0(struct kvml_vcpu *vcpu, unsigned long cr0)
 {
-	vcpu->mode_changes++;
+	if ((kvml_reg(vcpu, KVML_CR0) ^ cr0) & CR0_WALK)
+		vcpu->mode_changes++;
 	kvml_ops->set_cr0(vcpu, cr0);
 }
 
@@ -100,7 +109,8 @@ static void set_efer(struct kvml_vcpu *vcpu, u64 efer)
 
 static void set_cr4(struct kvml_vcpu *vcpu, unsigned long cr4)
 {
-	vcpu->mode_changes++;
+	if ((kvml_reg(vcpu, KVML_CR4) ^ cr4) & CR4_WALK)
+		vcpu->mode_changes++;
 	kvml_ops->set_cr4(vcpu, cr4);
 	kvml_fpu_set_osxsave(vcpu, cr4 & X86_CR4_OSXSAVE);
 }
@@ -134,6 +144,12 @@ static bool cr0_allowed(struct kvml_vcpu *vcpu, unsigned long old,
 	return !(changed & CR0_PDPTR) ||
 	       !(kvml_reg(vcpu, KVML_CR4) & X86_CR4_PAE) ||
 	       pdptes_valid(vcpu, kvml_reg(vcpu, KVML_CR3));
+}
+
+bool kvml_cr0_write_is_hot(struct kvml_vcpu *vcpu, unsigned long cr0)
+{
+	return kvml_long_mode(vcpu) &&
+	       !((kvml_reg(vcpu, KVML_CR0) ^ cr0) & ~CR0_HOT);
 }
 
 int kvml_cr0_write(struct kvml_vcpu *vcpu, unsigned long cr0)

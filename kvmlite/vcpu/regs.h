@@ -29,6 +29,8 @@ void kvml_regs_sync_out(struct kvml_vcpu *vcpu);
 
 /* The guest writes a control register.  0, or 1: #GP is due (not queued). */
 int kvml_cr0_write(struct kvml_vcpu *vcpu, unsigned long cr0);
+/* It neither sleeps nor reads guest memory: interrupts may be off. */
+bool kvml_cr0_write_is_hot(struct kvml_vcpu *vcpu, unsigned long cr0);
 int kvml_cr4_write(struct kvml_vcpu *vcpu, unsigned long cr4);
 int kvml_cr8_write(struct kvml_vcpu *vcpu, unsigned long cr8);
 int kvml_efer_write(struct kvml_vcpu *vcpu, u64 efer, bool host);

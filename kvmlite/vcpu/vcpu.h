@@ -57,7 +57,7 @@ struct kvml_vcpu {
 	/* (v) registers */
 	unsigned long reg[KVML_REGS];
 	u32 reg_avail;			/* bit: reg[] is what the guest has */
-	u32 mode_changes;		/* of CR0, CR4, EFER, CPUID by us */
+	u32 mode_changes;		/* that walks go by: CR0, CR4, EFER, CPUID */
 	u32 reg_dirty;			/* bit: RSP, RIP, RFLAGS, CR3 to load */
 	unsigned long cr2;
 	unsigned long cr8;

@@ -11,6 +11,7 @@
 #include "base/mce.h"
 #include "vcpu/fpu.h"
 #include "vcpu/priv.h"
+#include "vcpu/regs.h"
 #include "vm/run.h"
 #include "vmx/count.h"
 #include "vmx/entry.h"
@@ -48,7 +49,6 @@ static const u8 exit_needs[] = {
 	[EXIT_REASON_PAUSE_INSTRUCTION] = NEED_LEN,
 	[EXIT_REASON_EPT_VIOLATION] = NEED_QUAL | NEED_GPA | NEED_IDT,
 	[EXIT_REASON_EPT_MISCONFIG] = NEED_GPA | NEED_IDT,
-	[EXIT_REASON_WBINVD] = NEED_LEN,
 	[EXIT_REASON_XSETBV] = NEED_LEN,
 };
 
@@ -145,10 +145,22 @@ static bool hot_skip(struct vmx_vcpu *vmx)
 	       !kvml_debug_single_step(vcpu);
 }
 
+/* MOV to CR0 (SDM volume 3, table 28-3): register and number. */
+static bool hot_cr0(struct vmx_vcpu *vmx, unsigned long *cr0)
+{
+	unsigned long qual = vmcs_read(EXIT_QUALIFICATION);
+
+	if (qual & 0x3f)
+		return false;
+	*cr0 = kvml_reg(&vmx->vcpu, qual >> 8 & 0xf);
+	return kvml_cr0_write_is_hot(&vmx->vcpu, *cr0);
+}
+
 /* Returns true if it is done; @again: and there is nothing else to do. */
 static bool handle_hot(struct vmx_vcpu *vmx, bool *again)
 {
 	struct kvml_vcpu *vcpu = &vmx->vcpu;
+	unsigned long cr0;
 
 	switch (vmx->exit.reason) {
 	case EXIT_REASON_CPUID:
@@ -167,6 +179,15 @@ static bool handle_hot(struct vmx_vcpu *vmx, bool *again)
 		if (!kvml_msr_write_is_hot(vcpu, vcpu->reg[KVML_RCX]))
 			break;
 		*again = kvml_priv_set_msr(vcpu) && hot_skip(vmx);
+		return true;
+	case EXIT_REASON_CR_ACCESS:
+		if (!hot_cr0(vmx, &cr0))
+			break;
+		vcpu->stat.cr_exits++;
+		*again = kvml_priv_set_cr0(vcpu, cr0) && hot_skip(vmx);
+		return true;
+	case EXIT_REASON_WBINVD:
+		*again = hot_skip(vmx);
 		return true;
 	}
 	read_exit(vmx);
