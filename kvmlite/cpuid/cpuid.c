@@ -1,15 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* CPUID: what is offered, and what a vCPU has. See cpuid.h. */
-#include <linux/mm.h>
-#include <linux/slab.h>
-#include <linux/uaccess.h>
-#include <asm/apicdef.h>
 #include <asm/kvm_para.h>
-#include <asm/msr.h>
-#include <asm/processor.h>
 
 #include "base/quirk.h"
-#include "base/ops.h"
 #include "base/tsc.h"
 #include "cpuid/cpuid.h"
 #include "cpuid/xstate.h"

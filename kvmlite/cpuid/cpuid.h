@@ -11,8 +11,6 @@
 #define _KVMLITE_CPUID_H
 
 #include <linux/kvm.h>
-#include <linux/types.h>
-#include <asm/cpufeature.h>
 
 struct kvml_vcpu;
 

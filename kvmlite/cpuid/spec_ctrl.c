@@ -1,10 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See spec_ctrl.h. */
-#include <linux/bits.h>
-#include <linux/kernel.h>
-#include <asm/cpufeatures.h>
-#include <asm/msr-index.h>
-
 #include "cpuid/spec_ctrl.h"
 
 static bool has(const u32 *words, unsigned int feature)

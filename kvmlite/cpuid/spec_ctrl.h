@@ -7,8 +7,6 @@
 #ifndef _KVMLITE_SPEC_CTRL_H
 #define _KVMLITE_SPEC_CTRL_H
 
-#include <linux/types.h>
-
 /* Bits that the CPU takes: others give #GP, in the host at an entry. */
 u64 kvml_spec_ctrl_bits(const u32 *words);
 u64 kvml_pred_cmd_bits(const u32 *words);

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See xstate.h. */
 #include <linux/kvm.h>
-#include <asm/cpufeature.h>
-#include <asm/fpu/types.h>
 #include <asm/fpu/xcr.h>
-#include <asm/processor.h>
 
 #include "cpuid/xstate.h"
 

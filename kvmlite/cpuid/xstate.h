@@ -3,8 +3,6 @@
 #ifndef _KVMLITE_XSTATE_H
 #define _KVMLITE_XSTATE_H
 
-#include <linux/types.h>
-
 /* 0: the host has no XSAVE. */
 extern u64 kvml_host_xcr0;
 

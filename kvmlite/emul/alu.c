@@ -3,11 +3,6 @@
  * Arithmetic: the CPU does it, on copies of the operands and with the status
  * flags of the guest (SDM volume 1, 3.4.3.1).
  */
-#include <linux/bits.h>
-#include <linux/bitops.h>
-#include <asm/processor-flags.h>
-
-#include "emul/decode.h"
 #include "emul/emul.h"
 
 #define STATUS_FLAGS	(X86_EFLAGS_CF | X86_EFLAGS_PF | X86_EFLAGS_AF | \

@@ -1,12 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Jumps, calls and returns (SDM volume 2: JMP, Jcc, LOOP, CALL, RET). */
-#include <asm/processor-flags.h>
-
-#include "base/ops.h"
-#include "emul/decode.h"
 #include "emul/emul.h"
-#include "vcpu/event.h"
-#include "vcpu/vcpu.h"
 
 /* ---- near: within the code segment ---- */
 

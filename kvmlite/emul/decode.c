@@ -1,9 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The decoder: SDM volume 2, chapter 2. */
-#include <linux/kernel.h>
-#include <linux/string.h>
-
-#include "base/ops.h"
 #include "emul/decode_table.h"
 #include "vcpu/vcpu.h"
 

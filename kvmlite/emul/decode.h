@@ -7,9 +7,6 @@
 #ifndef _KVMLITE_DECODE_H
 #define _KVMLITE_DECODE_H
 
-#include <linux/bits.h>
-#include <linux/types.h>
-
 #define KVML_INSN_MAX	15	/* bytes; the CPU gives #GP for more */
 
 /* ADD to CMP are numbered as in the opcodes, plus one. */

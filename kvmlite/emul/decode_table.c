@@ -3,8 +3,6 @@
  * The opcode maps of SDM volume 2, appendix A, as far as stock KVM has them in
  * software.
  */
-#include <linux/kernel.h>
-
 #include "emul/decode_table.h"
 
 enum {

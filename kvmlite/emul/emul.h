@@ -14,8 +14,6 @@
 #ifndef _KVMLITE_EMUL_H
 #define _KVMLITE_EMUL_H
 
-#include <linux/types.h>
-
 #include "emul/decode.h"
 #include "emul/walk.h"
 #include "vcpu/vcpu.h"

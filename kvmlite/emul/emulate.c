@@ -1,23 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Instructions done in software: fetch, run, finish. */
 #include <linux/kvm.h>
-#include <linux/minmax.h>
 #include <linux/ratelimit.h>
-#include <linux/sched/signal.h>
-#include <linux/slab.h>
-#include <linux/string.h>
 #include <asm/trapnr.h>
 
-#include "base/ops.h"
 #include "base/quirk.h"
-#include "emul/decode.h"
 #include "emul/emul.h"
 #include "emul/emulate.h"
 #include "vcpu/debug.h"
 #include "vcpu/error.h"
-#include "vcpu/event.h"
 #include "vcpu/pv.h"
-#include "vcpu/vcpu.h"
 
 /* Elements of one REP, before the run loop may look around. */
 #define MAX_ELEMENTS	1024

@@ -13,9 +13,6 @@
 #ifndef _KVMLITE_EMULATE_H
 #define _KVMLITE_EMULATE_H
 
-#include <linux/bits.h>
-#include <linux/types.h>
-
 struct kvml_vcpu;
 
 /* What an exit says of the access that it is for. */

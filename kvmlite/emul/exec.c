@@ -3,17 +3,9 @@
  * What the instructions do.  All that can fault or go to userspace comes
  * first; registers are changed last.
  */
-#include <linux/bitops.h>
-#include <linux/log2.h>
-#include <linux/swab.h>
 #include <asm/trapnr.h>
 
-#include "base/ops.h"
-#include "emul/decode.h"
 #include "emul/emul.h"
-#include "emul/walk.h"
-#include "vcpu/event.h"
-#include "vcpu/vcpu.h"
 
 void kvml_gpr_write(struct kvml_vcpu *vcpu, unsigned int reg,
 		    unsigned int size, bool rex, u64 value)

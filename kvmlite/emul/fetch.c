@@ -1,13 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The bytes of an instruction, from the guest's memory. */
-#include <linux/mm.h>
-#include <linux/uaccess.h>
-
 #include "emul/emul.h"
-#include "emul/walk.h"
-#include "mmu/memslot.h"
-#include "vcpu/event.h"
-#include "vcpu/vcpu.h"
 
 static bool path_valid(struct kvml_vcpu *vcpu, const struct kvml_path *path,
 		       unsigned long linear, u32 flags)

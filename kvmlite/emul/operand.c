@@ -3,19 +3,11 @@
  * Memory operands: from segment and offset to pieces of guest-physical memory
  * (SDM volume 3, chapters 4 and 5), and to userspace where there is none.
  */
-#include <linux/bitops.h>
 #include <linux/kvm.h>
-#include <linux/string.h>
 
-#include "base/ops.h"
 #include "base/trace.h"
-#include "emul/decode.h"
 #include "emul/emul.h"
-#include "emul/walk.h"
 #include "io/io.h"
-#include "mmu/memslot.h"
-#include "vcpu/event.h"
-#include "vcpu/vcpu.h"
 
 bool kvml_canonical(struct kvml_vcpu *vcpu, unsigned long address)
 {

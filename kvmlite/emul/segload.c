@@ -3,15 +3,9 @@
  * Segment registers are loaded: SDM volume 3, 3.4 and 5.5 to 5.8.  Without
  * gates, tasks and other privilege levels, as in stock KVM.
  */
-#include <linux/mm.h>
 #include <asm/trapnr.h>
 
-#include "base/ops.h"
 #include "emul/emul.h"
-#include "emul/walk.h"
-#include "mmu/memslot.h"
-#include "vcpu/event.h"
-#include "vcpu/vcpu.h"
 
 /* Types: bits of code and data segments, and two of system segments. */
 #define TYPE_ACCESSED	BIT(0)

@@ -3,18 +3,10 @@
  * Moves of MMX and SSE registers, and what there is of x87: SDM volume 1,
  * chapters 8 to 10.  The registers come and go in the format of FXSAVE.
  */
-#include <linux/string.h>
-#include <asm/fpu/types.h>
-#include <asm/processor-flags.h>
 #include <asm/trapnr.h>
 
-#include "base/ops.h"
-#include "emul/decode.h"
 #include "emul/emul.h"
-#include "emul/walk.h"
-#include "vcpu/event.h"
 #include "vcpu/fpu.h"
-#include "vcpu/vcpu.h"
 
 #define SW_ES		BIT(7)		/* an unmasked exception is pending */
 #define SW_TOP		GENMASK(13, 11)

@@ -3,14 +3,7 @@
  * The stack (SDM volume 1, chapter 6).  The guest gets the new stack pointer
  * when the instruction is done.
  */
-#include <asm/processor-flags.h>
-
-#include "base/ops.h"
-#include "emul/decode.h"
 #include "emul/emul.h"
-#include "emul/walk.h"
-#include "vcpu/event.h"
-#include "vcpu/vcpu.h"
 
 /* Bytes of the stack pointer: SDM volume 1, 6.2.3. */
 void kvml_stack_begin(struct kvml_vcpu *vcpu)

@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* MOVS, CMPS, STOS, LODS, SCAS: one element. */
-#include "base/ops.h"
-#include "emul/decode.h"
 #include "emul/emul.h"
-#include "emul/walk.h"
-#include "vcpu/vcpu.h"
 
 u64 kvml_string_count(struct kvml_vcpu *vcpu)
 {

@@ -4,18 +4,9 @@
  * exit to userspace as lie in one page of memory.
  */
 #include <linux/kvm.h>
-#include <linux/minmax.h>
-#include <linux/rcupdate.h>
-#include <linux/string.h>
 
-#include "base/ops.h"
-#include "emul/decode.h"
 #include "emul/emul.h"
-#include "emul/walk.h"
 #include "io/io.h"
-#include "mmu/memslot.h"
-#include "vcpu/event.h"
-#include "vcpu/vcpu.h"
 #include "vm/vm.h"
 
 static u16 port(struct kvml_vcpu *vcpu)

@@ -1,16 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Instructions with segment, table and control registers. */
-#include <linux/string.h>
-#include <asm/processor-flags.h>
-
 #include "base/kick.h"
-#include "base/ops.h"
-#include "emul/decode.h"
 #include "emul/emul.h"
-#include "emul/walk.h"
-#include "vcpu/event.h"
 #include "vcpu/regs.h"
-#include "vcpu/vcpu.h"
 
 static int gp(struct kvml_vcpu *vcpu)
 {

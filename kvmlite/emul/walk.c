@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The guest's page tables: SDM volume 3, 4.3 to 4.8. */
-#include <linux/kernel.h>
-#include <linux/uaccess.h>
-
 #include "cpuid/cpuid.h"
 #include "emul/walk.h"
-#include "mmu/memslot.h"
 #include "vcpu/vcpu.h"
 #include "vm/vm.h"
 

@@ -7,8 +7,6 @@
 #ifndef _KVMLITE_WALK_H
 #define _KVMLITE_WALK_H
 
-#include <linux/types.h>
-
 struct kvml_vcpu;
 
 /**

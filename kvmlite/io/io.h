@@ -7,8 +7,6 @@
 #ifndef _KVMLITE_IO_H
 #define _KVMLITE_IO_H
 
-#include <linux/types.h>
-
 struct kvml_vcpu;
 struct kvml_vm;
 struct kvm_ioeventfd;

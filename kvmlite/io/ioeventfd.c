@@ -8,9 +8,6 @@
  */
 #include <linux/eventfd.h>
 #include <linux/kvm.h>
-#include <linux/mm.h>
-#include <linux/slab.h>
-#include <linux/srcu.h>
 
 #include "io/io.h"
 #include "vm/vm.h"

@@ -5,9 +5,7 @@
  * that sets another RIP meanwhile (a reset by a port) means that one.
  */
 #include <linux/kvm.h>
-#include <linux/string.h>
 
-#include "base/ops.h"
 #include "base/quirk.h"
 #include "base/trace.h"
 #include "io/io.h"

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Which addresses of a process are memory of guests. See backing.h. */
-#include <linux/slab.h>
-
 #include "mmu/backing.h"
 
 /* ---- invalidations in progress ---- */

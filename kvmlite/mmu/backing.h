@@ -18,13 +18,6 @@
 #define _KVMLITE_BACKING_H
 
 #include <linux/interval_tree.h>
-#include <linux/list.h>
-#include <linux/mm.h>
-#include <linux/mutex.h>
-#include <linux/percpu.h>
-#include <linux/spinlock.h>
-#include <linux/srcu.h>
-#include <linux/wait.h>
 
 #include "mmu/memslot.h"
 

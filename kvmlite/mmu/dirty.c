@@ -7,13 +7,6 @@
  * the bit.  So that no write is missed, a bit is taken first, then its page is
  * protected, and userspace sees the bit after no CPU has an old translation.
  */
-#include <linux/bitmap.h>
-#include <linux/mm.h>
-#include <linux/sched.h>
-#include <linux/uaccess.h>
-
-#include "mmu/memslot.h"
-#include "mmu/mmu.h"
 #include "vm/vm.h"
 
 /* Words of a bitmap that are copied at a time. */

@@ -1,9 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Guest memory through the VMM's mapping. */
-#include <linux/mm.h>
-#include <linux/uaccess.h>
-
-#include "mmu/memslot.h"
 #include "vcpu/vcpu.h"
 
 static void mark_range_dirty(struct kvml_slot *slot, kvml_gpa gpa, size_t len)

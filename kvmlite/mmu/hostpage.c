@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What the VMM has at one of its addresses. */
-#include <linux/ioport.h>
-#include <linux/mm.h>
 #include <linux/userfaultfd_k.h>
-#include <asm/pgtable.h>
 
 #include "mmu/hostpage.h"
 #include "vm/vm.h"

@@ -11,8 +11,6 @@
 #ifndef _KVMLITE_HOSTPAGE_H
 #define _KVMLITE_HOSTPAGE_H
 
-#include <linux/types.h>
-
 struct kvml_vm;
 
 struct kvml_hostpage {

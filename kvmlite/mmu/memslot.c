@@ -1,17 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Memory slots: changing the set, and looking up in it. */
-#include <linux/bitmap.h>
-#include <linux/mm.h>
-#include <linux/rcupdate.h>
-#include <linux/slab.h>
-#include <linux/srcu.h>
-#include <linux/timer.h>
-#include <linux/uaccess.h>
-#include <asm/processor.h>
-
 #include "mmu/backing.h"
 #include "mmu/memslot.h"
-#include "mmu/mmu.h"
 #include "mmu/notifier.h"
 #include "vcpu/vcpu.h"
 #include "vm/vm.h"

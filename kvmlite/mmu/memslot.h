@@ -22,9 +22,6 @@
 
 #include <linux/kvm.h>
 #include <linux/nospec.h>
-#include <linux/rbtree.h>
-#include <linux/types.h>
-#include <linux/xarray.h>
 
 struct kvml_vm;
 struct kvml_vcpu;

@@ -1,16 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Second-stage page tables: faults, and taking rights away again. */
-#include <linux/gfp.h>
-#include <linux/mm.h>
 #include <linux/pagemap.h>
-#include <linux/sched.h>
-#include <linux/sched/signal.h>
-#include <linux/srcu.h>
 
 #include "base/kick.h"
 #include "mmu/backing.h"
 #include "mmu/hostpage.h"
-#include "mmu/memslot.h"
 #include "mmu/mmu.h"
 #include "vcpu/vcpu.h"
 #include "vm/vm.h"

@@ -24,9 +24,6 @@
 #ifndef _KVMLITE_MMU_H
 #define _KVMLITE_MMU_H
 
-#include <linux/spinlock.h>
-#include <linux/types.h>
-
 #include "mmu/memslot.h"
 
 struct kvml_vm;

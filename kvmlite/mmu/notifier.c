@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What the host takes away from a process. See notifier.h. */
 #include <linux/hashtable.h>
-#include <linux/sched.h>
-#include <linux/slab.h>
 
-#include "mmu/mmu.h"
 #include "mmu/notifier.h"
 #include "vm/vm.h"
 

@@ -11,7 +11,6 @@
 #define _KVMLITE_NOTIFIER_H
 
 #include <linux/mmu_notifier.h>
-#include <linux/refcount.h>
 
 #include "mmu/backing.h"
 

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See apic_base.h. */
-#include <asm/apicdef.h>
-#include <asm/msr-index.h>
-
 #include "cpuid/cpuid.h"
 #include "vcpu/apic_base.h"
 #include "vcpu/vcpu.h"

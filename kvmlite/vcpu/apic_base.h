@@ -3,8 +3,6 @@
 #ifndef _KVMLITE_APIC_BASE_H
 #define _KVMLITE_APIC_BASE_H
 
-#include <linux/types.h>
-
 struct kvml_vcpu;
 
 /* IA32_APIC_BASE, from an MSR or KVM_SET_SREGS. */

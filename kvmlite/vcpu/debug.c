@@ -8,14 +8,10 @@
  */
 #include <linux/hw_breakpoint.h>
 #include <linux/kvm_host.h>
-#include <asm/debugreg.h>
 #include <asm/traps.h>
 
 #include "base/kick.h"
-#include "base/ops.h"
 #include "vcpu/debug.h"
-#include "vcpu/event.h"
-#include "vcpu/vcpu.h"
 
 static int inject(struct kvml_vcpu *vcpu, u32 control)
 {

@@ -4,7 +4,6 @@
 #define _KVMLITE_DEBUG_H
 
 #include <linux/kvm.h>
-#include <linux/types.h>
 #include <asm/debugreg.h>
 
 #include "vcpu/vcpu.h"

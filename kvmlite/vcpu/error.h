@@ -3,8 +3,6 @@
 #ifndef _KVMLITE_ERROR_H
 #define _KVMLITE_ERROR_H
 
-#include <linux/types.h>
-
 struct kvml_vcpu;
 
 /*

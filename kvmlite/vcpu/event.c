@@ -4,7 +4,6 @@
 #include <asm/traps.h>
 
 #include "base/kick.h"
-#include "base/ops.h"
 #include "base/trace.h"
 #include "vcpu/event.h"
 #include "vcpu/vcpu.h"

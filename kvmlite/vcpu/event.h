@@ -12,8 +12,6 @@
 #ifndef _KVMLITE_EVENT_H
 #define _KVMLITE_EVENT_H
 
-#include <linux/types.h>
-
 struct kvml_vcpu;
 struct kvm_vcpu_events;
 

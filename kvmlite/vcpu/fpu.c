@@ -2,18 +2,10 @@
 /* FPU state. See fpu.h. */
 #include <linux/cpu.h>
 #include <linux/module.h>
-#include <linux/slab.h>
-#include <linux/uaccess.h>
-#include <asm/cpufeature.h>
-#include <asm/fpu/api.h>
-#include <asm/fpu/types.h>
-#include <asm/processor.h>
 
 #include "base/kick.h"
 #include "cpuid/cpuid.h"
-#include "cpuid/xstate.h"
 #include "vcpu/fpu.h"
-#include "vcpu/vcpu.h"
 
 static int lazy_fpu = -1;
 module_param(lazy_fpu, int, 0444);

@@ -18,8 +18,6 @@
 #define _KVMLITE_FPU_H
 
 #include <linux/kvm.h>
-#include <linux/types.h>
-#include <asm/fpu/types.h>
 #include <asm/fpu/xcr.h>
 
 #include "cpuid/xstate.h"

@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See load.h. */
-#include <linux/preempt.h>
-#include <linux/sched.h>
-#include <linux/smp.h>
-
 #include "base/hardware.h"
 #include "base/kick.h"
-#include "base/ops.h"
 #include "base/tsc.h"
 #include "vcpu/load.h"
 #include "vcpu/tsc.h"

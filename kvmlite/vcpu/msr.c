@@ -1,15 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Model-specific registers (SDM volume 4). See msr.h. */
 #include <linux/kvm_para.h>
-#include <linux/nospec.h>
-#include <linux/slab.h>
-#include <linux/stddef.h>
-#include <linux/uaccess.h>
-#include <asm/apicdef.h>
 #include <asm/mce.h>
 #include <asm/mtrr.h>
 
-#include "base/ops.h"
 #include "base/quirk.h"
 #include "cpuid/cpuid.h"
 #include "cpuid/spec_ctrl.h"
@@ -17,7 +11,6 @@
 #include "vcpu/msr.h"
 #include "vcpu/pv.h"
 #include "vcpu/regs.h"
-#include "vcpu/tsc.h"
 #include "vcpu/vcpu.h"
 #include "vm/vm.h"
 

@@ -8,7 +8,6 @@
 #define _KVMLITE_MSR_H
 
 #include <linux/kvm.h>
-#include <linux/types.h>
 
 struct kvml_vcpu;
 

@@ -3,17 +3,11 @@
 #include <asm/debugreg.h>
 #include <asm/traps.h>
 
-#include "base/ops.h"
 #include "base/quirk.h"
-#include "base/trace.h"
-#include "cpuid/cpuid.h"
 #include "vcpu/debug.h"
-#include "vcpu/event.h"
 #include "vcpu/fpu.h"
-#include "vcpu/msr.h"
 #include "vcpu/priv.h"
 #include "vcpu/regs.h"
-#include "vcpu/vcpu.h"
 
 int kvml_priv_skip(struct kvml_vcpu *vcpu)
 {

@@ -11,7 +11,6 @@
 #include "cpuid/cpuid.h"
 #include "vcpu/msr.h"
 #include "vcpu/pv.h"
-#include "vcpu/vcpu.h"
 
 /* Nothing to do; what CPUID does not offer; #GP. */
 int kvml_priv_skip(struct kvml_vcpu *vcpu);

@@ -1,16 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Hypercalls and kvmclock. See pv.h. */
 #include <linux/kvm_para.h>
-#include <linux/math64.h>
-#include <linux/timekeeping.h>
-#include <linux/uaccess.h>
 #include <asm/pvclock.h>
-#include <asm/tsc.h>
 
 #include "base/kick.h"
-#include "base/ops.h"
 #include "base/tsc.h"
-#include "mmu/memslot.h"
 #include "vcpu/pv.h"
 #include "vcpu/vcpu.h"
 #include "vm/vm.h"

@@ -11,8 +11,6 @@
 #ifndef _KVMLITE_PV_H
 #define _KVMLITE_PV_H
 
-#include <linux/types.h>
-
 struct kvml_vcpu;
 struct kvml_vm;
 struct kvm_clock_data;

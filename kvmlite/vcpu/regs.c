@@ -1,21 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Registers by ioctl, and the rules for control registers. See regs.h. */
-#include <linux/bitmap.h>
-#include <linux/string.h>
-#include <linux/uaccess.h>
 #include <asm/debugreg.h>
-#include <asm/msr-index.h>
 
 #include "base/kick.h"
-#include "base/ops.h"
 #include "cpuid/cpuid.h"
-#include "mmu/memslot.h"
 #include "vcpu/apic_base.h"
 #include "vcpu/debug.h"
-#include "vcpu/event.h"
 #include "vcpu/fpu.h"
 #include "vcpu/regs.h"
-#include "vcpu/vcpu.h"
 #include "vm/vm.h"
 
 #define CR0_DEFINED (X86_CR0_PE | X86_CR0_MP | X86_CR0_EM | X86_CR0_TS | \

@@ -7,7 +7,6 @@
 #define _KVMLITE_REGS_H
 
 #include <linux/kvm.h>
-#include <linux/types.h>
 
 #include "vcpu/vcpu.h"
 

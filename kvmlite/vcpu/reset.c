@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See reset.h. */
 #include <linux/kvm.h>
-#include <asm/processor-flags.h>
 
-#include "base/ops.h"
 #include "vcpu/reset.h"
 #include "vcpu/vcpu.h"
 

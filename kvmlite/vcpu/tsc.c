@@ -1,10 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See tsc.h. */
-#include <linux/math64.h>
-#include <linux/spinlock.h>
-#include <asm/tsc.h>
-
-#include "base/ops.h"
 #include "base/tsc.h"
 #include "vcpu/pv.h"
 #include "vcpu/tsc.h"

@@ -10,9 +10,6 @@
 #ifndef _KVMLITE_VCPU_TSC_H
 #define _KVMLITE_VCPU_TSC_H
 
-#include <linux/spinlock_types.h>
-#include <linux/types.h>
-
 struct kvml_vcpu;
 struct kvml_vm;
 

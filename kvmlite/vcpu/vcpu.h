@@ -16,11 +16,6 @@
 #define _KVMLITE_VCPU_H
 
 #include <linux/kvm.h>
-#include <linux/mutex.h>
-#include <linux/preempt.h>
-#include <asm/fpu/api.h>
-#include <asm/fpu/types.h>
-#include <asm/processor-flags.h>
 
 #include "base/ops.h"
 #include "mmu/mmu.h"
