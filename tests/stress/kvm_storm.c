@@ -20,24 +20,24 @@
 
 /* All pages from rdi on, rsi of them: read, and every second one written; then MMIO. */
 GUEST(walk,
-      "1: mov %rdi, %r8\n\t"
-      "mov %rsi, %r9\n\t"
-      "2: mov (%r8), %rax\n\t"
-      "test $1, %r9\n\t"
-      "jz 3f\n\t"
-      "lock incq 8(%r8)\n\t"
-      "3: add $4096, %r8\n\t"
-      "dec %r9\n\t"
-      "jnz 2b\n\t"
-      "mov %rdi, %r8\n\t"
-      "mov %rdi, %r10\n\t"
-      "mov %rsi, %r11\n\t"
-      "mov %rdx, %rdi\n\t"
-      "mov %r8, %rsi\n\t"
-      "movsq\n\t"
-      "mov %r10, %rdi\n\t"
-      "mov %r11, %rsi\n\t"
-      "jmp 1b");
+	"1: mov %rdi, %r8\n\t"
+	"mov %rsi, %r9\n\t"
+	"2: mov (%r8), %rax\n\t"
+	"test $1, %r9\n\t"
+	"jz 3f\n\t"
+	"lock incq 8(%r8)\n\t"
+	"3: add $4096, %r8\n\t"
+	"dec %r9\n\t"
+	"jnz 2b\n\t"
+	"mov %rdi, %r8\n\t"
+	"mov %rdi, %r10\n\t"
+	"mov %rsi, %r11\n\t"
+	"mov %rdx, %rdi\n\t"
+	"mov %r8, %rsi\n\t"
+	"movsq\n\t"
+	"mov %r10, %rdi\n\t"
+	"mov %r11, %rsi\n\t"
+	"jmp 1b");
 
 GUEST(load, "mov (%rdi), %rax\n\t" GUEST_OUT);
 
