@@ -15,6 +15,7 @@ enum kvml_request {
 	KVML_REQ_FLUSH_GUEST,	/* the guest changed CR0, CR3, CR4 or EFER */
 	KVML_REQ_EVENT,		/* something to inject */
 	KVML_REQ_CLOCK,		/* kvmclock page to be written */
+	KVML_REQ_CLOCKS,	/* those of all vCPUs */
 	KVML_REQ_FPU,		/* the guest needs its FPU state: fpu.h */
 	KVML_REQ_LOAD,		/* it is not loaded: load.h */
 	KVML_REQ_TRIPLE_FAULT,

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The guest's page tables: SDM volume 3, 4.3 to 4.8. */
+#include <linux/sched/signal.h>
+
 #include "cpuid/cpuid.h"
 #include "emul/walk.h"
 #include "vcpu/vcpu.h"
@@ -204,6 +206,13 @@ static int set_accessed_dirty(struct walk *w)
 	return 0;
 }
 
+/* Who writes an entry all the time shall not keep a process that is to end. */
+static bool may_retry(void)
+{
+	cond_resched();
+	return !fatal_signal_pending(current);
+}
+
 static u64 leaf_gpa(const struct walk *w)
 {
 	u64 offset = BIT_ULL(level_shift(w, w->leaf)) - 1;
@@ -295,7 +304,7 @@ int kvml_walk_path(struct kvml_vcpu *vcpu, unsigned long gva, u32 flags,
 			*error = fault_code(&w, PF_P);
 			return 1;
 		}
-	} while (set_accessed_dirty(&w));
+	} while (set_accessed_dirty(&w) && may_retry());
 	*gpa = leaf_gpa(&w);
 	if (path)
 		remember(&w, *gpa, path);

@@ -333,7 +333,7 @@ void kvml_slots_init(struct kvml_vm *vm)
 {
 	vm->slots.tree[0] = RB_ROOT;
 	vm->slots.tree[1] = RB_ROOT;
-	xa_init(&vm->slots.by_id);
+	xa_init_flags(&vm->slots.by_id, XA_FLAGS_ACCOUNT);
 }
 
 /* There is no descriptor of the VM any more. */

@@ -237,7 +237,12 @@ void kvml_pv_tsc_changed(struct kvml_vcpu *vcpu)
 {
 	/* Pairs with the one in kvml_pv_set_msr(). */
 	smp_mb();
-	if (READ_ONCE(vcpu->vm->clock_used))
+	if (!READ_ONCE(vcpu->vm->clock_used))
+		return;
+	/* In a hot exit, beside the first use of a clock: no IPIs from here. */
+	if (irqs_disabled())
+		kvml_vcpu_request(vcpu, KVML_REQ_CLOCKS);
+	else
 		kvml_vm_request(vcpu->vm, KVML_REQ_CLOCK, false);
 }
 

@@ -23,6 +23,8 @@ static int handle_requests(struct kvml_vcpu *vcpu)
 {
 	if (test_and_clear_bit(KVML_REQ_TRIPLE_FAULT, &vcpu->requests))
 		return kvml_exit_shutdown(vcpu);
+	if (test_and_clear_bit(KVML_REQ_CLOCKS, &vcpu->requests))
+		kvml_vm_request(vcpu->vm, KVML_REQ_CLOCK, false);
 	if (test_and_clear_bit(KVML_REQ_CLOCK, &vcpu->requests)) {
 		vcpu->srcu_idx = srcu_read_lock(&vcpu->vm->srcu);
 		kvml_pv_update_clock(vcpu);

@@ -63,7 +63,7 @@ static struct kvml_vm *vm_alloc(void)
 		return ERR_PTR(-ENOMEM);
 	refcount_set(&vm->users, 1);
 	mutex_init(&vm->lock);
-	xa_init(&vm->vcpus);
+	xa_init_flags(&vm->vcpus, XA_FLAGS_ACCOUNT);
 	kvml_tsc_vm_init(vm);
 	err = init_srcu_struct(&vm->srcu);
 	if (err)

@@ -349,6 +349,9 @@ static inline void xa_init(struct xarray *xa)
 	xa->first = NULL;
 }
 
+#define XA_FLAGS_ACCOUNT	0
+#define xa_init_flags(xa, flags) ((void)(flags), xa_init(xa))
+
 /* The link to the entry of @index, or to the end. */
 static inline struct xa_entry **xa_find_link(struct xarray *xa, unsigned long index)
 {

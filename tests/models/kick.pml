@@ -16,7 +16,7 @@
  * README says what the rows are.
  *
  *	function	63e61d626ac7	kvml_vm_request
- *	function	b92ac7b60777	handle_requests
+ *	function	d8a6f4609d88	handle_requests
  *	function	e675b0b07d2a	kvml_vcpu_request
  *	function	7d5660371530	leave_guest
  *	function	02c7bb54af89	load_on
