@@ -67,7 +67,7 @@ static int enable_all(void)
 		on_each_cpu(disable_here, NULL, 1);
 	}
 	if (err == -EBUSY)
-		pr_err("kvmlite: %s is in use by another hypervisor, probably kvm: end its VMs or unload it (rmmod kvm_intel kvm_amd)\n",
+		pr_err("kvmlite: %s is in use by another hypervisor, probably kvm: end its VMs or unload it (modprobe -r kvm_intel, or kvm_amd)\n",
 		       kvml_ops->name);
 	else if (err)
 		pr_err("kvmlite: %s cannot be switched on (%d)\n",

@@ -17,7 +17,7 @@ MODULE_PARM_DESC(lazy_fpu,
 
 void __init kvml_fpu_init(void)
 {
-	if (lazy_fpu < 0)
+	if (lazy_fpu != 0 && lazy_fpu != 1)
 		lazy_fpu = cpu_mitigations_off();
 }
 

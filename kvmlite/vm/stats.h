@@ -25,7 +25,7 @@ struct kvml_vcpu_stat {
 	u64 msr_exits;			/* RDMSR, WRMSR */
 	u64 cr_exits;			/* accesses to control registers */
 	u64 hypercalls;			/* VMCALL, VMMCALL */
-	u64 exceptions;			/* exceptions taken from the guest */
+	u64 exceptions;			/* exceptions taken from the guest, or injected */
 	u64 pf_taken;			/* second-stage faults */
 	u64 pf_fixed;			/* second-stage faults that mapped a page */
 	u64 pf_retried;			/* second-stage faults done again */

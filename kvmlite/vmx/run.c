@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Into the guest and back, and the exits that are dealt with on the spot:
- * CPUID, hypercalls, RDMSR.  They neither sleep nor need userspace, so
- * interrupts stay off and the next entry follows at once.
+ * CPUID, hypercalls, RDMSR, some WRMSR and MOV to CR0, WBINVD.  They neither
+ * sleep nor need userspace, so interrupts stay off and the next entry follows
+ * at once.
  */
 #include <linux/kvm_host.h>
 #include <asm/mmu_context.h>
