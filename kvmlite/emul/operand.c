@@ -176,7 +176,7 @@ static int mmio_exit(struct kvml_vcpu *vcpu, const struct kvml_emul_mmio *m)
 	*(u64 *)run->mmio.data = m->data;
 	run->mmio.len = m->len;
 	run->mmio.is_write = m->write;
-	vcpu->complete_memory = complete_mmio;
+	vcpu->complete = complete_mmio;
 	return 0;
 }
 

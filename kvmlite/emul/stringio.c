@@ -27,7 +27,8 @@ static unsigned int batch(struct kvml_vcpu *vcpu, enum kvml_seg seg,
 	if (o->pieces > 1 || kvml_reg(vcpu, KVML_RFLAGS) & X86_EFLAGS_DF)
 		return 1;
 	n = kvml_operand_room(vcpu, seg, offset, o) / size;
-	return clamp_t(u64, kvml_string_count(vcpu), 1, n);
+	/* The segment may end within the first element: it has been looked at. */
+	return clamp_t(u64, kvml_string_count(vcpu), 1, max(n, 1u));
 }
 
 static int complete_string_io(struct kvml_vcpu *vcpu)
@@ -40,7 +41,7 @@ static int to_userspace(struct kvml_vcpu *vcpu, u8 direction, unsigned int n)
 {
 	kvml_io_exit(vcpu, direction, port(vcpu), vcpu->emul->insn.size, n);
 	vcpu->emul->pio_count = n;
-	vcpu->complete_memory = complete_string_io;
+	vcpu->complete = complete_string_io;
 	return 0;
 }
 

@@ -123,11 +123,8 @@ int kvml_priv_mov_to_cr(struct kvml_vcpu *vcpu, int cr, unsigned long value)
 
 int kvml_priv_mov_from_cr(struct kvml_vcpu *vcpu, int cr, int reg)
 {
-	static const u8 cached[] = {
-		[0] = KVML_CR0, [4] = KVML_CR4,
-	};
 	unsigned long value = cr == 8 ? vcpu->cr8 :
-					kvml_reg(vcpu, cached[cr & 7]);
+			      kvml_reg(vcpu, cr ? KVML_CR4 : KVML_CR0);
 
 	kvml_reg_set(vcpu, reg, value);
 	return kvml_priv_skip(vcpu);

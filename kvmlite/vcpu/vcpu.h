@@ -96,10 +96,9 @@ struct kvml_vcpu {
 	/*
 	 * (v) To be done when KVM_RUN comes back from userspace with the answer
 	 * to an exit: 1 go on, 0 another exit to userspace, negative an errno.
+	 * It is called with vm->srcu held.
 	 */
 	int (*complete)(struct kvml_vcpu *vcpu);
-	/* The same, for what needs vm->srcu. */
-	int (*complete_memory)(struct kvml_vcpu *vcpu);
 	struct kvml_spares spares;	/* (v) mmu.c */
 	struct kvml_slot_hint slot_hint;	/* (v) memslot.c */
 	/* (v) The last MMIO page, while the slots are of this generation */

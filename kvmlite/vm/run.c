@@ -177,12 +177,12 @@ static void fill_run(struct kvml_vcpu *vcpu)
 		kvml_regs_sync_out(vcpu);
 }
 
-static int complete_memory(struct kvml_vcpu *vcpu)
+static int complete_exit(struct kvml_vcpu *vcpu)
 {
-	int (*complete)(struct kvml_vcpu *vcpu) = vcpu->complete_memory;
+	int (*complete)(struct kvml_vcpu *vcpu) = vcpu->complete;
 	int ret;
 
-	vcpu->complete_memory = NULL;
+	vcpu->complete = NULL;
 	vcpu->srcu_idx = srcu_read_lock(&vcpu->vm->srcu);
 	ret = complete(vcpu);
 	srcu_read_unlock(&vcpu->vm->srcu, vcpu->srcu_idx);
@@ -191,7 +191,6 @@ static int complete_memory(struct kvml_vcpu *vcpu)
 
 static int run_loaded(struct kvml_vcpu *vcpu)
 {
-	int (*complete)(struct kvml_vcpu *vcpu) = vcpu->complete;
 	struct kvm_run *run = vcpu->run;
 	int ret = 1;
 
@@ -203,12 +202,8 @@ static int run_loaded(struct kvml_vcpu *vcpu)
 	}
 	if (kvml_cr8_write(vcpu, run->cr8))
 		return -EINVAL;
-	if (complete) {
-		vcpu->complete = NULL;
-		ret = complete(vcpu);
-	} else if (vcpu->complete_memory) {
-		ret = complete_memory(vcpu);
-	}
+	if (vcpu->complete)
+		ret = complete_exit(vcpu);
 	if (ret > 0 && compat_immediate_exit(run)) {
 		vcpu->stat.signal_exits++;
 		ret = -EINTR;
@@ -244,8 +239,8 @@ int kvml_vcpu_run(struct kvml_vcpu *vcpu)
 	int ret;
 
 	/* Nothing to complete or to tell: it costs no more than it must. */
-	if (compat_immediate_exit(run) && vcpu->run_told && !vcpu->complete &&
-	    !vcpu->complete_memory && !run->kvm_dirty_regs &&
+	if (compat_immediate_exit(run) && vcpu->run_told &&
+	    !vcpu->complete && !run->kvm_dirty_regs &&
 	    !run->kvm_valid_regs) {
 		vcpu->stat.signal_exits++;
 		return -EINTR;
