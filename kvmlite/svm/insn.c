@@ -81,6 +81,9 @@ static bool parse(struct svm_insn *insn, const u8 *bytes, unsigned int n,
 	if (i >= n)
 		return false;
 	insn->opcode = bytes[i++];
+	/* IN and OUT of a port by number: asked for only if the next RIP is 0. */
+	if (!insn->two_bytes && (insn->opcode & 0xfc) == 0xe4)
+		i++;
 	if (insn->two_bytes && has_modrm(insn->opcode)) {
 		if (i >= n)
 			return false;

@@ -204,7 +204,8 @@ void kvml_svm_get_segment(struct kvml_vcpu *vcpu, enum kvml_seg seg,
 	out->avl = attrib >> 8 & 1;
 	out->l = attrib >> 9 & 1;
 	out->db = attrib >> 10 & 1;
-	out->g = attrib >> 11 & 1;
+	/* CPUs keep CS's no better than others theirs, and go by the limit alone. */
+	out->g = out->limit > 0xfffff;
 	out->unusable = !out->present;
 	/* The CPU keeps SS's and CPL apart, and of TR not that it is busy. */
 	if (seg == KVML_SS)

@@ -382,6 +382,9 @@ int kvml_vmx_set_msr(struct kvml_vcpu *vcpu, u32 index, u64 data)
 
 	if (field) {
 		vmcs_write(field, data);
+	} else if (index == MSR_SYSCALL_MASK && data >> 32) {
+		/* Reserved: the host's WRMSR would fault (SDM volume 4, 2.1). */
+		return 1;
 	} else if (user >= 0) {
 		/* Loaded with the next entry. */
 		vmx->user_msr[user] = data;

@@ -215,6 +215,7 @@ static void test_misc_enable(void)
 #define MSR_SMI_COUNT		0x34
 #define MSR_ARCH_CAPABILITIES	0x10a
 #define MSR_XSS			0xda0
+#define MSR_SYSCALL_MASK	0xc0000084
 #define MSR_HWCR		0xc0010015
 #define MSR_CLK_CTL		0xc001001b
 #define MSR_OSVW_ID_LENGTH	0xc0010140
@@ -444,6 +445,98 @@ static void test_sec_page_tables(void)
 	machine_close(&m);
 }
 
+/* Intel's CPUs fault on the upper half of IA32_FMASK, AMD's do without it. */
+static void test_fmask(void)
+{
+	struct machine m = vm_make();
+
+	vcpu_set_msr(&m, MSR_SYSCALL_MASK, 0x47700);
+	if (!is_amd())
+		refuses_msr(&m, MSR_SYSCALL_MASK, 1ULL << 32);
+	CHECK_EQ(vcpu_msr(&m, MSR_SYSCALL_MASK), 0x47700);
+	machine_close(&m);
+}
+
+/* ---- segments ---- */
+
+/* AMD's CPUs need no G bit: stock says what the limit says. */
+static void test_granularity(void)
+{
+	struct machine m = vm_make();
+	struct kvm_sregs sregs;
+
+	MUST(ioctl(m.vcpu, KVM_GET_SREGS, &sregs));
+	sregs.ds.limit = 0xffffffff;
+	sregs.ds.g = 0;
+	sregs.es.limit = 0xfffff;
+	sregs.es.g = 1;
+	MUST(ioctl(m.vcpu, KVM_SET_SREGS, &sregs));
+	MUST(ioctl(m.vcpu, KVM_GET_SREGS, &sregs));
+	CHECK_EQ(sregs.ds.g, is_amd());
+	CHECK_EQ(sregs.es.g, !is_amd());
+	machine_close(&m);
+}
+
+/* ---- IN and INS where something ends ---- */
+
+#define LAST_BYTE	(2 * MIB - 1)	/* of the guest's memory, and of all addresses */
+#define PORT_DATA	0x11223344U
+
+static u32 *port_data(const struct machine *m)
+{
+	return (u32 *)((char *)m->run + m->run->io.data_offset);
+}
+
+/* RIP is 0 then, which is no sign that the CPU did not tell it. (QEMU has none at -1.) */
+static void test_in_last_byte(void)
+{
+	struct machine m = machine_make_size(2 * MIB);
+	struct kvm_regs regs = { .rip = -2ull, .rflags = 2 };
+
+	((u64 *)(m.tool + TOOL_PML4))[511] = TOOL_PDPT | 3;
+	((u64 *)(m.tool + TOOL_PDPT))[511] = TOOL_PD | 3;
+	((u64 *)(m.tool + TOOL_PD))[511] = 0x83;
+	memcpy(m.tool + LAST_BYTE - 1, "\xe4\x10", 2);	/* IN AL, 0x10 */
+	MUST(ioctl(m.vcpu, KVM_SET_REGS, &regs));
+	vcpu_run_until(&m, KVM_EXIT_IO);
+	*port_data(&m) = PORT_DATA;
+	vcpu_complete(&m);
+	regs = vcpu_regs(&m);
+	CHECK_EQ(regs.rip, 0);
+	CHECK_EQ(regs.rax, PORT_DATA & 0xff);
+	machine_close(&m);
+}
+
+/* With addresses of 16 bits, DI at their end; the segment goes on. */
+static void test_ins_last_element(void)
+{
+	struct machine m = machine_make();
+	struct kvm_regs regs = { .rip = TOOL_CODE, .rflags = 2, .rdx = PORT,
+				 .rdi = 0xfffe };
+	struct kvm_sregs sregs;
+	u32 value;
+
+	MUST(ioctl(m.vcpu, KVM_GET_SREGS, &sregs));
+	sregs.cr0 = 0x33;
+	sregs.efer = 0;
+	sregs.cs.l = 0;
+	sregs.cs.db = 1;
+	sregs.es.base = 0x10;
+	MUST(ioctl(m.vcpu, KVM_SET_SREGS, &sregs));
+	memcpy(m.tool + TOOL_CODE, "\x67\x6d", 2);	/* INSD */
+	MUST(ioctl(m.vcpu, KVM_SET_REGS, &regs));
+	vcpu_run_until(&m, KVM_EXIT_IO);
+	CHECK_EQ(m.run->io.count, 1);
+	*port_data(&m) = PORT_DATA;
+	vcpu_complete(&m);
+	memcpy(&value, m.tool + 0x1000e, sizeof(value));
+	CHECK_EQ(value, PORT_DATA);
+	regs = vcpu_regs(&m);
+	CHECK_EQ(regs.rip, TOOL_CODE + 2);
+	CHECK_EQ(regs.rdi, 2);
+	machine_close(&m);
+}
+
 static const struct tap_test tests[] = {
 	{ "capabilities that QEMU 10 requires", test_qemu_caps },
 	{ "KVM_SIGNAL_MSI without an interrupt controller", test_signal_msi },
@@ -459,6 +552,10 @@ static const struct tap_test tests[] = {
 	{ "IA32_XSS", test_xss },
 	{ "DE_CFG", test_de_cfg },
 	{ "SecPageTables of /proc/meminfo", test_sec_page_tables },
+	{ "FMASK", test_fmask },
+	{ "the G bit of segments", test_granularity },
+	{ "IN at the end of all addresses", test_in_last_byte },
+	{ "INS where DI ends", test_ins_last_element },
 	{ "ARCH_CAPABILITIES after the guest ran", test_arch_capabilities },
 };
 
