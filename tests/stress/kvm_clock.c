@@ -12,13 +12,12 @@
 #define MSR_KVM_CLOCK	0x4b564d01
 #define ROUNDS		60
 
-GUEST(write_tsc,
-	"mov $0x10, %ecx\n\t"
-	"xor %edx, %edx\n\t"
-	"1: mov $1000, %eax\n\t"
-	"wrmsr\n\t"
-	"incq (%rdi)\n\t"
-	"jmp 1b");
+GUEST(write_tsc, "mov $0x10, %ecx\n\t"
+		 "xor %edx, %edx\n\t"
+		 "1: mov $1000, %eax\n\t"
+		 "wrmsr\n\t"
+		 "incq (%rdi)\n\t"
+		 "jmp 1b");
 
 /* False: the clock came before the guest had written. */
 static bool one_round(unsigned int delay)

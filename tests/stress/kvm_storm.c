@@ -17,27 +17,27 @@
 #define PAGES	64UL
 #define SIZE	(PAGES * PAGE)
 #define VMS	3
+#define EVENTS	4	/* addresses of ioeventfds */
 
 /* All pages from rdi on, rsi of them: read, and every second one written; then MMIO. */
-GUEST(walk,
-	"1: mov %rdi, %r8\n\t"
-	"mov %rsi, %r9\n\t"
-	"2: mov (%r8), %rax\n\t"
-	"test $1, %r9\n\t"
-	"jz 3f\n\t"
-	"lock incq 8(%r8)\n\t"
-	"3: add $4096, %r8\n\t"
-	"dec %r9\n\t"
-	"jnz 2b\n\t"
-	"mov %rdi, %r8\n\t"
-	"mov %rdi, %r10\n\t"
-	"mov %rsi, %r11\n\t"
-	"mov %rdx, %rdi\n\t"
-	"mov %r8, %rsi\n\t"
-	"movsq\n\t"
-	"mov %r10, %rdi\n\t"
-	"mov %r11, %rsi\n\t"
-	"jmp 1b");
+GUEST(walk, "1: mov %rdi, %r8\n\t"
+	    "mov %rsi, %r9\n\t"
+	    "2: mov (%r8), %rax\n\t"
+	    "test $1, %r9\n\t"
+	    "jz 3f\n\t"
+	    "lock incq 8(%r8)\n\t"
+	    "3: add $4096, %r8\n\t"
+	    "dec %r9\n\t"
+	    "jnz 2b\n\t"
+	    "mov %rdi, %r8\n\t"
+	    "mov %rdi, %r10\n\t"
+	    "mov %rsi, %r11\n\t"
+	    "mov %rdx, %rdi\n\t"
+	    "mov %r8, %rsi\n\t"
+	    "movsq\n\t"
+	    "mov %r10, %rdi\n\t"
+	    "mov %r11, %rsi\n\t"
+	    "jmp 1b");
 
 GUEST(load, "mov (%rdi), %rax\n\t" GUEST_OUT);
 
@@ -208,6 +208,22 @@ static void *change_slots(void *arg)
 	return NULL;
 }
 
+/* Where one is, a guest that writes does not exit, and would not end. */
+static void no_events(const struct machine *m, int fd)
+{
+	struct kvm_ioeventfd e = {
+		.len = 8, .fd = fd, .flags = KVM_IOEVENTFD_FLAG_DEASSIGN,
+	};
+	unsigned int n;
+
+	for (n = 0; n < EVENTS; n++) {
+		e.addr = MMIO_BASE + n * 8;
+		while (!ioctl(m->vm, KVM_IOEVENTFD, &e))
+			;
+		CHECK_EQ(errno, ENOENT);
+	}
+}
+
 static void *change_events(void *arg)
 {
 	struct worker *w = arg;
@@ -215,7 +231,7 @@ static void *change_events(void *arg)
 
 	while (!READ_ONCE(over)) {
 		struct kvm_ioeventfd e = {
-			.addr = MMIO_BASE + next_random(&w->state) % 4 * 8,
+			.addr = MMIO_BASE + next_random(&w->state) % EVENTS * 8,
 			.len = 8, .fd = fd,
 			.flags = next_random(&w->state) % 2 ?
 				 KVM_IOEVENTFD_FLAG_DEASSIGN : 0,
@@ -224,6 +240,7 @@ static void *change_events(void *arg)
 		ioctl(w->m.vm, KVM_IOEVENTFD, &e);
 		w->count++;
 	}
+	no_events(&w->m, fd);
 	close(fd);
 	return NULL;
 }
