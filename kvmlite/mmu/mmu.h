@@ -26,11 +26,6 @@
 
 #include "mmu/memslot.h"
 
-struct kvml_vm;
-struct kvml_vcpu;
-struct kvml_slot;
-struct kvml_backing;
-
 /* A fault may need a table of level 3, 2 and 1. */
 #define KVML_SPARE_TABLES	3
 
@@ -121,6 +116,8 @@ bool kvml_mmu_protect_bits(struct kvml_vm *vm, struct kvml_slot *slot,
 			   const unsigned long *bits);
 /* Not under mmu->lock; may be called where sleeping is not allowed. */
 void kvml_mmu_flush(struct kvml_vm *vm);
+/* The same, if rights were taken away since the last one. */
+void kvml_mmu_flush_if_due(struct kvml_vm *vm);
 
 /*
  * For notifier.c.  The host is about to take addresses @start to @end of @b
