@@ -24,7 +24,6 @@
 #include "svm/svm.h"
 #include "svm/vmcb.h"
 #include "vcpu/debug.h"
-#include "vcpu/error.h"
 #include "vcpu/event.h"
 #include "vcpu/fpu.h"
 #include "vcpu/priv.h"

@@ -40,14 +40,17 @@ struct kvml_events {
 	} nmi;
 };
 
-/* Raise an exception at the current instruction.  Merges into #DF. */
-void kvml_queue_exception(struct kvml_vcpu *vcpu, u8 nr);
-void kvml_queue_exception_e(struct kvml_vcpu *vcpu, u8 nr, u32 error);
+/*
+ * Raise an exception at the current instruction.  Merges into #DF.  All return 1,
+ * which is what an exit handler returns then.
+ */
+int kvml_queue_exception(struct kvml_vcpu *vcpu, u8 nr);
+int kvml_queue_exception_e(struct kvml_vcpu *vcpu, u8 nr, u32 error);
 /* #PF: also sets CR2. */
-void kvml_queue_pf(struct kvml_vcpu *vcpu, unsigned long address, u32 error);
-static inline void kvml_queue_gp(struct kvml_vcpu *vcpu)
+int kvml_queue_pf(struct kvml_vcpu *vcpu, unsigned long address, u32 error);
+static inline int kvml_queue_gp(struct kvml_vcpu *vcpu)
 {
-	kvml_queue_exception_e(vcpu, 13, 0);
+	return kvml_queue_exception_e(vcpu, 13, 0);
 }
 
 static inline bool kvml_events_any(const struct kvml_events *e)
@@ -62,6 +65,13 @@ static inline bool kvml_events_any(const struct kvml_events *e)
  * can not.
  */
 void kvml_inject_events(struct kvml_vcpu *vcpu);
+
+/*
+ * What cannot be virtualized ends KVM_RUN with KVM_EXIT_INTERNAL_ERROR (api.rst,
+ * 5), suberror @suberror and @ndata words of @data; returns 0.
+ */
+int kvml_internal_error(struct kvml_vcpu *vcpu, u32 suberror,
+			unsigned int ndata, const u64 *data);
 
 /* KVM_INTERRUPT, KVM_NMI, KVM_GET/SET_VCPU_EVENTS. */
 int kvml_event_interrupt(struct kvml_vcpu *vcpu, u32 irq);

@@ -11,7 +11,7 @@
 #include "vcpu/fpu.h"
 #include "vcpu/load.h"
 #include "vcpu/msr.h"
-#include "vcpu/reset.h"
+#include "vcpu/regs.h"
 #include "vcpu/vcpu.h"
 #include "vm/stats.h"
 #include "vm/vcpu.h"

@@ -17,7 +17,6 @@
 #include "io/io.h"
 #include "mmu/mmu.h"
 #include "vcpu/debug.h"
-#include "vcpu/error.h"
 #include "vcpu/event.h"
 #include "vcpu/fpu.h"
 #include "vcpu/priv.h"
