@@ -57,7 +57,7 @@ static bool fetch_dirty(struct kvml_vm *vm, struct kvml_slot *slot,
 	return !manual && protect_words(vm, slot, first, nr, words);
 }
 
-static int get_dirty(struct kvml_vm *vm, struct kvml_slot *slot,
+static int copy_log(struct kvml_vm *vm, struct kvml_slot *slot,
 		     const struct kvm_dirty_log *log)
 {
 	unsigned long words[DIRTY_CHUNK], first, nr;
@@ -84,7 +84,7 @@ int kvml_slot_get_dirty(struct kvml_vm *vm, struct kvm_dirty_log *log)
 
 	mutex_lock(&vm->lock);
 	slot = dirty_slot(vm, log->slot);
-	r = IS_ERR(slot) ? PTR_ERR(slot) : get_dirty(vm, slot, log);
+	r = IS_ERR(slot) ? PTR_ERR(slot) : copy_log(vm, slot, log);
 	mutex_unlock(&vm->lock);
 	return r;
 }

@@ -295,12 +295,6 @@ void kvml_mmu_flush(struct kvml_vm *vm)
 	spin_unlock(&mmu->lock);
 }
 
-void kvml_mmu_flush_if_due(struct kvml_vm *vm)
-{
-	if (kvml_mmu_flush_due(vm))
-		kvml_mmu_flush(vm);
-}
-
 void kvml_mmu_zap(struct kvml_vm *vm, kvml_gfn start, kvml_gfn end)
 {
 	struct kvml_mmu *mmu = &vm->mmu;

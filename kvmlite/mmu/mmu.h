@@ -116,8 +116,6 @@ bool kvml_mmu_protect_bits(struct kvml_vm *vm, struct kvml_slot *slot,
 			   const unsigned long *bits);
 /* Not under mmu->lock; may be called where sleeping is not allowed. */
 void kvml_mmu_flush(struct kvml_vm *vm);
-/* The same, if rights were taken away since the last one. */
-void kvml_mmu_flush_if_due(struct kvml_vm *vm);
 
 /*
  * For notifier.c.  The host is about to take addresses @start to @end of @b
@@ -129,6 +127,12 @@ void kvml_mmu_invalidate_start(struct kvml_backing *b, unsigned long start,
 void kvml_mmu_invalidate_end(struct kvml_backing *b);
 bool kvml_mmu_age_range(struct kvml_vm *vm, kvml_gfn start, kvml_gfn end);
 bool kvml_mmu_test_young(struct kvml_vm *vm, kvml_gfn start, kvml_gfn end);
+/* Were rights taken away since the last flush? */
 bool kvml_mmu_flush_due(struct kvml_vm *vm);
+static inline void kvml_mmu_flush_if_due(struct kvml_vm *vm)
+{
+	if (kvml_mmu_flush_due(vm))
+		kvml_mmu_flush(vm);
+}
 
 #endif /* _KVMLITE_MMU_H */

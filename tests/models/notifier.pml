@@ -27,8 +27,8 @@
  *	function	3367c1a70f8f	is_stale
  *	function	9d139c702a28	set_leaf
  *	function	27cddad76fd4	invalidate_start
- *	function	f9a5c7d450eb	invalidate_end
- *	function	f931b78be93d	take_range
+ *	function	6f5c27f52cea	invalidate_end
+ *	function	19c2bbf64699	take_range
  *	function	fa294d71fbff	kvml_mmu_invalidate_start
  *	function	7e63cc8d30a6	kvml_mmu_invalidate_end
  *	function	0f8fb638c677	kvml_backings_count(struct kvml_backings *set, int n)
@@ -39,8 +39,8 @@
  *	function	524ad4e8bd99	kvml_backing_add
  *	function	8608ed96a2e6	kvml_backing_remove
  *	function	6e63e9132ac5	kvml_backings_settle
- *	function	ae44e22ef35f	kvml_mmu_zap
- *	function	86143464a41c	slot_remove
+ *	function	5020d938aca1	kvml_mmu_zap
+ *	function	ea0b07be4726	slot_remove
  *	function	4ce728de538d	slot_create
  *	function	55f3c4617fab	slots_publish
  *
