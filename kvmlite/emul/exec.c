@@ -351,9 +351,10 @@ int kvml_exec_rest(struct kvml_vcpu *vcpu, u64 data)
 	bool stored = vcpu->emul->stage == KVML_EMUL_STORED;
 	unsigned long more;
 
-	vcpu->emul->mem = data;
-	if (insn->op != KVML_OP_MOV && !stored)
+	if (insn->op != KVML_OP_MOV && !stored) {
+		vcpu->emul->mem = data;
 		return exec_loaded(vcpu, other_operand(vcpu, &more));
+	}
 	if (insn->op != KVML_OP_MOV)
 		write_back(vcpu);
 	else if (!stored)
