@@ -17,27 +17,35 @@ enum {
 #define ESC(g)	(ESCAPE_##g | GROUP | MODRM)
 #define PFX(g)	((g) | GROUP | PREFIX | MODRM)
 
-/* OP(op) of memory and a register, a register and memory, rAX and an immediate. */
-#define ALU(opcode, op)							\
-	[(opcode) ... (opcode) + 1] = OP(op) | W | MODRM | RMW,		\
-	[(opcode) + 2 ... (opcode) + 3] = OP(op) | W | MODRM | RD | TO_REG, \
-	[(opcode) + 4 ... (opcode) + 5] = OP(op) | W | ACC | IMM | RD | WR
-
 static const u64 one_byte[256] = {
-	ALU(0x00, ADD),
+	[0x00 ... 0x01] = OP(ADD) | W | MODRM | RMW,
+	[0x02 ... 0x03] = OP(ADD) | W | MODRM | RD | TO_REG,
+	[0x04 ... 0x05] = OP(ADD) | W | ACC | IMM | RD | WR,
 	[0x06] = OP(PUSH_SREG) | D64 | UD64,
 	[0x07] = OP(POP_SREG) | D64 | UD64,
-	ALU(0x08, OR),
+	[0x08 ... 0x09] = OP(OR) | W | MODRM | RMW,
+	[0x0a ... 0x0b] = OP(OR) | W | MODRM | RD | TO_REG,
+	[0x0c ... 0x0d] = OP(OR) | W | ACC | IMM | RD | WR,
 	[0x0e] = OP(PUSH_SREG) | D64 | UD64,
-	ALU(0x10, ADC),
+	[0x10 ... 0x11] = OP(ADC) | W | MODRM | RMW,
+	[0x12 ... 0x13] = OP(ADC) | W | MODRM | RD | TO_REG,
+	[0x14 ... 0x15] = OP(ADC) | W | ACC | IMM | RD | WR,
 	[0x16] = OP(PUSH_SREG) | D64 | UD64,
 	[0x17] = OP(POP_SREG) | D64 | UD64,
-	ALU(0x18, SBB),
+	[0x18 ... 0x19] = OP(SBB) | W | MODRM | RMW,
+	[0x1a ... 0x1b] = OP(SBB) | W | MODRM | RD | TO_REG,
+	[0x1c ... 0x1d] = OP(SBB) | W | ACC | IMM | RD | WR,
 	[0x1e] = OP(PUSH_SREG) | D64 | UD64,
 	[0x1f] = OP(POP_SREG) | D64 | UD64,
-	ALU(0x20, AND),
-	ALU(0x28, SUB),
-	ALU(0x30, XOR),
+	[0x20 ... 0x21] = OP(AND) | W | MODRM | RMW,
+	[0x22 ... 0x23] = OP(AND) | W | MODRM | RD | TO_REG,
+	[0x24 ... 0x25] = OP(AND) | W | ACC | IMM | RD | WR,
+	[0x28 ... 0x29] = OP(SUB) | W | MODRM | RMW,
+	[0x2a ... 0x2b] = OP(SUB) | W | MODRM | RD | TO_REG,
+	[0x2c ... 0x2d] = OP(SUB) | W | ACC | IMM | RD | WR,
+	[0x30 ... 0x31] = OP(XOR) | W | MODRM | RMW,
+	[0x32 ... 0x33] = OP(XOR) | W | MODRM | RD | TO_REG,
+	[0x34 ... 0x35] = OP(XOR) | W | ACC | IMM | RD | WR,
 	[0x38 ... 0x39] = OP(CMP) | W | MODRM | RD,
 	[0x3a ... 0x3b] = OP(CMP) | W | MODRM | RD | TO_REG,
 	[0x3c ... 0x3d] = OP(CMP) | W | ACC | IMM | RD,

@@ -411,9 +411,8 @@ static int check_rights(struct kvml_vcpu *vcpu, u32 flags)
 {
 	if (flags & KVML_INSN_PROTECTED && kvml_segment_is_real(vcpu))
 		return kvml_queue_exception(vcpu, X86_TRAP_UD);
-	if (flags & KVML_INSN_PRIV && kvml_ops->cpl(vcpu)) {
+	if (flags & KVML_INSN_PRIV && kvml_ops->cpl(vcpu))
 		return kvml_queue_gp(vcpu);
-	}
 	return KVML_EMUL_GO;
 }
 

@@ -94,10 +94,6 @@ struct kvml_backing *kvml_backing_first(struct kvml_backings *set, unsigned int 
 struct kvml_backing *kvml_backing_next(struct kvml_backing *b, unsigned int tree,
 				       unsigned long start, unsigned long last);
 
-#define kvml_for_each_backing(b, set, tree, start, last)		\
-	for (b = kvml_backing_first(set, tree, start, last); b;		\
-	     b = kvml_backing_next(b, tree, start, last))
-
 /* The gfns of what of @b is at addresses @start to @end: first, behind the last. */
 static inline void kvml_backing_gfns(const struct kvml_backing *b,
 				     unsigned long start, unsigned long end,

@@ -58,7 +58,7 @@ static bool fetch_dirty(struct kvml_vm *vm, struct kvml_slot *slot,
 }
 
 static int copy_log(struct kvml_vm *vm, struct kvml_slot *slot,
-		     const struct kvm_dirty_log *log)
+		    const struct kvm_dirty_log *log)
 {
 	unsigned long words[DIRTY_CHUNK], first, nr;
 	bool flush = false;

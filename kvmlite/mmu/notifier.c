@@ -19,7 +19,8 @@ static void take_range(struct kvml_backings *set, unsigned long start,
 	struct kvml_backing *b;
 	struct kvml_vm *vm = NULL;
 
-	kvml_for_each_backing(b, set, tree, start, end - 1) {
+	for (b = kvml_backing_first(set, tree, start, end - 1); b;
+	     b = kvml_backing_next(b, tree, start, end - 1)) {
 		/* Backings of one VM are mostly side by side: it flushes once. */
 		if (vm && vm != b->vm)
 			kvml_mmu_flush_if_due(vm);
@@ -48,7 +49,8 @@ static void invalidate_end(struct mmu_notifier *mn, const struct mmu_notifier_ra
 	unsigned int tree = kvml_backings_active(set);
 	struct kvml_backing *b;
 
-	kvml_for_each_backing(b, set, tree, range->start, range->end - 1)
+	for (b = kvml_backing_first(set, tree, range->start, range->end - 1); b;
+	     b = kvml_backing_next(b, tree, range->start, range->end - 1))
 		kvml_mmu_invalidate_end(b);
 	kvml_backings_count(set, -1);
 	srcu_read_unlock(&set->srcu, srcu);
@@ -69,7 +71,8 @@ static bool do_range(struct mmu_notifier *mn, unsigned long start,
 	kvml_gfn first, last;
 	bool result = false;
 
-	kvml_for_each_backing(b, set, tree, start, end - 1) {
+	for (b = kvml_backing_first(set, tree, start, end - 1); b;
+	     b = kvml_backing_next(b, tree, start, end - 1)) {
 		kvml_backing_gfns(b, start, end, &first, &last);
 		result |= fn(b->vm, first, last);
 	}

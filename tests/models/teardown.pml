@@ -22,8 +22,8 @@
  *	function	6e63e9132ac5	kvml_backings_settle
  *	function	23d993474b66	kvml_mmu_free
  *	function	186b295f5b1f	release
- *	function	5e3d564ed984	do_range
- *	function	19c2bbf64699	take_range
+ *	function	f9812881de51	do_range
+ *	function	a16fe46fde89	take_range
  *	function	7d0ec7267a25	kvml_bus_free
  *	function	f71471db2314	kvml_bus_write
  *	function	d78296dee66d	bus_publish
