@@ -48,7 +48,7 @@ struct kvml_msrs {
 struct access;
 
 struct msr_def {
-	u32 last;
+	u32 last;		/* 0: only one */
 	u32 first;
 	/* NULL: value, which is a constant.  0, or 1: #GP, and data is 0. */
 	int (*get)(struct access *a);
@@ -66,6 +66,11 @@ struct access {
 	bool host;
 };
 
+static u32 last_of(const struct msr_def *msr)
+{
+	return max(msr->first, msr->last);
+}
+
 /* ---- memory and constants ---- */
 
 static u64 *mem(const struct access *a)
@@ -73,7 +78,7 @@ static u64 *mem(const struct access *a)
 	u64 *first = (void *)a->vcpu->msrs + a->msr->offset;
 
 	return first + array_index_nospec(a->index - a->msr->first,
-					  a->msr->last - a->msr->first + 1);
+					  last_of(a->msr) - a->msr->first + 1);
 }
 
 static int get_mem(struct access *a)
@@ -439,7 +444,7 @@ static int set_mce(struct access *a)
 #define MEM(field)	.offset = offsetof(struct kvml_msrs, field)
 #define VCPU(field)	.offset = offsetof(struct kvml_vcpu, field)
 #define RANGE(a, b)	.last = (b), .first = (a)
-#define ONE(index)	RANGE(index, index)
+#define ONE(index)	.first = (index)
 
 static const struct msr_def msrs[] = {
 	{ RANGE(MSR_IA32_P5_MC_ADDR, MSR_IA32_P5_MC_TYPE) },
@@ -525,14 +530,12 @@ static const struct msr_def *find(u32 index)
 
 	while (low < high) {
 		mid = (low + high) / 2;
-		if (index > msrs[mid].last)
+		if (index >= msrs[mid].first)
 			low = mid + 1;
 		else
 			high = mid;
 	}
-	if (low == ARRAY_SIZE(msrs) || index < msrs[low].first)
-		return NULL;
-	return &msrs[low];
+	return low && index <= last_of(&msrs[low - 1]) ? &msrs[low - 1] : NULL;
 }
 
 int kvml_msr_get(struct kvml_vcpu *vcpu, u32 index, u64 *data, bool host)
