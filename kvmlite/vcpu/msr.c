@@ -538,23 +538,26 @@ static const struct msr_def *find(u32 index)
 	return low && index <= last_of(&msrs[low - 1]) ? &msrs[low - 1] : NULL;
 }
 
-int kvml_msr_get(struct kvml_vcpu *vcpu, u32 index, u64 *data, bool host)
+static noinline int get_msr(struct kvml_vcpu *vcpu, u32 index, u64 *data, bool host)
 {
-	struct access a = { .vcpu = vcpu, .index = index, .host = host };
+	struct access a = { vcpu, find(index), 0, index, host };
 	int r;
 
-	if (likely(index == MSR_IA32_APICBASE)) {
-		*data = vcpu->apic_base;
-		return 0;
-	}
 	*data = 0;
-	a.msr = find(index);
 	if (!a.msr)
 		return kvml_ops->get_msr(vcpu, index, data);
 	a.data = a.msr->value;
 	r = a.msr->get ? a.msr->get(&a) : 0;
 	*data = r ? 0 : a.data;
 	return r;
+}
+
+int kvml_msr_get(struct kvml_vcpu *vcpu, u32 index, u64 *data, bool host)
+{
+	if (unlikely(index != MSR_IA32_APICBASE))
+		return get_msr(vcpu, index, data, host);
+	*data = vcpu->apic_base;
+	return 0;
 }
 
 int kvml_msr_set(struct kvml_vcpu *vcpu, u32 index, u64 data, bool host)
