@@ -36,48 +36,39 @@ static const struct feature_word {
 	u32 mask;
 } feature_words[] = {
 	{ 1, 0, CPUID_EDX, CPUID_1_EDX,
-	  F(FPU) | F(VME) | F(DE) | F(PSE) | F(TSC) | F(MSR) | F(PAE) |
-	  F(MCE) | F(CX8) | F(APIC) | F(SEP) | F(MTRR) | F(PGE) | F(MCA) |
-	  F(CMOV) | F(PAT) | F(PSE36) | F(CLFLUSH) | F(MMX) | F(FXSR) |
-	  F(XMM) | F(XMM2) | F(SELFSNOOP) },
+	  F(FPU) | F(VME) | F(DE) | F(PSE) | F(TSC) | F(MSR) | F(PAE) | F(MCE) | F(CX8) |
+	  F(APIC) | F(SEP) | F(MTRR) | F(PGE) | F(MCA) | F(CMOV) | F(PAT) | F(PSE36) |
+	  F(CLFLUSH) | F(MMX) | F(FXSR) | F(XMM) | F(XMM2) | F(SELFSNOOP) },
 	{ 1, 0, CPUID_ECX, CPUID_1_ECX,
-	  F(XMM3) | F(PCLMULQDQ) | F(SSSE3) | F(FMA) | F(CX16) | F(PCID) |
-	  F(XMM4_1) | F(XMM4_2) | F(MOVBE) | F(POPCNT) | F(AES) | F(XSAVE) |
-	  F(AVX) | F(F16C) | F(RDRAND) },
+	  F(XMM3) | F(PCLMULQDQ) | F(SSSE3) | F(FMA) | F(CX16) | F(PCID) | F(XMM4_1) |
+	  F(XMM4_2) | F(MOVBE) | F(POPCNT) | F(AES) | F(XSAVE) | F(AVX) | F(F16C) | F(RDRAND) },
 	{ 7, 0, CPUID_EBX, CPUID_7_0_EBX,
-	  F(FSGSBASE) | F(BMI1) | F(AVX2) | F(FDP_EXCPTN_ONLY) | F(SMEP) |
-	  F(BMI2) | F(ERMS) | F(INVPCID) | F(ZERO_FCS_FDS) | F(AVX512F) |
-	  F(AVX512DQ) | F(RDSEED) | F(ADX) | F(SMAP) | F(AVX512IFMA) |
-	  F(CLFLUSHOPT) | F(CLWB) | F(AVX512PF) | F(AVX512ER) | F(AVX512CD) |
-	  F(SHA_NI) | F(AVX512BW) | F(AVX512VL) },
+	  F(FSGSBASE) | F(BMI1) | F(AVX2) | F(FDP_EXCPTN_ONLY) | F(SMEP) | F(BMI2) | F(ERMS) |
+	  F(INVPCID) | F(ZERO_FCS_FDS) | F(AVX512F) | F(AVX512DQ) | F(RDSEED) | F(ADX) |
+	  F(SMAP) | F(AVX512IFMA) | F(CLFLUSHOPT) | F(CLWB) | F(AVX512PF) | F(AVX512ER) |
+	  F(AVX512CD) | F(SHA_NI) | F(AVX512BW) | F(AVX512VL) },
 	{ 7, 0, CPUID_ECX, CPUID_7_ECX,
-	  F(AVX512VBMI) | F(RDPID) | F(AVX512_VPOPCNTDQ) | F(UMIP) |
-	  F(AVX512_VBMI2) | F(GFNI) | F(VAES) | F(VPCLMULQDQ) |
-	  F(AVX512_VNNI) | F(AVX512_BITALG) | F(CLDEMOTE) | F(MOVDIRI) |
-	  F(MOVDIR64B) },
+	  F(AVX512VBMI) | F(RDPID) | F(AVX512_VPOPCNTDQ) | F(UMIP) | F(AVX512_VBMI2) | F(GFNI) |
+	  F(VAES) | F(VPCLMULQDQ) | F(AVX512_VNNI) | F(AVX512_BITALG) | F(CLDEMOTE) |
+	  F(MOVDIRI) | F(MOVDIR64B) },
 	{ 7, 0, CPUID_EDX, CPUID_7_EDX,
-	  F(AVX512_4VNNIW) | F(AVX512_4FMAPS) | F(ARCH_CAPABILITIES) |
-	  F(MD_CLEAR) | F(AVX512_VP2INTERSECT) | F(FSRM) | F(SERIALIZE) |
-	  F(AVX512_FP16) },
+	  F(AVX512_4VNNIW) | F(AVX512_4FMAPS) | F(ARCH_CAPABILITIES) | F(MD_CLEAR) |
+	  F(AVX512_VP2INTERSECT) | F(FSRM) | F(SERIALIZE) | F(AVX512_FP16) },
 	{ 7, 1, CPUID_EAX, CPUID_7_1_EAX, F(AVX_VNNI) | F(AVX512_BF16) },
-	{ 0xd, 1, CPUID_EAX, CPUID_D_1_EAX,
-	  F(XSAVEOPT) | F(XSAVEC) | F(XGETBV1) },
+	{ 0xd, 1, CPUID_EAX, CPUID_D_1_EAX, F(XSAVEOPT) | F(XSAVEC) | F(XGETBV1) },
 	{ 0x80000001, 0, CPUID_EDX, CPUID_8000_0001_EDX,
-	  F(FPU) | F(VME) | F(DE) | F(PSE) | F(TSC) | F(MSR) | F(PAE) |
-	  F(MCE) | F(CX8) | F(APIC) | F(SYSCALL) | F(MTRR) | F(PGE) |
-	  F(MCA) | F(CMOV) | F(PAT) | F(PSE36) | F(NX) | F(MMXEXT) |
-	  F(MMX) | F(FXSR) | F(FXSR_OPT) | F(GBPAGES) | F(RDTSCP) | F(LM) |
+	  F(FPU) | F(VME) | F(DE) | F(PSE) | F(TSC) | F(MSR) | F(PAE) | F(MCE) | F(CX8) |
+	  F(APIC) | F(SYSCALL) | F(MTRR) | F(PGE) | F(MCA) | F(CMOV) | F(PAT) | F(PSE36) |
+	  F(NX) | F(MMXEXT) | F(MMX) | F(FXSR) | F(FXSR_OPT) | F(GBPAGES) | F(RDTSCP) | F(LM) |
 	  F(3DNOWEXT) | F(3DNOW) },
 	{ 0x80000001, 0, CPUID_ECX, CPUID_8000_0001_ECX,
-	  F(LAHF_LM) | F(CMP_LEGACY) | F(CR8_LEGACY) | F(ABM) | F(SSE4A) |
-	  F(MISALIGNSSE) | F(3DNOWPREFETCH) | F(OSVW) | F(XOP) | F(FMA4) |
-	  F(TBM) | F(TOPOEXT) },
+	  F(LAHF_LM) | F(CMP_LEGACY) | F(CR8_LEGACY) | F(ABM) | F(SSE4A) | F(MISALIGNSSE) |
+	  F(3DNOWPREFETCH) | F(OSVW) | F(XOP) | F(FMA4) | F(TBM) | F(TOPOEXT) },
 	{ 0x80000008, 0, CPUID_EBX, CPUID_8000_0008_EBX,
 	  F(CLZERO) | F(XSAVEERPTR) | F(WBNOINVD) | F(AMD_SSB_NO) },
 	/* No nested breakpoints, LFENCE serializes, null clears bases. */
 	{ 0x80000021, 0, CPUID_EAX, CPUID_8000_0021_EAX,
-	  BIT(0) | BIT(2) | BIT(6) | F(VERW_CLEAR) | F(AUTOIBRS) |
-	  F(SRSO_NO) },
+	  BIT(0) | BIT(2) | BIT(6) | F(VERW_CLEAR) | F(AUTOIBRS) | F(SRSO_NO) },
 };
 
 /* What we can offer; set when the module loads. */
@@ -85,21 +76,7 @@ static u32 supported[NCAPINTS] __ro_after_init;
 
 static u32 *entry_reg(struct kvm_cpuid_entry2 *e, u8 reg)
 {
-	switch (reg) {
-	case CPUID_EAX:
-		return &e->eax;
-	case CPUID_EBX:
-		return &e->ebx;
-	case CPUID_ECX:
-		return &e->ecx;
-	default:
-		return &e->edx;
-	}
-}
-
-static bool feature_in(const u32 *words, unsigned int feature)
-{
-	return words[feature / 32] & BIT(feature % 32);
+	return &e->eax + (reg - CPUID_EAX);
 }
 
 /* ---- bits of control registers that come with features ---- */
@@ -108,10 +85,7 @@ static bool feature_in(const u32 *words, unsigned int feature)
 		    X86_CR4_PSE | X86_CR4_PAE | X86_CR4_MCE | X86_CR4_PGE | \
 		    X86_CR4_PCE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT)
 
-static const struct {
-	u64 bit;
-	unsigned int feature;
-} cr4_bits[] = {
+static const struct kvml_feature_bit cr4_bits[] = {
 	{ X86_CR4_UMIP, X86_FEATURE_UMIP },
 	{ X86_CR4_FSGSBASE, X86_FEATURE_FSGSBASE },
 	{ X86_CR4_PCIDE, X86_FEATURE_PCID },
@@ -120,30 +94,21 @@ static const struct {
 	{ X86_CR4_SMAP, X86_FEATURE_SMAP },
 };
 
+static const struct kvml_feature_bit efer_bits[] = {
+	{ EFER_LME | EFER_LMA, X86_FEATURE_LM },
+	{ EFER_NX, X86_FEATURE_NX },
+	{ EFER_FFXSR, X86_FEATURE_FXSR_OPT },
+	{ EFER_AUTOIBRS, X86_FEATURE_AUTOIBRS },
+};
+
 static u64 cr4_reserved(const u32 *words)
 {
-	u64 allowed = CR4_ALWAYS;
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(cr4_bits); i++)
-		if (feature_in(words, cr4_bits[i].feature))
-			allowed |= cr4_bits[i].bit;
-	return ~allowed;
+	return ~(CR4_ALWAYS | kvml_feature_bits(words, cr4_bits, ARRAY_SIZE(cr4_bits)));
 }
 
 static u64 efer_reserved(const u32 *words)
 {
-	u64 allowed = EFER_SCE;
-
-	if (feature_in(words, X86_FEATURE_LM))
-		allowed |= EFER_LME | EFER_LMA;
-	if (feature_in(words, X86_FEATURE_NX))
-		allowed |= EFER_NX;
-	if (feature_in(words, X86_FEATURE_FXSR_OPT))
-		allowed |= EFER_FFXSR;
-	if (feature_in(words, X86_FEATURE_AUTOIBRS))
-		allowed |= EFER_AUTOIBRS;
-	return ~allowed;
+	return ~(EFER_SCE | kvml_feature_bits(words, efer_bits, ARRAY_SIZE(efer_bits)));
 }
 
 u64 kvml_efer_unsupported(void)
@@ -171,8 +136,7 @@ static struct kvm_cpuid_entry2 *add(struct list *l, u32 function, u32 index)
 	return e;
 }
 
-static struct kvm_cpuid_entry2 *add_host(struct list *l, u32 function,
-					 u32 index)
+static struct kvm_cpuid_entry2 *add_host(struct list *l, u32 function, u32 index)
 {
 	struct kvm_cpuid_entry2 *e = add(l, function, index);
 	unsigned int i;
@@ -187,8 +151,7 @@ static struct kvm_cpuid_entry2 *add_host(struct list *l, u32 function,
 	return e;
 }
 
-static struct kvm_cpuid_entry2 *add_host_index(struct list *l, u32 function,
-					       u32 index)
+static struct kvm_cpuid_entry2 *add_host_index(struct list *l, u32 function, u32 index)
 {
 	struct kvm_cpuid_entry2 *e = add_host(l, function, index);
 
@@ -234,7 +197,7 @@ static void add_xsave(struct list *l)
 	e->ecx = e->ebx;
 	e->edx = xcr0 >> 32;
 	e = add_host_index(l, 0xd, 1);
-	e->ebx = feature_in(supported, X86_FEATURE_XSAVEC) ?
+	e->ebx = kvml_feature_in(supported, X86_FEATURE_XSAVEC) ?
 		 kvml_xstate_size(xcr0, true) : 0;
 	e->ecx = 0;
 	e->edx = 0;
@@ -251,8 +214,7 @@ static void add_xsave(struct list *l)
 static void add_basic(struct list *l, u32 function)
 {
 	switch (function) {
-	case 1:
-	case 2:
+	case 1 ... 2:
 		add_host(l, function, 0);
 		break;
 	case 4:
@@ -303,10 +265,7 @@ static void add_extended(struct list *l, u32 function)
 		e = add_host(l, function, 0);
 		e->ebx &= ~GENMASK(27, 16);
 		break;
-	case 0x80000002:
-	case 0x80000003:
-	case 0x80000004:
-	case 0x80000005:
+	case 0x80000002 ... 0x80000005:
 		add_host(l, function, 0);
 		break;
 	case 0x80000006:
@@ -391,17 +350,12 @@ int kvml_cpuid_supported(struct kvm_cpuid2 __user *arg)
 	add_all(l);
 	if (head.nent < l->nent)
 		err = -E2BIG;
-	else if (copy_to_user(arg->entries, l->entry,
-			      l->nent * sizeof(l->entry[0])) ||
+	else if (copy_to_user(arg->entries, l->entry, l->nent * sizeof(l->entry[0])) ||
 		 put_user(l->nent, &arg->nent))
 		err = -EFAULT;
 	kvfree(l);
 	return err;
 }
-
-static const unsigned int immunities[] = {
-	X86_FEATURE_SRSO_NO, X86_FEATURE_VERW_CLEAR,
-};
 
 void __init kvml_cpuid_init(void)
 {
@@ -414,8 +368,7 @@ void __init kvml_cpuid_init(void)
 
 		if (max < w->function)
 			continue;
-		cpuid_count(w->function, w->index, &e.eax, &e.ebx, &e.ecx,
-			    &e.edx);
+		cpuid_count(w->function, w->index, &e.eax, &e.ebx, &e.ecx, &e.edx);
 		supported[w->word] = w->mask & *entry_reg(&e, w->reg) &
 				     boot_cpu_data.x86_capability[w->word];
 	}
@@ -423,9 +376,10 @@ void __init kvml_cpuid_init(void)
 	supported[CPUID_1_ECX] |= F(HYPERVISOR);
 	supported[CPUID_7_0_EBX] |= F(TSC_ADJUST);
 	/* Known by the kernel, where CPUID of old microcode does not tell. */
-	for (i = 0; i < ARRAY_SIZE(immunities); i++)
-		if (boot_cpu_has(immunities[i]))
-			supported[immunities[i] / 32] |= BIT(immunities[i] % 32);
+	if (boot_cpu_has(X86_FEATURE_SRSO_NO))
+		supported[CPUID_8000_0021_EAX] |= F(SRSO_NO);
+	if (boot_cpu_has(X86_FEATURE_VERW_CLEAR))
+		supported[CPUID_8000_0021_EAX] |= F(VERW_CLEAR);
 	if (!boot_cpu_has_bug(X86_BUG_SPEC_STORE_BYPASS))
 		supported[CPUID_8000_0008_EBX] |= F(AMD_SSB_NO);
 	if (kvml_ops->spec_ctrl)
@@ -461,14 +415,12 @@ find_inline(struct kvml_cpuid *c, u32 function, u32 index)
 		return NULL;
 	for (e = &c->entry[first - 1]; e < end; e++)
 		if (e->function == function &&
-		    (e->index == index ||
-		     !(e->flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX)))
+		    (e->index == index || !(e->flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX)))
 			return e;
 	return NULL;
 }
 
-static noinline struct kvm_cpuid_entry2 *find(struct kvml_cpuid *c,
-					      u32 function, u32 index)
+static noinline struct kvm_cpuid_entry2 *find(struct kvml_cpuid *c, u32 function, u32 index)
 {
 	return find_inline(c, function, index);
 }
@@ -508,7 +460,7 @@ static void fill_features(struct kvml_cpuid *c)
 
 static void set_or_clear(u32 *reg, u32 bit, bool on)
 {
-	*reg = on ? *reg | bit : *reg & ~bit;
+	*reg = (*reg & ~bit) | (on ? bit : 0);
 }
 
 /* The bits that follow the guest's state. */
@@ -518,8 +470,7 @@ static void update(struct kvml_vcpu *vcpu, struct kvml_cpuid *c)
 
 	if (e) {
 		set_or_clear(&e->ecx, F(OSXSAVE), vcpu->osxsave);
-		set_or_clear(&e->edx, F(APIC),
-			     vcpu->apic_base & MSR_IA32_APICBASE_ENABLE);
+		set_or_clear(&e->edx, F(APIC), vcpu->apic_base & MSR_IA32_APICBASE_ENABLE);
 	}
 	if (e && !kvml_has_quirk(vcpu, KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT)) {
 		set_or_clear(&e->ecx, F(MWAIT), vcpu->mwait);
@@ -545,13 +496,9 @@ static void derive(struct kvml_vcpu *vcpu)
 	struct kvml_cpuid *c = vcpu->cpuid;
 	struct kvm_cpuid_entry2 *e = find(c, 0xd, 0);
 
-	vcpu->xcr0_allowed = 0;
-	if (e)
-		vcpu->xcr0_allowed = (e->eax | (u64)e->edx << 32) &
-				     kvml_xcr0_supported();
+	vcpu->xcr0_allowed = e ? (e->eax | (u64)e->edx << 32) & kvml_xcr0_supported() : 0;
 	vcpu->cr4_reserved = cr4_reserved(supported) | cr4_reserved(c->feature);
-	vcpu->efer_reserved = efer_reserved(supported) |
-			      efer_reserved(c->feature);
+	vcpu->efer_reserved = efer_reserved(supported) | efer_reserved(c->feature);
 }
 
 void kvml_cpuid_reset(struct kvml_vcpu *vcpu)
@@ -585,27 +532,20 @@ static bool same(const struct kvml_cpuid *a, const struct kvml_cpuid *b)
 /* Takes @c. */
 static int install(struct kvml_vcpu *vcpu, struct kvml_cpuid *c)
 {
-	int err = 0;
+	/* The guest has seen the old one, and it is cached. */
+	bool fixed = vcpu->stat.exits, valid;
 
 	fill_first(c);
 	fill_features(c);
 	update(vcpu, c);
-	if (vcpu->stat.exits) {
-		/* The guest has seen the old one, and it is cached. */
-		if (!same(vcpu->cpuid, c))
-			err = -EINVAL;
-		goto out_free;
+	valid = fixed ? same(vcpu->cpuid, c) : virt_bits_valid(c);
+	if (valid && !fixed) {
+		swap(vcpu->cpuid, c);
+		vcpu->mode_changes++;
+		derive(vcpu);
 	}
-	if (!virt_bits_valid(c)) {
-		err = -EINVAL;
-		goto out_free;
-	}
-	swap(vcpu->cpuid, c);
-	vcpu->mode_changes++;
-	derive(vcpu);
-out_free:
 	kvfree(c);
-	return err;
+	return valid ? 0 : -EINVAL;
 }
 
 static struct kvml_cpuid *cpuid_alloc(u32 nent)
@@ -631,8 +571,7 @@ int kvml_cpuid_set(struct kvml_vcpu *vcpu, struct kvm_cpuid2 __user *arg)
 	c = cpuid_alloc(head.nent);
 	if (IS_ERR(c))
 		return PTR_ERR(c);
-	if (copy_from_user(c->entry, arg->entries,
-			   head.nent * sizeof(c->entry[0]))) {
+	if (copy_from_user(c->entry, arg->entries, head.nent * sizeof(c->entry[0]))) {
 		kvfree(c);
 		return -EFAULT;
 	}
@@ -678,8 +617,7 @@ int kvml_cpuid_get(struct kvml_vcpu *vcpu, struct kvm_cpuid2 __user *arg)
 		return -EFAULT;
 	if (head.nent < have)
 		return -E2BIG;
-	if ((have && copy_to_user(arg->entries, c->entry,
-				  have * sizeof(c->entry[0]))) ||
+	if ((have && copy_to_user(arg->entries, c->entry, have * sizeof(c->entry[0]))) ||
 	    put_user(have, &arg->nent))
 		return -EFAULT;
 	return 0;
@@ -693,7 +631,7 @@ void kvml_cpuid_free(struct kvml_vcpu *vcpu)
 
 bool kvml_cpuid_has(struct kvml_vcpu *vcpu, unsigned int feature)
 {
-	return vcpu->cpuid && feature_in(vcpu->cpuid->feature, feature);
+	return vcpu->cpuid && kvml_feature_in(vcpu->cpuid->feature, feature);
 }
 
 unsigned int kvml_cpuid_maxphyaddr(struct kvml_vcpu *vcpu)
@@ -710,10 +648,8 @@ unsigned int kvml_cpuid_maxphyaddr(struct kvml_vcpu *vcpu)
  */
 static bool zero_beyond_range(const struct kvm_cpuid_entry2 *e)
 {
-	return (e->ebx == 0x68747541 && e->edx == 0x69746e65 &&
-		e->ecx == 0x444d4163) ||
-	       (e->ebx == 0x6f677948 && e->edx == 0x6e65476e &&
-		e->ecx == 0x656e6975);
+	return (e->ebx == 0x68747541 && e->edx == 0x69746e65 && e->ecx == 0x444d4163) ||
+	       (e->ebx == 0x6f677948 && e->edx == 0x6e65476e && e->ecx == 0x656e6975);
 }
 
 /* Where the range of @function begins. */
@@ -730,8 +666,7 @@ static u32 range_of(u32 function)
  * SDM volume 2, CPUID: beyond the last leaf of its range the answer is that
  * of the last basic leaf, or zero.
  */
-static struct kvm_cpuid_entry2 *out_of_range(struct kvml_cpuid *c,
-					     u32 *function, u32 index)
+static struct kvm_cpuid_entry2 *out_of_range(struct kvml_cpuid *c, u32 *function, u32 index)
 {
 	struct kvm_cpuid_entry2 *basic = find(c, 0, 0), *range;
 
@@ -744,8 +679,7 @@ static struct kvm_cpuid_entry2 *out_of_range(struct kvml_cpuid *c,
 	return find(c, basic->eax, index);
 }
 
-static void answer(const struct kvm_cpuid_entry2 *e, u32 *eax, u32 *ebx,
-		   u32 *ecx, u32 *edx)
+static void answer(const struct kvm_cpuid_entry2 *e, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
 {
 	*eax = e->eax;
 	*ebx = e->ebx;
@@ -754,8 +688,7 @@ static void answer(const struct kvm_cpuid_entry2 *e, u32 *eax, u32 *ebx,
 }
 
 /* Of topology leaves ECX and EDX are right in subleaves that are not there. */
-static noinline void no_entry(struct kvml_cpuid *c, u32 *eax, u32 *ebx,
-			      u32 *ecx, u32 *edx)
+static noinline void no_entry(struct kvml_cpuid *c, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
 {
 	struct kvm_cpuid_entry2 *e = NULL;
 	u32 function = *eax, index = *ecx;

@@ -2,22 +2,12 @@
 /* See spec_ctrl.h. */
 #include "cpuid/spec_ctrl.h"
 
-static bool has(const u32 *words, unsigned int feature)
-{
-	return words[feature / 32] & BIT(feature % 32);
-}
-
-struct bit_of {
-	u64 bit;
-	unsigned int feature;
-};
-
 /*
  * The kernel's own bits (IBRS, STIBP, IBPB) and CPUID's: Intel's SPEC_CTRL is IBRS
  * and IBPB.  Where there is IBRS, STIBP can be written, to no effect if it is not there
  * (SDM volume 3, 2.16 "IA32_SPEC_CTRL").
  */
-static const struct bit_of spec_ctrl[] = {
+static const struct kvml_feature_bit spec_ctrl[] = {
 	{ SPEC_CTRL_IBRS | SPEC_CTRL_STIBP, X86_FEATURE_IBRS },
 	{ SPEC_CTRL_IBRS | SPEC_CTRL_STIBP, X86_FEATURE_SPEC_CTRL },
 	{ SPEC_CTRL_IBRS, X86_FEATURE_AMD_IBRS },
@@ -28,31 +18,21 @@ static const struct bit_of spec_ctrl[] = {
 	{ SPEC_CTRL_SSBD, X86_FEATURE_AMD_SSBD },
 };
 
-static const struct bit_of pred_cmd[] = {
+static const struct kvml_feature_bit pred_cmd[] = {
 	{ PRED_CMD_IBPB, X86_FEATURE_IBPB },
 	{ PRED_CMD_IBPB, X86_FEATURE_SPEC_CTRL },
 	{ PRED_CMD_IBPB, X86_FEATURE_AMD_IBPB },
 	{ PRED_CMD_SBPB, X86_FEATURE_SBPB },
 };
 
-static u64 bits_of(const u32 *words, const struct bit_of *table, unsigned int n)
-{
-	u64 bits = 0;
-
-	while (n--)
-		if (has(words, table[n].feature))
-			bits |= table[n].bit;
-	return bits;
-}
-
 u64 kvml_spec_ctrl_bits(const u32 *words)
 {
-	return bits_of(words, spec_ctrl, ARRAY_SIZE(spec_ctrl));
+	return kvml_feature_bits(words, spec_ctrl, ARRAY_SIZE(spec_ctrl));
 }
 
 u64 kvml_pred_cmd_bits(const u32 *words)
 {
-	return bits_of(words, pred_cmd, ARRAY_SIZE(pred_cmd));
+	return kvml_feature_bits(words, pred_cmd, ARRAY_SIZE(pred_cmd));
 }
 
 static const struct {
@@ -81,8 +61,8 @@ void kvml_spec_ctrl_offer(const u32 *host, u32 *words)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(offered); i++)
-		if (has(host, offered[i].host))
+		if (kvml_feature_in(host, offered[i].host))
 			offer(words, offered[i].guest);
-	if (has(host, X86_FEATURE_IBRS) && has(host, X86_FEATURE_IBPB))
+	if (kvml_feature_in(host, X86_FEATURE_IBRS) && kvml_feature_in(host, X86_FEATURE_IBPB))
 		offer(words, X86_FEATURE_SPEC_CTRL);
 }

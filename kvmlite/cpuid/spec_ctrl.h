@@ -7,6 +7,28 @@
 #ifndef _KVMLITE_SPEC_CTRL_H
 #define _KVMLITE_SPEC_CTRL_H
 
+/* A bit of a register that comes with a feature. */
+struct kvml_feature_bit {
+	u64 bit;
+	unsigned int feature;
+};
+
+static inline bool kvml_feature_in(const u32 *words, unsigned int feature)
+{
+	return words[feature / 32] & BIT(feature % 32);
+}
+
+static inline u64 kvml_feature_bits(const u32 *words, const struct kvml_feature_bit *table,
+				    unsigned int n)
+{
+	u64 bits = 0;
+
+	while (n--)
+		if (kvml_feature_in(words, table[n].feature))
+			bits |= table[n].bit;
+	return bits;
+}
+
 /* Bits that the CPU takes: others give #GP, in the host at an entry. */
 u64 kvml_spec_ctrl_bits(const u32 *words);
 u64 kvml_pred_cmd_bits(const u32 *words);

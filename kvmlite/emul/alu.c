@@ -56,8 +56,7 @@
 
 #define CASE(op, operands, name) case KVML_OP_##op: operands(name); break
 
-u64 kvml_alu(enum kvml_op op, unsigned int size, u64 a, u64 *d, u64 c,
-	     unsigned long *flags)
+u64 kvml_alu(enum kvml_op op, unsigned int size, u64 a, u64 *d, u64 c, unsigned long *flags)
 {
 	unsigned long status = *flags & STATUS_FLAGS;
 

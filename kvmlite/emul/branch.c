@@ -5,14 +5,11 @@
 /* ---- near: within the code segment ---- */
 
 /* Go on at @target, if that is an address of code with the segment @cs. */
-static int set_next(struct kvml_vcpu *vcpu, const struct kvm_segment *cs,
-		    u64 target)
+static int set_next(struct kvml_vcpu *vcpu, const struct kvm_segment *cs, u64 target)
 {
 	if (kvml_long_mode(vcpu) && cs->l ? !kvml_canonical(vcpu, target) :
-					    target > cs->limit) {
-		kvml_queue_gp(vcpu);
-		return 1;
-	}
+					    target > cs->limit)
+		return kvml_queue_gp(vcpu);
 	vcpu->emul->next = target;
 	return KVML_EMUL_GO;
 }
@@ -27,55 +24,49 @@ static int jump(struct kvml_vcpu *vcpu, u64 target)
 }
 
 /* To the operand; an immediate one is relative. */
-int kvml_exec_jmp(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
-		  u64 *value)
+int kvml_exec_jmp(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
-	bool relative = insn->flags & (KVML_INSN_IMM | KVML_INSN_IMM8);
+	bool relative = e->insn.flags & (KVML_INSN_IMM | KVML_INSN_IMM8);
 
-	return jump(vcpu, relative ? vcpu->emul->next + *value : *value);
+	return jump(vcpu, relative ? e->next + e->value : e->value);
 }
 
-int kvml_exec_jcc(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
-		  u64 *value)
+int kvml_exec_jcc(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
-	return kvml_exec_condition(vcpu) ? kvml_exec_jmp(vcpu, insn, value) :
+	return kvml_exec_condition(vcpu) ? kvml_exec_jmp(vcpu, e) :
 					   KVML_EMUL_GO;
 }
 
 /* E0 to E3: LOOPNE, LOOPE, LOOP, JCXZ. */
-int kvml_exec_loop(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
-		   u64 *value)
+int kvml_exec_loop(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
 	bool zero = kvml_reg(vcpu, KVML_RFLAGS) & X86_EFLAGS_ZF;
 	u64 count = kvml_gpr_addr(vcpu, KVML_RCX);
 	int r = KVML_EMUL_GO;
 
-	if (insn->opcode == 0xe3)
-		return count ? r : kvml_exec_jmp(vcpu, insn, value);
-	if (count != 1 && (insn->opcode == 0xe2 || zero == (insn->opcode & 1)))
-		r = kvml_exec_jmp(vcpu, insn, value);
+	if (e->insn.opcode == 0xe3)
+		return count ? r : kvml_exec_jmp(vcpu, e);
+	if (count != 1 && (e->insn.opcode == 0xe2 || zero == (e->insn.opcode & 1)))
+		r = kvml_exec_jmp(vcpu, e);
 	if (r == KVML_EMUL_GO)
-		kvml_gpr_write(vcpu, KVML_RCX, insn->addr_size, true,
-			       count - 1);
+		kvml_gpr_write(vcpu, KVML_RCX, e->insn.addr_size, true, count - 1);
 	return r;
 }
 
-int kvml_exec_call(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
-		   u64 *value)
+int kvml_exec_call(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
-	unsigned long back = vcpu->emul->next;
-	int r = kvml_exec_jmp(vcpu, insn, value);
+	unsigned long back = e->next;
+	int r = kvml_exec_jmp(vcpu, e);
 
-	return r == KVML_EMUL_GO ? kvml_stack_push(vcpu, back, insn->size) : r;
+	return r == KVML_EMUL_GO ? kvml_stack_push(vcpu, back, e->insn.size) : r;
 }
 
-int kvml_exec_ret(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
-		  u64 *value)
+int kvml_exec_ret(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
-	int r = kvml_stack_pop(vcpu, value);
+	int r = kvml_stack_pop(vcpu, &e->value);
 
-	kvml_stack_add(vcpu, insn->imm16);
-	return r == KVML_EMUL_GO ? jump(vcpu, *value) : r;
+	kvml_stack_add(vcpu, e->insn.imm16);
+	return r == KVML_EMUL_GO ? jump(vcpu, e->value) : r;
 }
 
 /* ---- far: to another code segment, of the same CPL ---- */
@@ -89,61 +80,57 @@ static int find_far(struct kvml_vcpu *vcpu, u16 selector, u64 target,
 }
 
 /* By immediates, or by a pointer in memory. */
-static int find_pointer(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
-			struct kvm_segment *cs)
+static int find_pointer(struct kvml_vcpu *vcpu, struct kvml_emul *e, struct kvm_segment *cs)
 {
+	const struct kvml_insn *insn = &e->insn;
 	u64 target = insn->imm & (U64_MAX >> (64 - 8 * insn->size));
 	u16 selector = insn->imm16;
 	int r = KVML_EMUL_GO;
 
 	if (!(insn->flags & KVML_INSN_IMM))
-		r = kvml_exec_pointer(vcpu, insn, &target, &selector);
-	return r == KVML_EMUL_GO ?
-	       find_far(vcpu, selector, target, KVML_JUMP, cs) : r;
+		r = kvml_exec_pointer(vcpu, e, &target, &selector);
+	return r == KVML_EMUL_GO ? find_far(vcpu, selector, target, KVML_JUMP, cs) : r;
 }
 
-int kvml_exec_jmp_far(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
-		      u64 *value)
+int kvml_exec_jmp_far(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
 	struct kvm_segment cs;
-	int r = find_pointer(vcpu, insn, &cs);
+	int r = find_pointer(vcpu, e, &cs);
 
 	if (r == KVML_EMUL_GO)
 		kvml_ops->set_segment(vcpu, KVML_CS, &cs);
 	return r;
 }
 
-int kvml_exec_call_far(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
-		       u64 *value)
+int kvml_exec_call_far(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
-	unsigned long back = vcpu->emul->next;
+	unsigned long back = e->next;
 	struct kvm_segment old, cs;
-	int r = find_pointer(vcpu, insn, &cs);
+	int r = find_pointer(vcpu, e, &cs);
 
 	kvml_ops->get_segment(vcpu, KVML_CS, &old);
 	if (r == KVML_EMUL_GO)
-		r = kvml_stack_push(vcpu, old.selector, insn->size);
+		r = kvml_stack_push(vcpu, old.selector, e->insn.size);
 	if (r == KVML_EMUL_GO)
-		r = kvml_stack_push(vcpu, back, insn->size);
+		r = kvml_stack_push(vcpu, back, e->insn.size);
 	if (r == KVML_EMUL_GO)
 		kvml_ops->set_segment(vcpu, KVML_CS, &cs);
 	return r;
 }
 
-int kvml_exec_ret_far(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
-		      u64 *value)
+int kvml_exec_ret_far(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
 	struct kvm_segment cs;
 	u64 selector;
-	int r = kvml_stack_pop(vcpu, value);
+	int r = kvml_stack_pop(vcpu, &e->value);
 
 	if (r == KVML_EMUL_GO)
 		r = kvml_stack_pop(vcpu, &selector);
 	if (r == KVML_EMUL_GO)
-		r = find_far(vcpu, selector, *value, KVML_RETURN, &cs);
+		r = find_far(vcpu, selector, e->value, KVML_RETURN, &cs);
 	if (r != KVML_EMUL_GO)
 		return r;
-	kvml_stack_add(vcpu, insn->imm16);
+	kvml_stack_add(vcpu, e->insn.imm16);
 	kvml_ops->set_segment(vcpu, KVML_CS, &cs);
 	return r;
 }

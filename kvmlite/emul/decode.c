@@ -194,8 +194,7 @@ static void decode_imm(struct cursor *c, struct kvml_insn *insn, u64 row)
 }
 
 /* The mandatory prefix, as groups have it: none, 66, F3, F2. */
-static unsigned int mandatory_prefix(const struct cursor *c,
-				     const struct kvml_insn *insn)
+static unsigned int mandatory_prefix(const struct cursor *c, const struct kvml_insn *insn)
 {
 	if (insn->rep)
 		return insn->rep == 0xf3 ? 2 : 3;
@@ -286,8 +285,7 @@ static void decode_implied(struct cursor *c, struct kvml_insn *insn, u64 row)
 		insn->base = KVML_RBX;
 }
 
-static void decode_operands(struct cursor *c, struct kvml_insn *insn, u64 row,
-			    u8 modrm)
+static void decode_operands(struct cursor *c, struct kvml_insn *insn, u64 row, u8 modrm)
 {
 	insn->size = operand_size(c, row);
 	insn->mem_size = memory_size(c, row, insn->size);
@@ -306,8 +304,7 @@ static void decode_operands(struct cursor *c, struct kvml_insn *insn, u64 row,
 	decode_imm(c, insn, row);
 }
 
-int kvml_decode(struct kvml_insn *insn, const u8 *bytes, unsigned int n,
-		int bits)
+int kvml_decode(struct kvml_insn *insn, const u8 *bytes, unsigned int n, int bits)
 {
 	struct cursor c = { .bytes = bytes, .end = n, .seg = -1, .bits = bits };
 	u8 modrm = 0;

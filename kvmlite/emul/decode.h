@@ -91,7 +91,6 @@ struct kvml_insn {
  * Decode @n bytes of code whose default size is @bits (16, 32, 64).  0, or one
  * of the above; @insn is of use only with 0.
  */
-int kvml_decode(struct kvml_insn *insn, const u8 *bytes, unsigned int n,
-		int bits);
+int kvml_decode(struct kvml_insn *insn, const u8 *bytes, unsigned int n, int bits);
 
 #endif /* _KVMLITE_DECODE_H */

@@ -79,6 +79,7 @@ struct kvml_emul {
 	u8 stage;		/* enum kvml_emul_stage */
 	struct kvml_operand operand;
 	u64 mem;		/* what was read */
+	u64 value;		/* kvml_executor */
 	u64 result;
 	unsigned long flags;	/* RFLAGS with the result */
 	u64 sp;			/* stack.c: the stack pointer, and its bytes */
@@ -126,24 +127,21 @@ int kvml_operand_find(struct kvml_vcpu *vcpu, enum kvml_seg seg,
 		      unsigned long offset, unsigned int len, u32 flags,
 		      struct kvml_operand *o);
 /* Up to 8 bytes, or any number. */
-int kvml_operand_read(struct kvml_vcpu *vcpu, const struct kvml_operand *o,
-		      u64 *value);
-int kvml_operand_write(struct kvml_vcpu *vcpu, const struct kvml_operand *o,
-		       u64 value);
-int kvml_operand_read_bytes(struct kvml_vcpu *vcpu,
-			    const struct kvml_operand *o, void *data);
+int kvml_operand_read(struct kvml_vcpu *vcpu, const struct kvml_operand *o, u64 *value);
+int kvml_operand_write(struct kvml_vcpu *vcpu, const struct kvml_operand *o, u64 value);
+int kvml_operand_read_bytes(struct kvml_vcpu *vcpu, const struct kvml_operand *o, void *data);
 int kvml_operand_write_bytes(struct kvml_vcpu *vcpu,
 			     const struct kvml_operand *o, const void *data);
 /* Writes @new for @old, atomically where that is possible. */
 int kvml_operand_exchange(struct kvml_vcpu *vcpu, const struct kvml_operand *o,
 			  u64 old, u64 new);
 /* Would a write go to memory, all of it and in one page? */
-bool kvml_operand_writable(struct kvml_vcpu *vcpu,
-			   const struct kvml_operand *o);
+bool kvml_operand_writable(struct kvml_vcpu *vcpu, const struct kvml_operand *o);
+/* Linear to guest-physical; or #PF. */
+int kvml_operand_translate(struct kvml_vcpu *vcpu, unsigned long linear, u32 flags, u64 *gpa);
 bool kvml_canonical(struct kvml_vcpu *vcpu, unsigned long address);
 /* Bytes from @offset on that are in the page, segment and address size of @o. */
-unsigned int kvml_operand_room(struct kvml_vcpu *vcpu, enum kvml_seg seg,
-			       unsigned long offset,
+unsigned int kvml_operand_room(struct kvml_vcpu *vcpu, enum kvml_seg seg, unsigned long offset,
 			       const struct kvml_operand *o);
 /* Userspace has answered, to an access to MMIO with @data. */
 int kvml_emul_resume(struct kvml_vcpu *vcpu, u64 data);
@@ -154,18 +152,27 @@ int kvml_exec(struct kvml_vcpu *vcpu);
 int kvml_exec_rest(struct kvml_vcpu *vcpu, u64 data);
 /* The offset in the segment of the memory operand, plus @more. */
 unsigned long kvml_exec_address(struct kvml_vcpu *vcpu, unsigned long more);
+
+/* The operand by ModRM, of @len bytes, to e->operand. */
+static inline int kvml_exec_find(struct kvml_vcpu *vcpu, unsigned int len, u32 access)
+{
+	struct kvml_emul *e = vcpu->emul;
+
+	return kvml_operand_find(vcpu, e->insn.seg, kvml_exec_address(vcpu, 0), len,
+				 access, &e->operand);
+}
+
 /* Does the condition in the opcode's low bits hold? */
 bool kvml_exec_condition(struct kvml_vcpu *vcpu);
 int kvml_exec_string(struct kvml_vcpu *vcpu);
 int kvml_exec_string_io(struct kvml_vcpu *vcpu);	/* some elements */
 
 /*
- * Executors by operation; KVML_EMUL_GO and so on.  @value is the operand by
- * ModRM if the instruction reads it, or else the immediate; and then what is
- * written, if it writes one.
+ * Executors by operation; @e is vcpu->emul; KVML_EMUL_GO and so on.  e->value is
+ * the operand by ModRM if the instruction reads it, or else the immediate; and
+ * then what is written, if it writes one.
  */
-typedef int kvml_executor(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
-			  u64 *value);
+typedef int kvml_executor(struct kvml_vcpu *vcpu, struct kvml_emul *e);
 
 /* ---- stringio.c, stack.c, branch.c, system.c, sse.c ---- */
 kvml_executor kvml_exec_io;
@@ -184,8 +191,7 @@ kvml_executor kvml_exec_cli_sti, kvml_exec_hlt;
 kvml_executor kvml_exec_mov_sse, kvml_exec_x87;
 
 /* ---- system.c: offset and selector in memory ---- */
-int kvml_exec_pointer(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
-		      u64 *offset, u16 *selector);
+int kvml_exec_pointer(struct kvml_vcpu *vcpu, struct kvml_emul *e, u64 *offset, u16 *selector);
 
 /* ---- stringio.c: may the guest use the port? ---- */
 bool kvml_io_allowed(struct kvml_vcpu *vcpu);
@@ -238,8 +244,7 @@ static inline u64 kvml_gpr_addr(struct kvml_vcpu *vcpu, unsigned int reg)
 /* Elements left to do: rCX with REP, else 1. */
 u64 kvml_string_count(struct kvml_vcpu *vcpu);
 /* rSI or rDI by @n elements, in the direction of DF. */
-void kvml_string_advance(struct kvml_vcpu *vcpu, unsigned int reg,
-			 unsigned int n);
+void kvml_string_advance(struct kvml_vcpu *vcpu, unsigned int reg, unsigned int n);
 /* @n elements are done: rCX, emul->more. */
 void kvml_string_done(struct kvml_vcpu *vcpu, unsigned int n);
 
@@ -249,8 +254,7 @@ void kvml_string_done(struct kvml_vcpu *vcpu, unsigned int n);
  * operand (rAX) and *@d the second one (rDX), @c what is in rCX: a count, or the
  * factor of MUL.  Returns rAX.
  */
-u64 kvml_alu(enum kvml_op op, unsigned int size, u64 a, u64 *d, u64 c,
-	     unsigned long *flags);
+u64 kvml_alu(enum kvml_op op, unsigned int size, u64 a, u64 *d, u64 c, unsigned long *flags);
 /* DIV, IDIV of *@d:*@a (one byte: AX) by @c; false: #DE. */
 bool kvml_alu_divide(bool is_signed, unsigned int size, u64 *a, u64 *d, u64 c);
 

@@ -53,8 +53,7 @@ int kvml_emul_failed(struct kvml_vcpu *vcpu)
 		bytes[0] = size;
 		memcpy(bytes + 1, e->bytes, size);
 	}
-	return kvml_internal_error(vcpu, KVM_INTERNAL_ERROR_EMULATION,
-				   size ? 3 : 1, data);
+	return kvml_internal_error(vcpu, KVM_INTERNAL_ERROR_EMULATION, size ? 3 : 1, data);
 }
 
 /* These bytes were decoded last: loops come back to the same instruction. */
@@ -129,11 +128,8 @@ static int fetch_and_decode(struct kvml_vcpu *vcpu)
 	}
 	if (r == KVML_DECODE_UNKNOWN)
 		return kvml_emul_failed(vcpu);
-	if (r == KVML_DECODE_INVALID)
-		kvml_queue_exception(vcpu, X86_TRAP_UD);
-	else
-		kvml_queue_gp(vcpu);
-	return 1;
+	return r == KVML_DECODE_INVALID ? kvml_queue_exception(vcpu, X86_TRAP_UD) :
+					  kvml_queue_gp(vcpu);
 }
 
 static int prepare(struct kvml_vcpu *vcpu)
@@ -224,8 +220,7 @@ static u8 checked_access(const struct kvml_emul *e, u32 flags)
 	return flags & (KVML_MMIO_WRITE | KVML_MMIO_EITHER) ? 2 : 1;
 }
 
-int kvml_emulate_mmio(struct kvml_vcpu *vcpu, u64 gpa, unsigned long gva,
-		      u32 flags)
+int kvml_emulate_mmio(struct kvml_vcpu *vcpu, u64 gpa, unsigned long gva, u32 flags)
 {
 	struct kvml_emul *e = vcpu->emul;
 	int r = prepare(vcpu);
@@ -260,10 +255,8 @@ int kvml_emulate_ud(struct kvml_vcpu *vcpu)
 		return r;	/* the page went away meanwhile */
 	if (!kvml_has_quirk(vcpu, KVM_X86_QUIRK_FIX_HYPERCALL_INSN) ||
 	    r != KVML_EMUL_GO || e->bytes[0] != 0x0f || e->bytes[1] != 0x01 ||
-	    !memchr(calls, e->bytes[2], sizeof(calls))) {
-		kvml_queue_exception(vcpu, 6);
-		return 1;
-	}
+	    !memchr(calls, e->bytes[2], sizeof(calls)))
+		return kvml_queue_exception(vcpu, 6);
 	vcpu->stat.hypercalls++;
 	kvml_hypercall(vcpu);
 	e->next = e->rip + 3;
@@ -278,10 +271,8 @@ int kvml_emulate_string_io(struct kvml_vcpu *vcpu)
 		return r;
 	if (!is_string_io(&vcpu->emul->insn))
 		return 1;	/* as above */
-	if (!kvml_io_allowed(vcpu)) {
-		kvml_queue_gp(vcpu);
-		return 1;
-	}
+	if (!kvml_io_allowed(vcpu))
+		return kvml_queue_gp(vcpu);
 	vcpu->emul->gpa_known = 0;
 	return run(vcpu);
 }

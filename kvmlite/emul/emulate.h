@@ -26,8 +26,7 @@ struct kvml_vcpu;
  * @gva: the linear address, if @flags says so (KVML_MMIO_).  1: go on in the
  * guest (done, or an exception is queued), 0: to userspace, negative: an errno.
  */
-int kvml_emulate_mmio(struct kvml_vcpu *vcpu, u64 gpa, unsigned long gva,
-		      u32 flags);
+int kvml_emulate_mmio(struct kvml_vcpu *vcpu, u64 gpa, unsigned long gva, u32 flags);
 /* The instruction at RIP exited by itself; the same results. */
 int kvml_emulate(struct kvml_vcpu *vcpu);
 /* It is INS or OUTS. */

@@ -68,51 +68,45 @@ bool kvml_exec_condition(struct kvml_vcpu *vcpu)
 
 /* ---- executors of their own: with one operand, or those that are implied ---- */
 
-static int exec_nop(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
-		    u64 *value)
+static int exec_nop(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
 	return KVML_EMUL_GO;
 }
 
-static int exec_lea(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
-		    u64 *value)
+static int exec_lea(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
-	kvml_gpr_write(vcpu, insn->reg, insn->size, true,
-		       kvml_exec_address(vcpu, 0));
+	kvml_gpr_write(vcpu, e->insn.reg, e->insn.size, true, kvml_exec_address(vcpu, 0));
 	return KVML_EMUL_GO;
 }
 
 /* MUL, IMUL, DIV, IDIV: rDX and rAX; of bytes AX. */
-static int exec_mul_div(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
-			u64 *value)
+static int exec_mul_div(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
 	unsigned long flags = kvml_reg(vcpu, KVML_RFLAGS);
 	u64 rax = vcpu->reg[KVML_RAX];
-	u64 rdx = kvml_gpr_read(vcpu, KVML_RDX, insn->size, true);
+	u64 rdx = kvml_gpr_read(vcpu, KVML_RDX, e->insn.size, true);
 
-	if (insn->op <= KVML_OP_IMUL1) {
-		rax = kvml_alu(insn->op, insn->size, rax, &rdx, *value, &flags);
-	} else if (!kvml_alu_divide(insn->op == KVML_OP_IDIV, insn->size, &rax,
-				    &rdx, *value)) {
-		kvml_queue_exception(vcpu, X86_TRAP_DE);
-		return 1;
+	if (e->insn.op <= KVML_OP_IMUL1) {
+		rax = kvml_alu(e->insn.op, e->insn.size, rax, &rdx, e->value, &flags);
+	} else if (!kvml_alu_divide(e->insn.op == KVML_OP_IDIV, e->insn.size, &rax,
+				    &rdx, e->value)) {
+		return kvml_queue_exception(vcpu, X86_TRAP_DE);
 	}
 	set_flags(vcpu, flags);
-	kvml_gpr_write(vcpu, KVML_RAX, max_t(u8, insn->size, 2), true, rax);
-	if (insn->size > 1)
-		kvml_gpr_write(vcpu, KVML_RDX, insn->size, true, rdx);
+	kvml_gpr_write(vcpu, KVML_RAX, max_t(u8, e->insn.size, 2), true, rax);
+	if (e->insn.size > 1)
+		kvml_gpr_write(vcpu, KVML_RDX, e->insn.size, true, rdx);
 	return KVML_EMUL_GO;
 }
 
 /* CBW and CWD, and so on: rAX, or rDX:rAX, from the lower half. */
-static int exec_cbw_cwd(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
-			u64 *value)
+static int exec_cbw_cwd(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
-	bool cwd = insn->opcode & 1;
-	unsigned int from = cwd ? insn->size : insn->size / 2;
+	bool cwd = e->insn.opcode & 1;
+	unsigned int from = cwd ? e->insn.size : e->insn.size / 2;
 	s64 rax = sign_extend64(vcpu->reg[KVML_RAX], 8 * from - 1);
 
-	kvml_gpr_write(vcpu, cwd ? KVML_RDX : KVML_RAX, insn->size, true,
+	kvml_gpr_write(vcpu, cwd ? KVML_RDX : KVML_RAX, e->insn.size, true,
 		       cwd ? rax >> 63 : rax);
 	return KVML_EMUL_GO;
 }
@@ -121,23 +115,21 @@ static int exec_cbw_cwd(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
 		  X86_EFLAGS_ZF | X86_EFLAGS_SF)
 
 /* SAHF, LAHF, CMC, CLC, STC, CLD, STD. */
-static int exec_flags(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
-		      u64 *value)
+static int exec_flags(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
 	unsigned long flags = kvml_reg(vcpu, KVML_RFLAGS);
-	unsigned long flag = insn->opcode < 0xfa ? X86_EFLAGS_CF :
+	unsigned long flag = e->insn.opcode < 0xfa ? X86_EFLAGS_CF :
 						   X86_EFLAGS_DF;
 	u8 ah = vcpu->reg[KVML_RAX] >> 8;
 
-	if (insn->opcode == 0x9f)
-		vcpu->reg[KVML_RAX] = (vcpu->reg[KVML_RAX] & ~0xff00ul) |
-				      (flags & 0xff) << 8;
-	else if (insn->opcode == 0x9e)
+	if (e->insn.opcode == 0x9f)
+		vcpu->reg[KVML_RAX] = (vcpu->reg[KVML_RAX] & ~0xff00ul) | (flags & 0xff) << 8;
+	else if (e->insn.opcode == 0x9e)
 		flags = (flags & ~(ulong)AH_FLAGS) | (ah & AH_FLAGS);
-	else if (insn->opcode == 0xf5)
+	else if (e->insn.opcode == 0xf5)
 		flags ^= flag;
 	else
-		flags = insn->opcode & 1 ? flags | flag : flags & ~flag;
+		flags = e->insn.opcode & 1 ? flags | flag : flags & ~flag;
 	set_flags(vcpu, flags);
 	return KVML_EMUL_GO;
 }
@@ -186,8 +178,7 @@ static u64 swap_bytes(u64 value, unsigned int size)
 	return swab64(value) >> (64 - 8 * size);
 }
 
-static u64 compute_alu(struct kvml_vcpu *vcpu, u64 mem, u64 other,
-		       unsigned long *flags)
+static u64 compute_alu(struct kvml_vcpu *vcpu, u64 mem, u64 other, unsigned long *flags)
 {
 	const struct kvml_insn *insn = &vcpu->emul->insn;
 	u64 reg = other;
@@ -199,8 +190,7 @@ static u64 compute_alu(struct kvml_vcpu *vcpu, u64 mem, u64 other,
 	return kvml_alu(insn->op, insn->size, mem, &reg, other, flags);
 }
 
-static u64 compute_cmpxchg8b(struct kvml_vcpu *vcpu, u64 mem,
-			     unsigned long *flags)
+static u64 compute_cmpxchg8b(struct kvml_vcpu *vcpu, u64 mem, unsigned long *flags)
 {
 	const unsigned long *reg = vcpu->reg;
 
@@ -212,8 +202,7 @@ static u64 compute_cmpxchg8b(struct kvml_vcpu *vcpu, u64 mem,
 }
 
 /* The result for the destination; XCHG and its like have a second, @mem. */
-static u64 compute(struct kvml_vcpu *vcpu, u64 mem, u64 other,
-		   unsigned long *flags)
+static u64 compute(struct kvml_vcpu *vcpu, u64 mem, u64 other, unsigned long *flags)
 {
 	const struct kvml_insn *insn = &vcpu->emul->insn;
 	bool to_reg = insn->flags & KVML_INSN_TO_REG;
@@ -236,8 +225,7 @@ static u64 compute(struct kvml_vcpu *vcpu, u64 mem, u64 other,
 	case KVML_OP_CMOV:
 		return kvml_exec_condition(vcpu) ? mem : other;
 	case KVML_OP_CMPXCHG:
-		kvml_alu(KVML_OP_CMP, insn->size, vcpu->reg[KVML_RAX], &mem, 0,
-			 flags);
+		kvml_alu(KVML_OP_CMP, insn->size, vcpu->reg[KVML_RAX], &mem, 0, flags);
 		return *flags & X86_EFLAGS_ZF ? other : mem;
 	case KVML_OP_CMPXCHG8B:
 		return compute_cmpxchg8b(vcpu, mem, flags);
@@ -304,8 +292,7 @@ static int exec_loaded(struct kvml_vcpu *vcpu, u64 other)
 	}
 	if (insn->flags & KVML_INSN_RM_REG) {
 		write_back(vcpu);
-		kvml_gpr_write(vcpu, insn->rm, insn->size, insn->rex,
-			       e->result);
+		kvml_gpr_write(vcpu, insn->rm, insn->size, insn->rex, e->result);
 		return KVML_EMUL_GO;
 	}
 	set_stage(e, KVML_EMUL_STORED);
@@ -324,9 +311,7 @@ static int exec_mov(struct kvml_vcpu *vcpu)
 	bool load = insn->flags & KVML_INSN_TO_REG;
 	int r;
 
-	r = kvml_operand_find(vcpu, insn->seg, kvml_exec_address(vcpu, 0),
-			      insn->mem_size, load ? 0 : KVML_WALK_WRITE,
-			      &e->operand);
+	r = kvml_exec_find(vcpu, insn->mem_size, load ? 0 : KVML_WALK_WRITE);
 	if (r != KVML_EMUL_GO)
 		return r;
 	set_stage(e, load ? KVML_EMUL_LOADED : KVML_EMUL_STORED);
@@ -348,8 +333,7 @@ static int exec_operands(struct kvml_vcpu *vcpu)
 	int r;
 
 	if (insn->flags & KVML_INSN_RM_REG) {
-		e->mem = kvml_gpr_read(vcpu, insn->rm, insn->mem_size,
-				       insn->rex);
+		e->mem = kvml_gpr_read(vcpu, insn->rm, insn->mem_size, insn->rex);
 		return exec_loaded(vcpu, other);
 	}
 	r = kvml_operand_find(vcpu, insn->seg, kvml_exec_address(vcpu, more),
@@ -367,18 +351,15 @@ int kvml_exec_rest(struct kvml_vcpu *vcpu, u64 data)
 	bool stored = vcpu->emul->stage == KVML_EMUL_STORED;
 	unsigned long more;
 
-	if (insn->op == KVML_OP_MOV) {
-		if (!stored)
-			kvml_gpr_write(vcpu, insn->reg, insn->size, insn->rex,
-				       data);
-		return KVML_EMUL_GO;
+	if (insn->op != KVML_OP_MOV && !stored) {
+		vcpu->emul->mem = data;
+		return exec_loaded(vcpu, other_operand(vcpu, &more));
 	}
-	if (stored) {
+	if (insn->op != KVML_OP_MOV)
 		write_back(vcpu);
-		return KVML_EMUL_GO;
-	}
-	vcpu->emul->mem = data;
-	return exec_loaded(vcpu, other_operand(vcpu, &more));
+	else if (!stored)
+		kvml_gpr_write(vcpu, insn->reg, insn->size, insn->rex, data);
+	return KVML_EMUL_GO;
 }
 
 /* ---- the table ---- */
@@ -428,18 +409,15 @@ static kvml_executor *const executors[KVML_OPS] = {
 /* 1: an exception is queued. */
 static int check_rights(struct kvml_vcpu *vcpu, u32 flags)
 {
-	if (flags & KVML_INSN_PROTECTED && kvml_segment_is_real(vcpu)) {
-		kvml_queue_exception(vcpu, X86_TRAP_UD);
-		return 1;
-	}
-	if (flags & KVML_INSN_PRIV && kvml_ops->cpl(vcpu)) {
-		kvml_queue_gp(vcpu);
-		return 1;
-	}
+	if (flags & KVML_INSN_PROTECTED && kvml_segment_is_real(vcpu))
+		return kvml_queue_exception(vcpu, X86_TRAP_UD);
+	if (flags & KVML_INSN_PRIV && kvml_ops->cpl(vcpu))
+		return kvml_queue_gp(vcpu);
 	return KVML_EMUL_GO;
 }
 
-static int access_value(struct kvml_vcpu *vcpu, u64 *value, bool write)
+/* e->value from the operand by ModRM, or to it. */
+static int access_value(struct kvml_vcpu *vcpu, bool write)
 {
 	struct kvml_emul *e = vcpu->emul;
 	const struct kvml_insn *insn = &e->insn;
@@ -447,20 +425,16 @@ static int access_value(struct kvml_vcpu *vcpu, u64 *value, bool write)
 
 	if (insn->flags & KVML_INSN_RM_REG) {
 		if (write)
-			kvml_gpr_write(vcpu, insn->rm, insn->size, insn->rex,
-				       *value);
+			kvml_gpr_write(vcpu, insn->rm, insn->size, insn->rex, e->value);
 		else
-			*value = kvml_gpr_read(vcpu, insn->rm, insn->mem_size,
-					       insn->rex);
+			e->value = kvml_gpr_read(vcpu, insn->rm, insn->mem_size, insn->rex);
 		return KVML_EMUL_GO;
 	}
-	r = kvml_operand_find(vcpu, insn->seg, kvml_exec_address(vcpu, 0),
-			      insn->mem_size, write ? KVML_WALK_WRITE : 0,
-			      &e->operand);
+	r = kvml_exec_find(vcpu, insn->mem_size, write ? KVML_WALK_WRITE : 0);
 	if (r != KVML_EMUL_GO)
 		return r;
-	return write ? kvml_operand_write(vcpu, &e->operand, *value) :
-		       kvml_operand_read(vcpu, &e->operand, value);
+	return write ? kvml_operand_write(vcpu, &e->operand, e->value) :
+		       kvml_operand_read(vcpu, &e->operand, &e->value);
 }
 
 /* Around an executor of its own: its operand, and the stack pointer. */
@@ -468,19 +442,19 @@ static int exec_own(struct kvml_vcpu *vcpu, const struct kvml_insn *insn)
 {
 	bool stack = insn->op >= KVML_OP_PUSH && insn->op <= KVML_OP_RET_FAR;
 	u32 access = insn->flags & KVML_INSN_BYTES ? 0 : insn->flags;
-	u64 value = insn->imm;
 	int r = check_rights(vcpu, insn->flags);
 
 	if (r != KVML_EMUL_GO)
 		return r;
+	vcpu->emul->value = insn->imm;
 	if (stack)
 		kvml_stack_begin(vcpu);
 	if (access & KVML_INSN_READ)
-		r = access_value(vcpu, &value, false);
+		r = access_value(vcpu, false);
 	if (r == KVML_EMUL_GO)
-		r = executors[insn->op](vcpu, insn, &value);
+		r = executors[insn->op](vcpu, vcpu->emul);
 	if (r == KVML_EMUL_GO && access & KVML_INSN_WRITE)
-		r = access_value(vcpu, &value, true);
+		r = access_value(vcpu, true);
 	if (r == KVML_EMUL_GO && stack)
 		kvml_stack_end(vcpu);
 	return r;
@@ -491,8 +465,7 @@ int kvml_exec(struct kvml_vcpu *vcpu)
 	const struct kvml_insn *insn = &vcpu->emul->insn;
 
 	vcpu->emul->more = false;
-	if (likely(insn->op == KVML_OP_MOV &&
-		   !(insn->flags & KVML_INSN_RM_REG)))
+	if (likely(insn->op == KVML_OP_MOV && !(insn->flags & KVML_INSN_RM_REG)))
 		return exec_mov(vcpu);
 	if (insn->flags & KVML_INSN_STRING)
 		return kvml_exec_string(vcpu);

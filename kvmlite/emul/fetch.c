@@ -84,14 +84,11 @@ int kvml_fetch(struct kvml_vcpu *vcpu, unsigned long linear)
 		return KVML_EMUL_GO;
 	n = min_t(unsigned int, sizeof(e->bytes) - e->nbytes,
 		  PAGE_SIZE - offset_in_page(linear));
-	if (kvml_walk_path(vcpu, linear, flags, &gpa, &error, &e->path)) {
-		kvml_queue_pf(vcpu, linear, error);
-		return 1;
-	}
+	if (kvml_walk_path(vcpu, linear, flags, &gpa, &error, &e->path))
+		return kvml_queue_pf(vcpu, linear, error);
 	/* Memory that userspace has taken away may come back: KVM_RUN fails. */
 	if (kvml_guest_read(vcpu, gpa, e->bytes + e->nbytes, n))
-		return kvml_slot_find(vcpu, gpa >> PAGE_SHIFT) ?
-		       -EFAULT : KVML_FETCH_NO_MEMORY;
+		return kvml_slot_find(vcpu, gpa >> PAGE_SHIFT) ? -EFAULT : KVML_FETCH_NO_MEMORY;
 	e->nbytes += n;
 	return KVML_EMUL_GO;
 }

@@ -13,8 +13,7 @@ bool kvml_canonical(struct kvml_vcpu *vcpu, unsigned long address)
 {
 	if (sign_extend64(address, 47) == address)
 		return true;
-	return kvml_reg(vcpu, KVML_CR4) & X86_CR4_LA57 &&
-	       sign_extend64(address, 56) == address;
+	return kvml_reg(vcpu, KVML_CR4) & X86_CR4_LA57 && sign_extend64(address, 56) == address;
 }
 
 /* Such a data segment is valid above its limit. */
@@ -36,11 +35,9 @@ static bool within_limit(const struct kvm_segment *s, u32 first, u32 last)
 	       !(expands_down(s) && first <= s->limit);
 }
 
-static bool segment_allows(struct kvml_vcpu *vcpu, const struct kvm_segment *s,
-			   u32 flags)
+static bool segment_allows(struct kvml_vcpu *vcpu, const struct kvm_segment *s, u32 flags)
 {
-	if (!kvml_protected_mode(vcpu) ||
-	    kvml_reg(vcpu, KVML_RFLAGS) & X86_EFLAGS_VM)
+	if (!kvml_protected_mode(vcpu) || kvml_reg(vcpu, KVML_RFLAGS) & X86_EFLAGS_VM)
 		return true;
 	if (s->unusable)
 		return false;
@@ -56,8 +53,7 @@ static bool linear_32(struct kvml_vcpu *vcpu, enum kvml_seg seg, u32 offset,
 
 	kvml_ops->get_segment(vcpu, seg, &s);
 	*linear = (u32)(s.base + offset);
-	return segment_allows(vcpu, &s, flags) &&
-	       within_limit(&s, offset, offset + len - 1);
+	return segment_allows(vcpu, &s, flags) && within_limit(&s, offset, offset + len - 1);
 }
 
 static bool linear_64(struct kvml_vcpu *vcpu, enum kvml_seg seg, u64 offset,
@@ -66,8 +62,7 @@ static bool linear_64(struct kvml_vcpu *vcpu, enum kvml_seg seg, u64 offset,
 	*linear = offset;
 	if (seg == KVML_FS || seg == KVML_GS)
 		*linear += kvml_ops->segment_base(vcpu, seg);
-	return kvml_canonical(vcpu, *linear) &&
-	       kvml_canonical(vcpu, *linear + len - 1);
+	return kvml_canonical(vcpu, *linear) && kvml_canonical(vcpu, *linear + len - 1);
 }
 
 /*
@@ -76,11 +71,9 @@ static bool linear_64(struct kvml_vcpu *vcpu, enum kvml_seg seg, u64 offset,
  * may have changed the instruction since, so the checks must have been those
  * of this access: gpa_known is 1 or 2, and 2 for writing (KVML_WALK_WRITE is 1).
  */
-static bool exit_gpa(struct kvml_emul *e, unsigned long linear, u32 flags,
-		     u64 *gpa)
+static bool exit_gpa(struct kvml_emul *e, unsigned long linear, u32 flags, u64 *gpa)
 {
-	if (e->gpa_known <= (flags & KVML_WALK_WRITE) ||
-	    e->insn.flags & KVML_INSN_TWO_MEM)
+	if (e->gpa_known <= (flags & KVML_WALK_WRITE) || e->insn.flags & KVML_INSN_TWO_MEM)
 		return false;
 	if (e->gva_known ? (linear ^ e->gva) & PAGE_MASK :
 			   offset_in_page(linear) != offset_in_page(e->gpa))
@@ -89,23 +82,13 @@ static bool exit_gpa(struct kvml_emul *e, unsigned long linear, u32 flags,
 	return true;
 }
 
-static int address_fault(struct kvml_vcpu *vcpu, enum kvml_seg seg)
-{
-	kvml_queue_exception_e(vcpu, seg == KVML_SS ? 12 : 13, 0);
-	return 1;
-}
-
-static int translate(struct kvml_vcpu *vcpu, unsigned long linear, u32 flags,
-		     u64 *gpa)
+int kvml_operand_translate(struct kvml_vcpu *vcpu, unsigned long linear, u32 flags, u64 *gpa)
 {
 	u32 error;
 
-	if (vcpu->emul->user)
-		flags |= KVML_WALK_USER;
 	if (!kvml_walk(vcpu, linear, flags, gpa, &error))
 		return KVML_EMUL_GO;
-	kvml_queue_pf(vcpu, linear, error);
-	return 1;
+	return kvml_queue_pf(vcpu, linear, error);
 }
 
 int kvml_operand_find(struct kvml_vcpu *vcpu, enum kvml_seg seg,
@@ -128,28 +111,26 @@ int kvml_operand_find(struct kvml_vcpu *vcpu, enum kvml_seg seg,
 	}
 	if (e->bits == 64 ? !linear_64(vcpu, seg, offset, len, &linear) :
 			    !linear_32(vcpu, seg, offset, len, flags, &linear))
-		return address_fault(vcpu, seg);
+		return kvml_queue_exception_e(vcpu, seg == KVML_SS ? 12 : 13, 0);
 
 	first = min_t(unsigned int, len, PAGE_SIZE - offset_in_page(linear));
 	o->piece[0].len = first;
 	o->mmio = false;
-	if (first == len) {
-		o->pieces = 1;
-		if (exit_gpa(e, linear, flags, &o->piece[0].gpa)) {
-			o->mmio = true;
-			return KVML_EMUL_GO;
-		}
-		return translate(vcpu, linear, flags, &o->piece[0].gpa);
+	o->pieces = first == len ? 1 : 2;
+	if (first == len && exit_gpa(e, linear, flags, &o->piece[0].gpa)) {
+		o->mmio = true;
+		return KVML_EMUL_GO;
 	}
-	o->pieces = 2;
-	o->piece[1].len = len - first;
-	r = translate(vcpu, linear, flags, &o->piece[0].gpa);
-	if (r != KVML_EMUL_GO)
+	if (e->user)
+		flags |= KVML_WALK_USER;
+	r = kvml_operand_translate(vcpu, linear, flags, &o->piece[0].gpa);
+	if (r != KVML_EMUL_GO || first == len)
 		return r;
+	o->piece[1].len = len - first;
 	linear += first;
 	if (e->bits != 64)
 		linear = (u32)linear;
-	return translate(vcpu, linear, flags, &o->piece[1].gpa);
+	return kvml_operand_translate(vcpu, linear, flags, &o->piece[1].gpa);
 }
 
 /* Userspace has answered: *vcpu->run is what it says, and not trusted. */
@@ -181,15 +162,13 @@ static int mmio_exit(struct kvml_vcpu *vcpu, const struct kvml_emul_mmio *m)
 }
 
 /* The next access of the instruction to MMIO: done already, or to be done. */
-static int mmio_access(struct kvml_vcpu *vcpu, u64 gpa, unsigned int len,
-		       bool write, u64 *data)
+static int mmio_access(struct kvml_vcpu *vcpu, u64 gpa, unsigned int len, bool write, u64 *data)
 {
 	struct kvml_emul *e = vcpu->emul;
 	unsigned int i = e->mmio_pos++;
 	struct kvml_emul_mmio *m = &e->mmio[i];
 
-	if (i < e->mmio_done && m->gpa == gpa && m->len == len &&
-	    m->write == write) {
+	if (i < e->mmio_done && m->gpa == gpa && m->len == len && m->write == write) {
 		if (!write)
 			*data = m->data;
 		return KVML_EMUL_GO;
@@ -208,8 +187,7 @@ static int mmio_access(struct kvml_vcpu *vcpu, u64 gpa, unsigned int len,
 }
 
 /* Bytes of one piece, by eight as KVM_EXIT_MMIO has them. */
-static int mmio_bytes(struct kvml_vcpu *vcpu, u64 gpa, unsigned int len,
-		      bool write, void *data)
+static int mmio_bytes(struct kvml_vcpu *vcpu, u64 gpa, unsigned int len, bool write, void *data)
 {
 	unsigned int n;
 	u64 part = 0;
@@ -237,8 +215,7 @@ static bool no_memory(struct kvml_vcpu *vcpu, const struct kvml_operand *o)
 	return o->mmio && !(vcpu->emul->insn.flags & KVML_INSN_WRITE);
 }
 
-int kvml_operand_read_bytes(struct kvml_vcpu *vcpu,
-			    const struct kvml_operand *o, void *data)
+int kvml_operand_read_bytes(struct kvml_vcpu *vcpu, const struct kvml_operand *o, void *data)
 {
 	unsigned int i, len;
 	int r;
@@ -247,8 +224,7 @@ int kvml_operand_read_bytes(struct kvml_vcpu *vcpu,
 		u64 gpa = o->piece[i].gpa;
 
 		len = o->piece[i].len;
-		if (!no_memory(vcpu, o) &&
-		    !kvml_guest_read(vcpu, gpa, data, len))
+		if (!no_memory(vcpu, o) && !kvml_guest_read(vcpu, gpa, data, len))
 			continue;
 		r = mmio_bytes(vcpu, gpa, len, false, data);
 		if (r != KVML_EMUL_GO)
@@ -257,14 +233,12 @@ int kvml_operand_read_bytes(struct kvml_vcpu *vcpu,
 	return KVML_EMUL_GO;
 }
 
-int kvml_operand_read(struct kvml_vcpu *vcpu, const struct kvml_operand *o,
-		      u64 *value)
+int kvml_operand_read(struct kvml_vcpu *vcpu, const struct kvml_operand *o, u64 *value)
 {
 	*value = 0;
 	/* Nearly always. */
 	if (o->pieces == 1 && no_memory(vcpu, o))
-		return mmio_access(vcpu, o->piece[0].gpa, o->piece[0].len,
-				   false, value);
+		return mmio_access(vcpu, o->piece[0].gpa, o->piece[0].len, false, value);
 	return kvml_operand_read_bytes(vcpu, o, value);
 }
 
@@ -275,14 +249,12 @@ static bool writable(struct kvml_vcpu *vcpu, u64 gpa)
 	return slot && !(slot->flags & (KVM_MEM_READONLY | KVML_SLOT_INVALID));
 }
 
-bool kvml_operand_writable(struct kvml_vcpu *vcpu,
-			   const struct kvml_operand *o)
+bool kvml_operand_writable(struct kvml_vcpu *vcpu, const struct kvml_operand *o)
 {
 	return o->pieces == 1 && !o->mmio && writable(vcpu, o->piece[0].gpa);
 }
 
-unsigned int kvml_operand_room(struct kvml_vcpu *vcpu, enum kvml_seg seg,
-			       unsigned long offset,
+unsigned int kvml_operand_room(struct kvml_vcpu *vcpu, enum kvml_seg seg, unsigned long offset,
 			       const struct kvml_operand *o)
 {
 	u64 room = PAGE_SIZE - offset_in_page(o->piece[0].gpa);
@@ -314,15 +286,13 @@ int kvml_operand_write_bytes(struct kvml_vcpu *vcpu,
 			return r;
 	}
 	for (i = 0; i < o->pieces; i++)
-		if (memory[i] && kvml_guest_write(vcpu, o->piece[i].gpa,
-						  data + (i ? first : 0),
+		if (memory[i] && kvml_guest_write(vcpu, o->piece[i].gpa, data + (i ? first : 0),
 						  o->piece[i].len))
 			return -EFAULT;
 	return KVML_EMUL_GO;
 }
 
-int kvml_operand_write(struct kvml_vcpu *vcpu, const struct kvml_operand *o,
-		       u64 value)
+int kvml_operand_write(struct kvml_vcpu *vcpu, const struct kvml_operand *o, u64 value)
 {
 	unsigned int len = o->piece[0].len;
 

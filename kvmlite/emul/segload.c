@@ -27,30 +27,17 @@ struct load {
 
 bool kvml_segment_is_real(struct kvml_vcpu *vcpu)
 {
-	return !kvml_protected_mode(vcpu) ||
-	       kvml_reg(vcpu, KVML_RFLAGS) & X86_EFLAGS_VM;
+	return !kvml_protected_mode(vcpu) || kvml_reg(vcpu, KVML_RFLAGS) & X86_EFLAGS_VM;
 }
 
 static int fault(struct kvml_vcpu *vcpu, u8 vector, u16 selector)
 {
-	kvml_queue_exception_e(vcpu, vector, selector & ~3);
-	return 1;
+	return kvml_queue_exception_e(vcpu, vector, selector & ~3);
 }
 
 /* ---- descriptors ---- */
 
 /* As the supervisor, whatever the CPL is. */
-static int translate(struct kvml_vcpu *vcpu, unsigned long linear, u32 flags,
-		     u64 *gpa)
-{
-	u32 error;
-
-	if (!kvml_walk(vcpu, linear, KVML_WALK_IMPLICIT | flags, gpa, &error))
-		return KVML_EMUL_GO;
-	kvml_queue_pf(vcpu, linear, error);
-	return 1;
-}
-
 static int read_table(struct kvml_vcpu *vcpu, unsigned long linear, void *data,
 		      unsigned int len)
 {
@@ -60,7 +47,7 @@ static int read_table(struct kvml_vcpu *vcpu, unsigned long linear, void *data,
 
 	for (; len; linear += n, data += n, len -= n) {
 		n = min_t(unsigned int, len, PAGE_SIZE - offset_in_page(linear));
-		r = translate(vcpu, linear, 0, &gpa);
+		r = kvml_operand_translate(vcpu, linear, KVML_WALK_IMPLICIT, &gpa);
 		if (r != KVML_EMUL_GO)
 			return r;
 		if (kvml_guest_read(vcpu, gpa, data, n))
@@ -70,15 +57,15 @@ static int read_table(struct kvml_vcpu *vcpu, unsigned long linear, void *data,
 }
 
 /* A bit of its type, as the CPU does; read-only memory stays as it is. */
-static int set_type(struct kvml_vcpu *vcpu, const struct load *l,
-		    struct kvm_segment *s, u8 bit)
+static int set_type(struct kvml_vcpu *vcpu, const struct load *l, struct kvm_segment *s, u8 bit)
 {
 	u64 gpa, old = s->type | s->s << 4 | s->dpl << 5 | s->present << 7;
 	int r;
 
 	if (s->type & bit)
 		return KVML_EMUL_GO;
-	r = translate(vcpu, l->address + 5, KVML_WALK_WRITE, &gpa);
+	r = kvml_operand_translate(vcpu, l->address + 5,
+				   KVML_WALK_IMPLICIT | KVML_WALK_WRITE, &gpa);
 	if (r != KVML_EMUL_GO)
 		return r;
 	kvml_guest_cmpxchg(vcpu, gpa, &old, old | bit, 1);
@@ -87,8 +74,7 @@ static int set_type(struct kvml_vcpu *vcpu, const struct load *l,
 }
 
 /* SDM volume 3, 3.5.1: the table, and whether the descriptor lies in it. */
-static bool find_descriptor(struct kvml_vcpu *vcpu, struct load *l,
-			    unsigned int len)
+static bool find_descriptor(struct kvml_vcpu *vcpu, struct load *l, unsigned int len)
 {
 	unsigned int offset = l->selector & ~7;
 	struct kvm_segment ldt;
@@ -97,8 +83,7 @@ static bool find_descriptor(struct kvml_vcpu *vcpu, struct load *l,
 	if (l->selector & 4) {
 		kvml_ops->get_segment(vcpu, KVML_LDTR, &ldt);
 		l->address = ldt.base + offset;
-		return !ldt.unusable && l->seg < KVML_LDTR &&
-		       offset + len - 1 <= ldt.limit;
+		return !ldt.unusable && l->seg < KVML_LDTR && offset + len - 1 <= ldt.limit;
 	}
 	kvml_ops->get_gdt(vcpu, &gdt);
 	l->address = gdt.base + offset;
@@ -120,8 +105,7 @@ static void unpack(u64 d, u16 selector, struct kvm_segment *out)
 }
 
 /* In long mode system segments have the upper half of the base behind. */
-static int read_base(struct kvml_vcpu *vcpu, const struct load *l,
-		     struct kvm_segment *s)
+static int read_base(struct kvml_vcpu *vcpu, const struct load *l, struct kvm_segment *s)
 {
 	u32 high;
 	int r = read_table(vcpu, l->address + 8, &high, sizeof(high));
@@ -129,8 +113,7 @@ static int read_base(struct kvml_vcpu *vcpu, const struct load *l,
 	if (r != KVML_EMUL_GO)
 		return r;
 	s->base |= (u64)high << 32;
-	return kvml_canonical(vcpu, s->base) ?
-	       r : fault(vcpu, X86_TRAP_GP, l->selector);
+	return kvml_canonical(vcpu, s->base) ? r : fault(vcpu, X86_TRAP_GP, l->selector);
 }
 
 /* ---- rights: SDM volume 2, MOV, CALL, RET, LLDT, LTR ---- */
@@ -147,8 +130,7 @@ static bool code_allowed(struct kvml_vcpu *vcpu, const struct load *l,
 	return s->dpl == cpl && l->rpl <= cpl;
 }
 
-static bool allowed(struct kvml_vcpu *vcpu, const struct load *l,
-		    const struct kvm_segment *s)
+static bool allowed(struct kvml_vcpu *vcpu, const struct load *l, const struct kvm_segment *s)
 {
 	u8 kind = s->type & (TYPE_CODE | TYPE_RW);
 
@@ -173,8 +155,7 @@ static bool allowed(struct kvml_vcpu *vcpu, const struct load *l,
 
 #define DATA_SEGMENT	.type = TYPE_RW | TYPE_ACCESSED, .s = 1, .present = 1
 
-static int find_real(struct kvml_vcpu *vcpu, const struct load *l,
-		     struct kvm_segment *out)
+static int find_real(struct kvml_vcpu *vcpu, const struct load *l, struct kvm_segment *out)
 {
 	/* Real mode keeps the limit. */
 	kvml_ops->get_segment(vcpu, l->seg, out);
@@ -187,14 +168,12 @@ static int find_real(struct kvml_vcpu *vcpu, const struct load *l,
 	return KVML_EMUL_GO;
 }
 
-static int find_null(struct kvml_vcpu *vcpu, const struct load *l,
-		     struct kvm_segment *out)
+static int find_null(struct kvml_vcpu *vcpu, const struct load *l, struct kvm_segment *out)
 {
 	bool stack = l->seg == KVML_SS;
 
 	if (l->seg == KVML_CS || l->seg == KVML_TR ||
-	    (stack && (vcpu->emul->bits != 64 || l->rpl != l->cpl ||
-		       l->cpl == 3)))
+	    (stack && (vcpu->emul->bits != 64 || l->rpl != l->cpl || l->cpl == 3)))
 		return fault(vcpu, X86_TRAP_GP, 0);
 	*out = (struct kvm_segment){ .unusable = 1 };
 	/* The CPL is that of SS. */
@@ -207,8 +186,7 @@ static int find_null(struct kvml_vcpu *vcpu, const struct load *l,
 	return KVML_EMUL_GO;
 }
 
-static int find_protected(struct kvml_vcpu *vcpu, struct load *l,
-			  struct kvm_segment *out)
+static int find_protected(struct kvml_vcpu *vcpu, struct load *l, struct kvm_segment *out)
 {
 	bool system = l->seg >= KVML_LDTR;
 	bool wide = system && kvml_long_mode(vcpu);
@@ -221,11 +199,9 @@ static int find_protected(struct kvml_vcpu *vcpu, struct load *l,
 	if (r != KVML_EMUL_GO)
 		return r;
 	unpack(d, l->selector, out);
-	if ((l->why == KVML_JUMP && !out->s) ||
-	    (l->why == KVML_RETURN && l->rpl > l->cpl))
+	if ((l->why == KVML_JUMP && !out->s) || (l->why == KVML_RETURN && l->rpl > l->cpl))
 		return kvml_emul_failed(vcpu);
-	if ((l->why == KVML_RETURN && l->rpl < l->cpl) ||
-	    !allowed(vcpu, l, out))
+	if ((l->why == KVML_RETURN && l->rpl < l->cpl) || !allowed(vcpu, l, out))
 		return fault(vcpu, X86_TRAP_GP, l->selector);
 	if (!out->present)
 		return fault(vcpu, l->seg == KVML_SS ? X86_TRAP_SS :

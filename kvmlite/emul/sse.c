@@ -12,24 +12,18 @@
 #define SW_TOP		GENMASK(13, 11)
 #define SW_TOP_SHIFT	11
 
-static int exception(struct kvml_vcpu *vcpu, u8 vector)
-{
-	kvml_queue_exception(vcpu, vector);
-	return 1;
-}
-
 /* SDM volume 3, 13.1 and table 12-1. */
 static int check_enabled(struct kvml_vcpu *vcpu)
 {
 	unsigned long cr0 = kvml_reg(vcpu, KVML_CR0);
 
 	if (cr0 & X86_CR0_EM)
-		return exception(vcpu, X86_TRAP_UD);
+		return kvml_queue_exception(vcpu, X86_TRAP_UD);
 	if (vcpu->emul->insn.flags & KVML_INSN_XMM &&
 	    !(kvml_reg(vcpu, KVML_CR4) & X86_CR4_OSFXSR))
-		return exception(vcpu, X86_TRAP_UD);
+		return kvml_queue_exception(vcpu, X86_TRAP_UD);
 	if (cr0 & X86_CR0_TS)
-		return exception(vcpu, X86_TRAP_NM);
+		return kvml_queue_exception(vcpu, X86_TRAP_NM);
 	return KVML_EMUL_GO;
 }
 
@@ -46,8 +40,7 @@ static void enter_mmx(struct fxregs_state *fx)
 	fx->twd = 0xff;
 }
 
-static u32 *vector_register(struct kvml_vcpu *vcpu, struct fxregs_state *fx,
-			    unsigned int reg)
+static u32 *vector_register(struct kvml_vcpu *vcpu, struct fxregs_state *fx, unsigned int reg)
 {
 	return vcpu->emul->insn.flags & KVML_INSN_XMM ?
 	       &fx->xmm_space[4 * reg] : &fx->st_space[4 * (reg & 7)];
@@ -68,16 +61,13 @@ static int find_memory(struct kvml_vcpu *vcpu, u32 access)
 {
 	struct kvml_emul *e = vcpu->emul;
 	const struct kvml_insn *insn = &e->insn;
-	unsigned long offset = kvml_exec_address(vcpu, 0), linear = offset;
+	unsigned long linear = kvml_exec_address(vcpu, 0);
 
 	if (e->bits != 64 || insn->seg >= KVML_FS)
 		linear += kvml_ops->segment_base(vcpu, insn->seg);
-	if (insn->flags & KVML_INSN_ALIGN && linear & 15) {
-		kvml_queue_gp(vcpu);
-		return 1;
-	}
-	return kvml_operand_find(vcpu, insn->seg, offset, insn->mem_size,
-				 access, &e->operand);
+	if (insn->flags & KVML_INSN_ALIGN && linear & 15)
+		return kvml_queue_gp(vcpu);
+	return kvml_exec_find(vcpu, insn->mem_size, access);
 }
 
 static int load(struct kvml_vcpu *vcpu, struct fxregs_state *fx)
@@ -91,8 +81,7 @@ static int load(struct kvml_vcpu *vcpu, struct fxregs_state *fx)
 	} else {
 		r = find_memory(vcpu, 0);
 		if (r == KVML_EMUL_GO)
-			r = kvml_operand_read_bytes(vcpu, &vcpu->emul->operand,
-						    data);
+			r = kvml_operand_read_bytes(vcpu, &vcpu->emul->operand, data);
 		if (r != KVML_EMUL_GO)
 			return r;
 	}
@@ -116,8 +105,7 @@ static int store(struct kvml_vcpu *vcpu, struct fxregs_state *fx)
 	       kvml_operand_write_bytes(vcpu, &vcpu->emul->operand, data) : r;
 }
 
-int kvml_exec_mov_sse(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
-		      u64 *value)
+int kvml_exec_mov_sse(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
 	struct fxregs_state fx __aligned(16);
 	int r = check_enabled(vcpu);
@@ -125,35 +113,30 @@ int kvml_exec_mov_sse(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
 	if (r != KVML_EMUL_GO)
 		return r;
 	kvml_fpu_save_legacy(vcpu, &fx);
-	if (insn->flags & KVML_INSN_MMX) {
+	if (e->insn.flags & KVML_INSN_MMX) {
 		if (fx.swd & SW_ES)
-			return exception(vcpu, X86_TRAP_MF);
+			return kvml_queue_exception(vcpu, X86_TRAP_MF);
 		enter_mmx(&fx);
 	}
-	r = insn->flags & KVML_INSN_TO_REG ? load(vcpu, &fx) : store(vcpu, &fx);
+	r = e->insn.flags & KVML_INSN_TO_REG ? load(vcpu, &fx) : store(vcpu, &fx);
 	if (r == KVML_EMUL_GO)
 		kvml_fpu_load_legacy(vcpu, &fx);
 	return r;
 }
 
 /* FNSTCW (D9), FNINIT (DB), FNSTSW (DD). */
-int kvml_exec_x87(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
-		  u64 *value)
+int kvml_exec_x87(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
 	struct fxregs_state fx __aligned(16);
 
 	if (kvml_reg(vcpu, KVML_CR0) & (X86_CR0_TS | X86_CR0_EM))
-		return exception(vcpu, X86_TRAP_NM);
+		return kvml_queue_exception(vcpu, X86_TRAP_NM);
 	kvml_fpu_save_legacy(vcpu, &fx);
-	*value = insn->opcode == 0xd9 ? fx.cwd : fx.swd;
-	if (insn->opcode != 0xdb)
+	e->value = e->insn.opcode == 0xd9 ? fx.cwd : fx.swd;
+	if (e->insn.opcode != 0xdb)
 		return KVML_EMUL_GO;
+	memset(&fx, 0, offsetof(struct fxregs_state, mxcsr));
 	fx.cwd = 0x37f;
-	fx.swd = 0;
-	fx.twd = 0;
-	fx.fop = 0;
-	fx.rip = 0;
-	fx.rdp = 0;
 	kvml_fpu_load_legacy(vcpu, &fx);
 	return KVML_EMUL_GO;
 }

@@ -21,8 +21,7 @@ void kvml_stack_begin(struct kvml_vcpu *vcpu)
 
 void kvml_stack_end(struct kvml_vcpu *vcpu)
 {
-	kvml_gpr_write(vcpu, KVML_RSP, vcpu->emul->sp_size, true,
-		       vcpu->emul->sp);
+	kvml_gpr_write(vcpu, KVML_RSP, vcpu->emul->sp_size, true, vcpu->emul->sp);
 }
 
 void kvml_stack_add(struct kvml_vcpu *vcpu, long n)
@@ -38,13 +37,11 @@ int kvml_stack_push(struct kvml_vcpu *vcpu, u64 value, unsigned int size)
 	int r;
 
 	kvml_stack_add(vcpu, -(long)size);
-	r = kvml_operand_find(vcpu, KVML_SS, vcpu->emul->sp, size,
-			      KVML_WALK_WRITE, &o);
+	r = kvml_operand_find(vcpu, KVML_SS, vcpu->emul->sp, size, KVML_WALK_WRITE, &o);
 	return r == KVML_EMUL_GO ? kvml_operand_write(vcpu, &o, value) : r;
 }
 
-static int pop_part(struct kvml_vcpu *vcpu, u64 *value, unsigned int size,
-		    unsigned int len)
+static int pop_part(struct kvml_vcpu *vcpu, u64 *value, unsigned int size, unsigned int len)
 {
 	struct kvml_operand o;
 	int r;
@@ -63,42 +60,37 @@ int kvml_stack_pop(struct kvml_vcpu *vcpu, u64 *value)
 
 /* ---- PUSH, POP ---- */
 
-int kvml_exec_push(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
-		   u64 *value)
+int kvml_exec_push(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
-	return kvml_stack_push(vcpu, *value, insn->size);
+	return kvml_stack_push(vcpu, e->value, e->insn.size);
 }
 
-int kvml_exec_pop(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
-		  u64 *value)
+int kvml_exec_pop(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
-	int r = kvml_stack_pop(vcpu, value);
+	int r = kvml_stack_pop(vcpu, &e->value);
 
 	/* POP of rSP: what is popped counts. */
-	if (r == KVML_EMUL_GO && insn->flags & KVML_INSN_RM_REG &&
-	    insn->rm == KVML_RSP) {
+	if (r == KVML_EMUL_GO && e->insn.flags & KVML_INSN_RM_REG && e->insn.rm == KVML_RSP) {
 		kvml_stack_end(vcpu);
-		kvml_gpr_write(vcpu, KVML_RSP, insn->size, true, *value);
+		kvml_gpr_write(vcpu, KVML_RSP, e->insn.size, true, e->value);
 		kvml_stack_begin(vcpu);
 	}
 	return r;
 }
 
 /* rAX to rDI, with rSP as it is before. */
-int kvml_exec_pusha(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
-		    u64 *value)
+int kvml_exec_pusha(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
 	int reg, r = KVML_EMUL_GO;
 
 	for (reg = KVML_RAX; reg <= KVML_RDI && r == KVML_EMUL_GO; reg++)
-		r = kvml_stack_push(vcpu, kvml_gpr_read(vcpu, reg, insn->size,
-							true), insn->size);
+		r = kvml_stack_push(vcpu, kvml_gpr_read(vcpu, reg, e->insn.size,
+							true), e->insn.size);
 	return r;
 }
 
 /* rDI to rAX, but for rSP. */
-int kvml_exec_popa(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
-		   u64 *value)
+int kvml_exec_popa(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
 	int reg, r = KVML_EMUL_GO;
 	u64 values[8];
@@ -107,32 +99,30 @@ int kvml_exec_popa(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
 		r = kvml_stack_pop(vcpu, &values[reg]);
 	for (reg = KVML_RAX; reg <= KVML_RDI && r == KVML_EMUL_GO; reg++)
 		if (reg != KVML_RSP)
-			kvml_gpr_write(vcpu, reg, insn->size, true, values[reg]);
+			kvml_gpr_write(vcpu, reg, e->insn.size, true, values[reg]);
 	return r;
 }
 
 /* ---- segment registers: ES to GS by bits 3 to 5 of the opcode ---- */
 
 /* Of 32 bits only the lower half is written. */
-int kvml_exec_push_sreg(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
-			u64 *value)
+int kvml_exec_push_sreg(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
-	unsigned int unused = insn->size == 4 ? 2 : 0;
+	unsigned int unused = e->insn.size == 4 ? 2 : 0;
 	struct kvm_segment s;
 
-	kvml_ops->get_segment(vcpu, insn->opcode >> 3 & 7, &s);
+	kvml_ops->get_segment(vcpu, e->insn.opcode >> 3 & 7, &s);
 	kvml_stack_add(vcpu, -(long)unused);
-	return kvml_stack_push(vcpu, s.selector, insn->size - unused);
+	return kvml_stack_push(vcpu, s.selector, e->insn.size - unused);
 }
 
-int kvml_exec_pop_sreg(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
-		       u64 *value)
+int kvml_exec_pop_sreg(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
-	enum kvml_seg seg = insn->opcode >> 3 & 7;
-	int r = pop_part(vcpu, value, insn->size, 2);
+	enum kvml_seg seg = e->insn.opcode >> 3 & 7;
+	int r = pop_part(vcpu, &e->value, e->insn.size, 2);
 
 	if (r == KVML_EMUL_GO)
-		r = kvml_segment_load(vcpu, seg, *value);
+		r = kvml_segment_load(vcpu, seg, e->value);
 	if (r != KVML_EMUL_GO || seg != KVML_SS)
 		return r;
 	kvml_stack_end(vcpu);
@@ -144,25 +134,21 @@ int kvml_exec_pop_sreg(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
 /* In virtual-8086 mode they are the monitor's, unless IOPL is 3. */
 static int check_vm86(struct kvml_vcpu *vcpu, unsigned long flags)
 {
-	if (!(flags & X86_EFLAGS_VM) ||
-	    (flags & X86_EFLAGS_IOPL) == X86_EFLAGS_IOPL)
+	if (!(flags & X86_EFLAGS_VM) || (flags & X86_EFLAGS_IOPL) == X86_EFLAGS_IOPL)
 		return KVML_EMUL_GO;
-	kvml_queue_gp(vcpu);
-	return 1;
+	return kvml_queue_gp(vcpu);
 }
 
-int kvml_exec_pushf(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
-		    u64 *value)
+int kvml_exec_pushf(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
 	unsigned long flags = kvml_reg(vcpu, KVML_RFLAGS);
 	int r = check_vm86(vcpu, flags);
 
 	flags &= ~(X86_EFLAGS_VM | X86_EFLAGS_RF);
-	return r == KVML_EMUL_GO ? kvml_stack_push(vcpu, flags, insn->size) : r;
+	return r == KVML_EMUL_GO ? kvml_stack_push(vcpu, flags, e->insn.size) : r;
 }
 
-int kvml_exec_popf(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
-		   u64 *value)
+int kvml_exec_popf(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
 	unsigned long flags = kvml_reg(vcpu, KVML_RFLAGS);
 	unsigned long change = X86_EFLAGS_CF | X86_EFLAGS_PF | X86_EFLAGS_AF |
@@ -173,47 +159,43 @@ int kvml_exec_popf(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
 	int r = check_vm86(vcpu, flags);
 
 	if (r == KVML_EMUL_GO)
-		r = kvml_stack_pop(vcpu, value);
+		r = kvml_stack_pop(vcpu, &e->value);
 	if (r != KVML_EMUL_GO)
 		return r;
 	if (cpl == 0)
 		change |= X86_EFLAGS_IOPL;
 	if (cpl <= (flags & X86_EFLAGS_IOPL) >> X86_EFLAGS_IOPL_BIT)
 		change |= X86_EFLAGS_IF;
-	if (insn->size == 2)
+	if (e->insn.size == 2)
 		change = (u16)change;
-	kvml_reg_set(vcpu, KVML_RFLAGS, (flags & ~change) | (*value & change));
+	kvml_reg_set(vcpu, KVML_RFLAGS, (flags & ~change) | (e->value & change));
 	return r;
 }
 
 /* ---- frames ---- */
 
 /* As in stock KVM, without nesting. */
-int kvml_exec_enter(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
-		    u64 *value)
+int kvml_exec_enter(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
-	struct kvml_emul *e = vcpu->emul;
 	int r;
 
-	if (insn->imm & 0x1f)
+	if (e->insn.imm & 0x1f)
 		return kvml_emul_failed(vcpu);
-	r = kvml_stack_push(vcpu, vcpu->reg[KVML_RBP], insn->size);
+	r = kvml_stack_push(vcpu, vcpu->reg[KVML_RBP], e->insn.size);
 	if (r != KVML_EMUL_GO)
 		return r;
 	kvml_gpr_write(vcpu, KVML_RBP, e->sp_size, true, e->sp);
-	kvml_stack_add(vcpu, -(long)insn->imm16);
+	kvml_stack_add(vcpu, -(long)e->insn.imm16);
 	return r;
 }
 
-int kvml_exec_leave(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
-		    u64 *value)
+int kvml_exec_leave(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
-	struct kvml_emul *e = vcpu->emul;
 	int r;
 
 	e->sp = kvml_gpr_read(vcpu, KVML_RBP, e->sp_size, true);
-	r = kvml_stack_pop(vcpu, value);
+	r = kvml_stack_pop(vcpu, &e->value);
 	if (r == KVML_EMUL_GO)
-		kvml_gpr_write(vcpu, KVML_RBP, insn->size, true, *value);
+		kvml_gpr_write(vcpu, KVML_RBP, e->insn.size, true, e->value);
 	return r;
 }

@@ -7,16 +7,14 @@ u64 kvml_string_count(struct kvml_vcpu *vcpu)
 	return vcpu->emul->insn.rep ? kvml_gpr_addr(vcpu, KVML_RCX) : 1;
 }
 
-void kvml_string_advance(struct kvml_vcpu *vcpu, unsigned int reg,
-			 unsigned int n)
+void kvml_string_advance(struct kvml_vcpu *vcpu, unsigned int reg, unsigned int n)
 {
 	const struct kvml_insn *insn = &vcpu->emul->insn;
 	u64 bytes = n * insn->size;
 
 	if (kvml_reg(vcpu, KVML_RFLAGS) & X86_EFLAGS_DF)
 		bytes = -bytes;
-	kvml_gpr_write(vcpu, reg, insn->addr_size, true,
-		       kvml_gpr_addr(vcpu, reg) + bytes);
+	kvml_gpr_write(vcpu, reg, insn->addr_size, true, kvml_gpr_addr(vcpu, reg) + bytes);
 }
 
 void kvml_string_done(struct kvml_vcpu *vcpu, unsigned int n)
@@ -32,38 +30,23 @@ void kvml_string_done(struct kvml_vcpu *vcpu, unsigned int n)
 	kvml_gpr_write(vcpu, KVML_RCX, insn->addr_size, true, left);
 	vcpu->emul->more = left;
 	/* REPE goes on while equal, REPNE while not. */
-	if ((insn->op == KVML_OP_CMPS || insn->op == KVML_OP_SCAS) &&
-	    zf == repne)
+	if ((insn->op == KVML_OP_CMPS || insn->op == KVML_OP_SCAS) && zf == repne)
 		vcpu->emul->more = false;
 }
 
-/* From one operand to the other, of @size bytes. */
-static int copy(struct kvml_vcpu *vcpu, enum kvml_seg from_seg,
-		unsigned long from, enum kvml_seg to_seg, unsigned long to)
+static void compare(struct kvml_vcpu *vcpu, u64 a, u64 b)
 {
-	unsigned int size = vcpu->emul->insn.size;
-	struct kvml_operand src, dst;
-	u64 value;
-	int r;
+	unsigned long flags = kvml_reg(vcpu, KVML_RFLAGS);
 
-	r = kvml_operand_find(vcpu, from_seg, from, size, 0, &src);
-	if (r == KVML_EMUL_GO)
-		r = kvml_operand_find(vcpu, to_seg, to, size, KVML_WALK_WRITE,
-				      &dst);
-	if (r == KVML_EMUL_GO)
-		r = kvml_operand_read(vcpu, &src, &value);
-	if (r == KVML_EMUL_GO)
-		r = kvml_operand_write(vcpu, &dst, value);
-	return r;
+	kvml_alu(KVML_OP_CMP, vcpu->emul->insn.size, a, &b, 0, &flags);
+	kvml_reg_set(vcpu, KVML_RFLAGS, flags);
 }
 
 /* STOS, LODS, SCAS: rAX and one element at @reg. */
-static int string_rax(struct kvml_vcpu *vcpu, enum kvml_seg seg,
-		      unsigned int reg)
+static int string_rax(struct kvml_vcpu *vcpu, enum kvml_seg seg, unsigned int reg)
 {
 	const struct kvml_insn *insn = &vcpu->emul->insn;
 	u64 rax = kvml_gpr_read(vcpu, KVML_RAX, insn->size, true), mem;
-	unsigned long flags = kvml_reg(vcpu, KVML_RFLAGS);
 	bool store = insn->op == KVML_OP_STOS;
 	struct kvml_operand o;
 	int r;
@@ -76,20 +59,19 @@ static int string_rax(struct kvml_vcpu *vcpu, enum kvml_seg seg,
 		    kvml_operand_read(vcpu, &o, &mem);
 	if (r != KVML_EMUL_GO)
 		return r;
-	if (insn->op == KVML_OP_LODS) {
+	if (insn->op == KVML_OP_LODS)
 		kvml_gpr_write(vcpu, KVML_RAX, insn->size, true, mem);
-	} else if (!store) {
-		kvml_alu(KVML_OP_CMP, insn->size, rax, &mem, 0, &flags);
-		kvml_reg_set(vcpu, KVML_RFLAGS, flags);
-	}
+	else if (!store)
+		compare(vcpu, rax, mem);
 	kvml_string_advance(vcpu, reg, 1);
 	return r;
 }
 
-static int exec_cmps(struct kvml_vcpu *vcpu)
+/* MOVS and CMPS: two elements in memory. */
+static int string_memory(struct kvml_vcpu *vcpu)
 {
 	const struct kvml_insn *insn = &vcpu->emul->insn;
-	unsigned long flags = kvml_reg(vcpu, KVML_RFLAGS);
+	bool move = insn->op == KVML_OP_MOVS;
 	struct kvml_operand src, dst;
 	u64 a, b;
 	int r;
@@ -97,32 +79,19 @@ static int exec_cmps(struct kvml_vcpu *vcpu)
 	r = kvml_operand_find(vcpu, insn->seg, kvml_gpr_addr(vcpu, KVML_RSI),
 			      insn->size, 0, &src);
 	if (r == KVML_EMUL_GO)
-		r = kvml_operand_find(vcpu, KVML_ES,
-				      kvml_gpr_addr(vcpu, KVML_RDI),
-				      insn->size, 0, &dst);
+		r = kvml_operand_find(vcpu, KVML_ES, kvml_gpr_addr(vcpu, KVML_RDI),
+				      insn->size, move ? KVML_WALK_WRITE : 0, &dst);
 	if (r == KVML_EMUL_GO)
 		r = kvml_operand_read(vcpu, &src, &a);
 	if (r == KVML_EMUL_GO)
-		r = kvml_operand_read(vcpu, &dst, &b);
+		r = move ? kvml_operand_write(vcpu, &dst, a) :
+			   kvml_operand_read(vcpu, &dst, &b);
 	if (r != KVML_EMUL_GO)
 		return r;
-	kvml_alu(KVML_OP_CMP, insn->size, a, &b, 0, &flags);
-	kvml_reg_set(vcpu, KVML_RFLAGS, flags);
+	if (!move)
+		compare(vcpu, a, b);
 	kvml_string_advance(vcpu, KVML_RSI, 1);
 	kvml_string_advance(vcpu, KVML_RDI, 1);
-	return r;
-}
-
-static int exec_movs(struct kvml_vcpu *vcpu)
-{
-	int r = copy(vcpu, vcpu->emul->insn.seg,
-		     kvml_gpr_addr(vcpu, KVML_RSI), KVML_ES,
-		     kvml_gpr_addr(vcpu, KVML_RDI));
-
-	if (r == KVML_EMUL_GO) {
-		kvml_string_advance(vcpu, KVML_RSI, 1);
-		kvml_string_advance(vcpu, KVML_RDI, 1);
-	}
 	return r;
 }
 
@@ -138,10 +107,8 @@ int kvml_exec_string(struct kvml_vcpu *vcpu)
 	case KVML_OP_OUTS:
 		return kvml_exec_string_io(vcpu);
 	case KVML_OP_MOVS:
-		r = exec_movs(vcpu);
-		break;
 	case KVML_OP_CMPS:
-		r = exec_cmps(vcpu);
+		r = string_memory(vcpu);
 		break;
 	case KVML_OP_LODS:
 		r = string_rax(vcpu, insn->seg, KVML_RSI);

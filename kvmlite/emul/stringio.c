@@ -53,15 +53,13 @@ static int done(struct kvml_vcpu *vcpu, unsigned int reg, unsigned int n)
 	return KVML_EMUL_GO;
 }
 
-static int store(struct kvml_vcpu *vcpu, const struct kvml_operand *o,
-		 unsigned int n)
+static int store(struct kvml_vcpu *vcpu, const struct kvml_operand *o, unsigned int n)
 {
 	unsigned int size = vcpu->emul->insn.size;
 	u64 value = 0;
 
 	if (n > 1)
-		return kvml_guest_write(vcpu, o->piece[0].gpa,
-					vcpu->pio_data, n * size) ?
+		return kvml_guest_write(vcpu, o->piece[0].gpa, vcpu->pio_data, n * size) ?
 		       -EFAULT : KVML_EMUL_GO;
 	memcpy(&value, vcpu->pio_data, size);
 	return kvml_operand_write(vcpu, o, value);
@@ -102,8 +100,7 @@ static unsigned int load_batch(struct kvml_vcpu *vcpu, unsigned long offset,
 	if (rcu_access_pointer(vcpu->vm->bus[KVML_BUS_PIO]))
 		return 0;
 	n = batch(vcpu, insn->seg, offset, o);
-	if (n == 1 || kvml_guest_read(vcpu, o->piece[0].gpa, vcpu->pio_data,
-				      n * insn->size))
+	if (n == 1 || kvml_guest_read(vcpu, o->piece[0].gpa, vcpu->pio_data, n * insn->size))
 		return 0;
 	return n;
 }
@@ -129,8 +126,7 @@ static int exec_outs(struct kvml_vcpu *vcpu)
 	r = kvml_operand_read(vcpu, &o, &value);
 	if (r != KVML_EMUL_GO)
 		return r;
-	if (!kvml_bus_write(vcpu->vm, KVML_BUS_PIO, port(vcpu), insn->size,
-			    &value))
+	if (!kvml_bus_write(vcpu->vm, KVML_BUS_PIO, port(vcpu), insn->size, &value))
 		return done(vcpu, KVML_RSI, 1);
 	memcpy(vcpu->pio_data, &value, insn->size);
 	return to_userspace(vcpu, KVM_EXIT_IO_OUT, 1);
@@ -143,28 +139,23 @@ int kvml_exec_string_io(struct kvml_vcpu *vcpu)
 }
 
 /* IN and OUT, where the CPU has not come to them. */
-int kvml_exec_io(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
-		 u64 *value)
+int kvml_exec_io(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
-	bool in = insn->op == KVML_OP_IN;
+	bool in = e->insn.op == KVML_OP_IN;
 
-	*value = in ? 0 : vcpu->reg[KVML_RAX];
-	if (!kvml_io_allowed(vcpu)) {
-		kvml_queue_gp(vcpu);
-		return 1;
-	}
-	if (!in && !kvml_bus_write(vcpu->vm, KVML_BUS_PIO, port(vcpu),
-				   insn->size, value))
+	e->value = in ? 0 : vcpu->reg[KVML_RAX];
+	if (!kvml_io_allowed(vcpu))
+		return kvml_queue_gp(vcpu);
+	if (!in && !kvml_bus_write(vcpu->vm, KVML_BUS_PIO, port(vcpu), e->insn.size, &e->value))
 		return KVML_EMUL_GO;
-	if (!vcpu->emul->pio_done) {
-		memcpy(vcpu->pio_data, value, sizeof(*value));
-		return to_userspace(vcpu, in ? KVM_EXIT_IO_IN : KVM_EXIT_IO_OUT,
-				    1);
+	if (!e->pio_done) {
+		memcpy(vcpu->pio_data, &e->value, sizeof(e->value));
+		return to_userspace(vcpu, in ? KVM_EXIT_IO_IN : KVM_EXIT_IO_OUT, 1);
 	}
-	vcpu->emul->pio_done = 0;
+	e->pio_done = 0;
 	if (in) {
-		memcpy(value, vcpu->pio_data, insn->size);
-		kvml_gpr_write(vcpu, KVML_RAX, insn->size, true, *value);
+		memcpy(&e->value, vcpu->pio_data, e->insn.size);
+		kvml_gpr_write(vcpu, KVML_RAX, e->insn.size, true, e->value);
 	}
 	return KVML_EMUL_GO;
 }
@@ -181,8 +172,7 @@ static bool read_tss(struct kvml_vcpu *vcpu, const struct kvm_segment *tr,
 	if (offset + 1 > tr->limit)
 		return false;
 	for (i = 0; i < 2; i++)
-		if (kvml_walk(vcpu, tr->base + offset + i, KVML_WALK_IMPLICIT,
-			      &gpa, &error) ||
+		if (kvml_walk(vcpu, tr->base + offset + i, KVML_WALK_IMPLICIT, &gpa, &error) ||
 		    kvml_guest_read(vcpu, gpa, &bytes[i], 1))
 			return false;
 	*value = bytes[0] | bytes[1] << 8;

@@ -4,26 +4,19 @@
 #include "emul/emul.h"
 #include "vcpu/regs.h"
 
-static int gp(struct kvml_vcpu *vcpu)
-{
-	kvml_queue_gp(vcpu);
-	return 1;
-}
-
 /* User-mode instruction prevention: SDM volume 3, 2.5. */
 static int check_umip(struct kvml_vcpu *vcpu)
 {
 	return kvml_reg(vcpu, KVML_CR4) & X86_CR4_UMIP &&
-	       kvml_ops->cpl(vcpu) ? gp(vcpu) : KVML_EMUL_GO;
+	       kvml_ops->cpl(vcpu) ? kvml_queue_gp(vcpu) : KVML_EMUL_GO;
 }
 
 /* ---- segment registers ---- */
 
-int kvml_exec_load_sreg(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
-			u64 *value)
+int kvml_exec_load_sreg(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
-	enum kvml_seg seg = insn->reg & 7;
-	int r = kvml_segment_load(vcpu, seg, *value);
+	enum kvml_seg seg = e->insn.reg & 7;
+	int r = kvml_segment_load(vcpu, seg, e->value);
 
 	return r == KVML_EMUL_GO && seg == KVML_SS ?
 	       kvml_emul_finish(vcpu, KVM_X86_SHADOW_INT_MOV_SS) : r;
@@ -38,82 +31,71 @@ static int selector(struct kvml_vcpu *vcpu, enum kvml_seg seg, u64 *value)
 	return KVML_EMUL_GO;
 }
 
-int kvml_exec_store_sreg(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
-			 u64 *value)
+int kvml_exec_store_sreg(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
-	return selector(vcpu, insn->reg & 7, value);
+	return selector(vcpu, e->insn.reg & 7, &e->value);
 }
 
 /* @n bytes in memory and @m behind them. */
-static int read_pair(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
-		     void *first, unsigned int n, void *second, unsigned int m)
+static int read_pair(struct kvml_vcpu *vcpu, struct kvml_emul *e, void *first,
+		     unsigned int n, void *second, unsigned int m)
 {
-	struct kvml_operand *o = &vcpu->emul->operand;
+	int r = kvml_exec_find(vcpu, n + m, 0);
 	u8 bytes[10];
-	int r;
 
-	r = kvml_operand_find(vcpu, insn->seg, kvml_exec_address(vcpu, 0),
-			      n + m, 0, o);
 	if (r == KVML_EMUL_GO)
-		r = kvml_operand_read_bytes(vcpu, o, bytes);
+		r = kvml_operand_read_bytes(vcpu, &e->operand, bytes);
 	memcpy(first, bytes, n);
 	memcpy(second, bytes + n, m);
 	return r;
 }
 
-int kvml_exec_pointer(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
-		      u64 *offset, u16 *selector)
+int kvml_exec_pointer(struct kvml_vcpu *vcpu, struct kvml_emul *e, u64 *offset, u16 *selector)
 {
 	*offset = 0;
-	return read_pair(vcpu, insn, offset, insn->size, selector, 2);
+	return read_pair(vcpu, e, offset, e->insn.size, selector, 2);
 }
 
 /* LES and LDS: C4 and C5; LSS, LFS, LGS: 0F B2, B4, B5. */
-int kvml_exec_load_far(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
-		       u64 *value)
+int kvml_exec_load_far(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
-	enum kvml_seg seg = insn->opcode & 7;
+	enum kvml_seg seg = e->insn.opcode & 7;
 	u16 selector;
-	int r = kvml_exec_pointer(vcpu, insn, value, &selector);
+	int r = kvml_exec_pointer(vcpu, e, &e->value, &selector);
 
-	if (insn->opcode >= 0xc4)
-		seg = insn->opcode == 0xc4 ? KVML_ES : KVML_DS;
+	if (e->insn.opcode >= 0xc4)
+		seg = e->insn.opcode == 0xc4 ? KVML_ES : KVML_DS;
 	if (r == KVML_EMUL_GO)
 		r = kvml_segment_load(vcpu, seg, selector);
 	if (r == KVML_EMUL_GO)
-		kvml_gpr_write(vcpu, insn->reg, insn->size, true, *value);
+		kvml_gpr_write(vcpu, e->insn.reg, e->insn.size, true, e->value);
 	return r;
 }
 
 /* ---- group 6: SLDT, STR, LLDT, LTR ---- */
 
-int kvml_exec_store_system(struct kvml_vcpu *vcpu,
-			   const struct kvml_insn *insn, u64 *value)
+int kvml_exec_store_system(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
 	int r = check_umip(vcpu);
 
-	return r == KVML_EMUL_GO ?
-	       selector(vcpu, KVML_LDTR + (insn->reg & 1), value) : r;
+	return r == KVML_EMUL_GO ? selector(vcpu, KVML_LDTR + (e->insn.reg & 1), &e->value) : r;
 }
 
-int kvml_exec_load_system(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
-			  u64 *value)
+int kvml_exec_load_system(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
-	return kvml_segment_load(vcpu, KVML_LDTR + (insn->reg & 1), *value);
+	return kvml_segment_load(vcpu, KVML_LDTR + (e->insn.reg & 1), e->value);
 }
 
 /* ---- group 7: SGDT, SIDT, LGDT, LIDT, SMSW, LMSW, INVLPG ---- */
 
 /* With 16-bit operands the base has 24 bits. */
-static u64 table_base(const struct kvml_insn *insn, u64 base)
+static u64 table_base(const struct kvml_emul *e, u64 base)
 {
-	return insn->size == 2 ? base & 0xffffff : base;
+	return e->insn.size == 2 ? base & 0xffffff : base;
 }
 
-int kvml_exec_store_table(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
-			  u64 *value)
+int kvml_exec_store_table(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
-	struct kvml_operand *o = &vcpu->emul->operand;
 	struct kvm_dtable dt;
 	struct {
 		u16 limit;
@@ -122,60 +104,52 @@ int kvml_exec_store_table(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
 	int r = check_umip(vcpu);
 
 	if (r == KVML_EMUL_GO)
-		r = kvml_operand_find(vcpu, insn->seg,
-				      kvml_exec_address(vcpu, 0),
-				      insn->size == 8 ? 10 : 6, KVML_WALK_WRITE,
-				      o);
+		r = kvml_exec_find(vcpu, e->insn.size == 8 ? 10 : 6, KVML_WALK_WRITE);
 	if (r != KVML_EMUL_GO)
 		return r;
-	if (insn->reg & 1)
+	if (e->insn.reg & 1)
 		kvml_ops->get_idt(vcpu, &dt);
 	else
 		kvml_ops->get_gdt(vcpu, &dt);
 	table.limit = dt.limit;
-	table.base = table_base(insn, dt.base);
-	return kvml_operand_write_bytes(vcpu, o, &table);
+	table.base = table_base(e, dt.base);
+	return kvml_operand_write_bytes(vcpu, &e->operand, &table);
 }
 
-int kvml_exec_load_table(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
-			 u64 *value)
+int kvml_exec_load_table(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
 	struct kvm_dtable dt = { };
-	int r = read_pair(vcpu, insn, &dt.limit, 2, &dt.base,
-			  insn->size == 8 ? 8 : 4);
+	int r = read_pair(vcpu, e, &dt.limit, 2, &dt.base, e->insn.size == 8 ? 8 : 4);
 
 	if (r != KVML_EMUL_GO)
 		return r;
-	dt.base = table_base(insn, dt.base);
+	dt.base = table_base(e, dt.base);
 	if (!kvml_canonical(vcpu, dt.base))
-		return gp(vcpu);
-	if (insn->reg & 1)
+		return kvml_queue_gp(vcpu);
+	if (e->insn.reg & 1)
 		kvml_ops->set_idt(vcpu, &dt);
 	else
 		kvml_ops->set_gdt(vcpu, &dt);
 	return r;
 }
 
-int kvml_exec_smsw(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
-		   u64 *value)
+int kvml_exec_smsw(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
-	*value = kvml_reg(vcpu, KVML_CR0);
+	e->value = kvml_reg(vcpu, KVML_CR0);
 	return check_umip(vcpu);
 }
 
 /* It can set PE, and not clear it. */
-int kvml_exec_lmsw(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
-		   u64 *value)
+int kvml_exec_lmsw(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
 	unsigned long cr0 = kvml_reg(vcpu, KVML_CR0) & ~0xeul;
 
-	return kvml_cr0_write(vcpu, cr0 | (*value & 0xf)) ? gp(vcpu) :
+	return kvml_cr0_write(vcpu, cr0 | (e->value & 0xf)) ? kvml_queue_gp(vcpu) :
 							    KVML_EMUL_GO;
 }
 
 /* Of the guest's own translations all are forgotten. */
-int kvml_exec_invlpg(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
-		     u64 *value)
+int kvml_exec_invlpg(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
 	kvml_vcpu_request(vcpu, KVML_REQ_FLUSH_GUEST);
 	return KVML_EMUL_GO;
@@ -183,15 +157,14 @@ int kvml_exec_invlpg(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
 
 /* ---- interrupts ---- */
 
-int kvml_exec_cli_sti(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
-		      u64 *value)
+int kvml_exec_cli_sti(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
 	unsigned long flags = kvml_reg(vcpu, KVML_RFLAGS);
 	int iopl = (flags & X86_EFLAGS_IOPL) >> X86_EFLAGS_IOPL_BIT;
 
 	if (kvml_ops->cpl(vcpu) > iopl)
-		return gp(vcpu);
-	if (insn->opcode == 0xfa) {
+		return kvml_queue_gp(vcpu);
+	if (e->insn.opcode == 0xfa) {
 		kvml_reg_set(vcpu, KVML_RFLAGS, flags & ~X86_EFLAGS_IF);
 		return KVML_EMUL_GO;
 	}
@@ -200,8 +173,7 @@ int kvml_exec_cli_sti(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
 				KVM_X86_SHADOW_INT_STI);
 }
 
-int kvml_exec_hlt(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
-		  u64 *value)
+int kvml_exec_hlt(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
 	int r = kvml_emul_finish(vcpu, 0);
 

@@ -42,8 +42,7 @@ struct walk {
 	u64 pte[MAX_LEVELS + 1];
 };
 
-static void walk_init(struct walk *w, struct kvml_vcpu *vcpu,
-		      unsigned long gva, u32 flags)
+static void walk_init(struct walk *w, struct kvml_vcpu *vcpu, unsigned long gva, u32 flags)
 {
 	unsigned int maxphyaddr = kvml_cpuid_maxphyaddr(vcpu);
 	unsigned long cr4 = kvml_reg(vcpu, KVML_CR4);
@@ -91,8 +90,7 @@ static u64 reserved_bits(const struct walk *w, unsigned int level, u64 pte)
 		return w->reserved;
 	if (!w->wide)
 		return is_large(w, level) ? w->reserved_4m : 0;
-	if (level >= 4 ||
-	    (level == 3 && !kvml_cpuid_has(w->vcpu, X86_FEATURE_GBPAGES)))
+	if (level >= 4 || (level == 3 && !kvml_cpuid_has(w->vcpu, X86_FEATURE_GBPAGES)))
 		return w->reserved | PTE_PS;
 	return w->reserved | GENMASK_ULL(level_shift(w, level) - 1, 13);
 }
@@ -104,8 +102,7 @@ static bool root(const struct walk *w, u64 *table)
 
 	if (w->top == 2 && w->wide) {
 		cr3 = (cr3 & GENMASK_ULL(31, 5)) + (w->gva >> 30) * 8;
-		if (kvml_guest_read(w->vcpu, cr3, &cr3, 8) ||
-		    !(cr3 & PTE_P))
+		if (kvml_guest_read(w->vcpu, cr3, &cr3, 8) || !(cr3 & PTE_P))
 			return false;
 	}
 	*table = cr3 & (w->wide ? PTE_ADDR : GENMASK_ULL(31, 12));
@@ -170,13 +167,11 @@ static bool access_allowed(const struct walk *w)
 	if (flags & KVML_WALK_FETCH && w->nx && w->any & PTE_NX)
 		return false;
 	if (flags & KVML_WALK_USER)
-		return user_page &&
-		       (!(flags & KVML_WALK_WRITE) || w->all & PTE_W);
+		return user_page && (!(flags & KVML_WALK_WRITE) || w->all & PTE_W);
 	if (flags & KVML_WALK_FETCH)
 		return !(user_page && w->cr4 & X86_CR4_SMEP);
 	if (user_page && w->cr4 & X86_CR4_SMAP &&
-	    (flags & KVML_WALK_IMPLICIT ||
-	     !(kvml_reg(w->vcpu, KVML_RFLAGS) & X86_EFLAGS_AC)))
+	    (flags & KVML_WALK_IMPLICIT || !(kvml_reg(w->vcpu, KVML_RFLAGS) & X86_EFLAGS_AC)))
 		return false;
 	return !(flags & KVML_WALK_WRITE) || w->all & PTE_W ||
 	       !(kvml_reg(w->vcpu, KVML_CR0) & X86_CR0_WP);
@@ -199,8 +194,7 @@ static int set_accessed_dirty(struct walk *w)
 
 		if (new == old)
 			continue;
-		if (kvml_guest_cmpxchg(w->vcpu, w->gpa[level], &old, new,
-				       w->wide ? 8 : 4) == 1)
+		if (kvml_guest_cmpxchg(w->vcpu, w->gpa[level], &old, new, w->wide ? 8 : 4) == 1)
 			return 1;
 	}
 	return 0;
@@ -221,8 +215,7 @@ static u64 leaf_gpa(const struct walk *w)
 
 	/* PSE-36: bits 13 to 20 of a 4 MiB entry are bits 32 to 39. */
 	if (!w->wide && w->leaf == 2)
-		frame = (pte & GENMASK_ULL(31, 22)) |
-			(pte & GENMASK_ULL(20, 13)) << 19;
+		frame = (pte & GENMASK_ULL(31, 22)) | (pte & GENMASK_ULL(20, 13)) << 19;
 	return (frame & ~offset) | (w->gva & offset);
 }
 
@@ -275,8 +268,7 @@ static void remember(const struct walk *w, u64 gpa, struct kvml_path *path)
 	path->n = n;
 }
 
-int kvml_walk(struct kvml_vcpu *vcpu, unsigned long gva, u32 flags, u64 *gpa,
-	      u32 *error)
+int kvml_walk(struct kvml_vcpu *vcpu, unsigned long gva, u32 flags, u64 *gpa, u32 *error)
 {
 	return kvml_walk_path(vcpu, gva, flags, gpa, error, NULL);
 }

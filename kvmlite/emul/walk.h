@@ -9,31 +9,21 @@
 
 struct kvml_vcpu;
 
-/**
- * struct kvml_path - a walk in 64-bit mode, to be recognized at little cost
- * @n:		entries, 0: none is remembered
- * @flags:	KVML_WALK_ of the walk
- * @mode:	vcpu->mode_changes at that time
- * @generation:	of the slots at that time
- * @cr3:	at that time
- * @page:	linear address
- * @entry:	where the entries are in the VMM
- * @pte:	what they were
- * @memory:	where the page is in the VMM
- *
- * With the same registers and slots a walk finds the same again if it reads
- * the same: it depends on nothing else.
+/*
+ * A walk in 64-bit mode, to be recognized at little cost.  With the same registers
+ * and slots a walk finds the same again if it reads the same: it depends on
+ * nothing else.
  */
 struct kvml_path {
-	u8 n;
-	u32 flags;
-	u32 mode;
-	u32 generation;
-	unsigned long cr3;
-	unsigned long page;
-	u64 __user *entry[5];
-	u64 pte[5];
-	void __user *memory;
+	u8 n;			/* entries, 0: none is remembered */
+	u32 flags;		/* KVML_WALK_ of the walk */
+	u32 mode;		/* vcpu->mode_changes at that time */
+	u32 generation;		/* of the slots at that time */
+	unsigned long cr3;	/* at that time */
+	unsigned long page;	/* linear address */
+	u64 __user *entry[5];	/* where the entries are in the VMM */
+	u64 pte[5];		/* what they were */
+	void __user *memory;	/* where the page is in the VMM */
 };
 
 #define KVML_WALK_WRITE		BIT(0)
@@ -46,8 +36,7 @@ struct kvml_path {
  * Linear @gva to guest-physical.  0, or 1 with the error code of #PF in
  * @error.  Must hold vm->srcu; may sleep.
  */
-int kvml_walk(struct kvml_vcpu *vcpu, unsigned long gva, u32 flags, u64 *gpa,
-	      u32 *error);
+int kvml_walk(struct kvml_vcpu *vcpu, unsigned long gva, u32 flags, u64 *gpa, u32 *error);
 /* The same; remembers the way in @path. */
 int kvml_walk_path(struct kvml_vcpu *vcpu, unsigned long gva, u32 flags,
 		   u64 *gpa, u32 *error, struct kvml_path *path);

@@ -29,8 +29,7 @@ void kvml_io_exit(struct kvml_vcpu *vcpu, u8 direction, u16 port,
  * ioeventfd.c.  0: somebody took the write, -EOPNOTSUPP: nobody.  Must hold
  * vm->srcu.
  */
-int kvml_bus_write(struct kvml_vm *vm, int bus, u64 addr, unsigned int len,
-		   const void *data);
+int kvml_bus_write(struct kvml_vm *vm, int bus, u64 addr, unsigned int len, const void *data);
 int kvml_ioeventfd(struct kvml_vm *vm, const struct kvm_ioeventfd *args);
 void kvml_bus_free(struct kvml_vm *vm);
 

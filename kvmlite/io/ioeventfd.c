@@ -43,8 +43,7 @@ static unsigned int bus_position(const struct kvml_iobus *bus, u64 addr)
 	return low;
 }
 
-static bool takes_write(const struct ioeventfd *e, unsigned int len,
-			const void *data)
+static bool takes_write(const struct ioeventfd *e, unsigned int len, const void *data)
 {
 	u64 value = 0;
 
@@ -56,8 +55,7 @@ static bool takes_write(const struct ioeventfd *e, unsigned int len,
 	return value == e->data;
 }
 
-int kvml_bus_write(struct kvml_vm *vm, int bus, u64 addr, unsigned int len,
-		   const void *data)
+int kvml_bus_write(struct kvml_vm *vm, int bus, u64 addr, unsigned int len, const void *data)
 {
 	struct kvml_iobus *b = srcu_dereference(vm->bus[bus], &vm->srcu);
 	unsigned int i;
@@ -103,8 +101,7 @@ static bool collides(const struct ioeventfd *a, const struct ioeventfd *b)
 {
 	if (!a->len || !b->len)
 		return true;
-	return a->len == b->len &&
-	       (!a->match || !b->match || a->data == b->data);
+	return a->len == b->len && (!a->match || !b->match || a->data == b->data);
 }
 
 static int bus_add(struct kvml_vm *vm, int bus, struct ioeventfd *e)
@@ -139,8 +136,7 @@ static int bus_remove(struct kvml_vm *vm, int bus, unsigned int at)
 		if (!new)
 			return -ENOMEM;
 		memcpy(new->dev, old->dev, at * sizeof(*new->dev));
-		memcpy(new->dev + at, old->dev + at + 1,
-		       (new->nr - at) * sizeof(*new->dev));
+		memcpy(new->dev + at, old->dev + at + 1, (new->nr - at) * sizeof(*new->dev));
 	}
 	bus_publish(vm, bus, new);
 	eventfd_ctx_put(gone->eventfd);
@@ -199,8 +195,7 @@ err_free:
 static bool is_same(const struct ioeventfd *e, const struct kvm_ioeventfd *args,
 		    const struct eventfd_ctx *eventfd)
 {
-	return e->eventfd == eventfd && e->addr == args->addr &&
-	       e->len == args->len &&
+	return e->eventfd == eventfd && e->addr == args->addr && e->len == args->len &&
 	       e->match == !!(args->flags & KVM_IOEVENTFD_FLAG_DATAMATCH) &&
 	       (!e->match || e->data == args->datamatch);
 }

@@ -110,8 +110,7 @@ void kvml_backings_settle(struct kvml_backings *set)
 
 /* ---- readers ---- */
 
-static struct kvml_backing *node_backing(struct interval_tree_node *node,
-					 unsigned int tree)
+static struct kvml_backing *node_backing(struct interval_tree_node *node, unsigned int tree)
 {
 	return node ? container_of(node, struct kvml_backing, node[tree]) : NULL;
 }
@@ -120,8 +119,7 @@ struct kvml_backing *kvml_backing_first(struct kvml_backings *set, unsigned int 
 					unsigned long start, unsigned long last)
 {
 	struct kvml_backing *b =
-		node_backing(interval_tree_iter_first(&set->tree[tree], start, last),
-			     tree);
+		node_backing(interval_tree_iter_first(&set->tree[tree], start, last), tree);
 
 	return b && READ_ONCE(b->gone) ? kvml_backing_next(b, tree, start, last) : b;
 }
@@ -130,8 +128,7 @@ struct kvml_backing *kvml_backing_next(struct kvml_backing *b, unsigned int tree
 				       unsigned long start, unsigned long last)
 {
 	do {
-		b = node_backing(interval_tree_iter_next(&b->node[tree], start, last),
-				 tree);
+		b = node_backing(interval_tree_iter_next(&b->node[tree], start, last), tree);
 	} while (b && READ_ONCE(b->gone));
 	return b;
 }

@@ -57,15 +57,12 @@ static bool fetch_dirty(struct kvml_vm *vm, struct kvml_slot *slot,
 	return !manual && protect_words(vm, slot, first, nr, words);
 }
 
-static int get_dirty_locked(struct kvml_vm *vm, struct kvm_dirty_log *log)
+static int copy_log(struct kvml_vm *vm, struct kvml_slot *slot,
+		    const struct kvm_dirty_log *log)
 {
-	struct kvml_slot *slot = dirty_slot(vm, log->slot);
 	unsigned long words[DIRTY_CHUNK], first, nr;
 	bool flush = false;
 	int r = 0;
-
-	if (IS_ERR(slot))
-		return PTR_ERR(slot);
 
 	for (first = 0; first < BITS_TO_LONGS(slot->npages) && !r; first += nr) {
 		nr = min(BITS_TO_LONGS(slot->npages) - first, (size_t)DIRTY_CHUNK);
@@ -82,10 +79,12 @@ static int get_dirty_locked(struct kvml_vm *vm, struct kvm_dirty_log *log)
 
 int kvml_slot_get_dirty(struct kvml_vm *vm, struct kvm_dirty_log *log)
 {
+	struct kvml_slot *slot;
 	int r;
 
 	mutex_lock(&vm->lock);
-	r = get_dirty_locked(vm, log);
+	slot = dirty_slot(vm, log->slot);
+	r = IS_ERR(slot) ? PTR_ERR(slot) : copy_log(vm, slot, log);
 	mutex_unlock(&vm->lock);
 	return r;
 }
@@ -104,44 +103,34 @@ static bool clear_dirty(struct kvml_vm *vm, struct kvml_slot *slot,
 	return protect_words(vm, slot, first, nr, words);
 }
 
-static bool clear_log_valid(const struct kvml_slot *slot,
-			    const struct kvm_clear_dirty_log *log)
+static bool clear_log_valid(const struct kvml_slot *slot, const struct kvm_clear_dirty_log *log)
 {
-	if (log->first_page > slot->npages ||
-	    log->num_pages > slot->npages - log->first_page)
+	if (log->first_page > slot->npages || log->num_pages > slot->npages - log->first_page)
 		return false;
 	/* Whole words, but for the end of the slot. */
 	return log->num_pages == slot->npages - log->first_page ||
 	       !(log->num_pages % BITS_PER_LONG);
 }
 
-static int clear_dirty_locked(struct kvml_vm *vm,
-			      struct kvm_clear_dirty_log *log)
+static int clear_log(struct kvml_vm *vm, struct kvml_slot *slot,
+		     const struct kvm_clear_dirty_log *log)
 {
 	unsigned long total = BITS_TO_LONGS(log->num_pages);
 	unsigned long words[DIRTY_CHUNK], done, nr;
-	struct kvml_slot *slot;
 	bool flush = false;
 	int r = 0;
 
-	if (log->slot >= KVML_MAX_SLOTS || log->first_page % BITS_PER_LONG)
-		return -EINVAL;
-	slot = dirty_slot(vm, log->slot);
-	if (IS_ERR(slot))
-		return PTR_ERR(slot);
 	if (!clear_log_valid(slot, log))
 		return -EINVAL;
 
 	for (done = 0; done < total; done += nr) {
 		nr = min_t(unsigned long, total - done, DIRTY_CHUNK);
-		if (copy_from_user(words,
-				   (unsigned long __user *)log->dirty_bitmap + done,
+		if (copy_from_user(words, (unsigned long __user *)log->dirty_bitmap + done,
 				   nr * sizeof(long))) {
 			r = -EFAULT;
 			break;
 		}
-		flush |= clear_dirty(vm, slot,
-				     log->first_page / BITS_PER_LONG + done,
+		flush |= clear_dirty(vm, slot, log->first_page / BITS_PER_LONG + done,
 				     nr, words);
 		cond_resched();
 	}
@@ -152,10 +141,14 @@ static int clear_dirty_locked(struct kvml_vm *vm,
 
 int kvml_slot_clear_dirty(struct kvml_vm *vm, struct kvm_clear_dirty_log *log)
 {
+	struct kvml_slot *slot;
 	int r;
 
+	if (log->first_page % BITS_PER_LONG)
+		return -EINVAL;
 	mutex_lock(&vm->lock);
-	r = clear_dirty_locked(vm, log);
+	slot = dirty_slot(vm, log->slot);
+	r = IS_ERR(slot) ? PTR_ERR(slot) : clear_log(vm, slot, log);
 	mutex_unlock(&vm->lock);
 	return r;
 }

@@ -13,14 +13,12 @@ static void mark_range_dirty(struct kvml_slot *slot, kvml_gpa gpa, size_t len)
 }
 
 /* Address of @gpa; *@len is cut at the end of the slot. */
-static void __user *slot_address(const struct kvml_slot *slot, kvml_gpa gpa,
-				 size_t *len)
+static void __user *slot_address(const struct kvml_slot *slot, kvml_gpa gpa, size_t *len)
 {
 	u64 left = ((slot->base + slot->npages) << PAGE_SHIFT) - gpa;
 
 	*len = min_t(u64, *len, left);
-	return (void __user *)(kvml_slot_hva(slot, gpa >> PAGE_SHIFT) +
-			       offset_in_page(gpa));
+	return (void __user *)(kvml_slot_hva(slot, gpa >> PAGE_SHIFT) + offset_in_page(gpa));
 }
 
 int kvml_guest_read(struct kvml_vcpu *vcpu, kvml_gpa gpa, void *data, size_t len)
@@ -52,8 +50,7 @@ static struct kvml_slot *find_writable(struct kvml_vcpu *vcpu, kvml_gpa gpa)
 	return slot && !(slot->flags & KVM_MEM_READONLY) ? slot : NULL;
 }
 
-int kvml_guest_write(struct kvml_vcpu *vcpu, kvml_gpa gpa, const void *data,
-		     size_t len)
+int kvml_guest_write(struct kvml_vcpu *vcpu, kvml_gpa gpa, const void *data, size_t len)
 {
 	while (len) {
 		struct kvml_slot *slot = find_writable(vcpu, gpa);

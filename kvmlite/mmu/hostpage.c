@@ -90,8 +90,7 @@ static int find_pfnmap(struct mm_struct *mm, unsigned long hva, bool write,
 	if (!args.vma || !(args.vma->vm_flags & (VM_IO | VM_PFNMAP)))
 		goto out;
 	if (follow_pfnmap_start(&args)) {
-		r = fixup_user_fault(mm, hva, write ? FAULT_FLAG_WRITE : 0,
-				     &unlocked);
+		r = fixup_user_fault(mm, hva, write ? FAULT_FLAG_WRITE : 0, &unlocked);
 		r = r ?: -EAGAIN;
 		goto out;
 	}

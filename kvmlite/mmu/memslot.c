@@ -36,8 +36,7 @@ static bool slot_has(const struct kvml_slot *slot, kvml_gfn gfn)
 	return gfn >= slot->base && gfn - slot->base < slot->npages;
 }
 
-static void tree_insert(struct rb_root *root, unsigned int tree,
-			struct kvml_slot *slot)
+static void tree_insert(struct rb_root *root, unsigned int tree, struct kvml_slot *slot)
 {
 	struct rb_node **link = &root->rb_node, *parent = NULL;
 
@@ -70,8 +69,7 @@ static void tree_replace(struct kvml_slots *slots, unsigned int tree,
  * A set without @old and with @new, each may be NULL.  Nobody has @old any more
  * when it returns.  Must hold vm->lock.
  */
-static void slots_publish(struct kvml_vm *vm, struct kvml_slot *old,
-			  struct kvml_slot *new)
+static void slots_publish(struct kvml_vm *vm, struct kvml_slot *old, struct kvml_slot *new)
 {
 	struct kvml_slots *slots = &vm->slots;
 	u64 generation = slots->generation + 1;
@@ -87,8 +85,7 @@ static void slots_publish(struct kvml_vm *vm, struct kvml_slot *old,
 
 static int slot_alloc_dirty(struct kvml_vm *vm, struct kvml_slot *slot)
 {
-	slot->dirty = kvcalloc(BITS_TO_LONGS(slot->npages), sizeof(long),
-			       GFP_KERNEL_ACCOUNT);
+	slot->dirty = kvcalloc(BITS_TO_LONGS(slot->npages), sizeof(long), GFP_KERNEL_ACCOUNT);
 	if (!slot->dirty)
 		return -ENOMEM;
 	if (vm->manual_dirty & KVM_DIRTY_LOG_INITIALLY_SET)
@@ -165,16 +162,8 @@ static int slot_create(struct kvml_vm *vm, struct kvml_slot *slot)
 	return 0;
 }
 
-/* @slot, or NULL, gets the number of @old: this needs no memory. */
-static void slot_renumber(struct kvml_vm *vm, struct kvml_slot *old,
-			  struct kvml_slot *slot)
-{
-	xa_store(&vm->slots.by_id, old->id, slot, GFP_KERNEL_ACCOUNT);
-}
-
 /* Deletes @old (@slot is NULL) or moves it. */
-static int slot_remove(struct kvml_vm *vm, struct kvml_slot *old,
-		       struct kvml_slot *slot)
+static int slot_remove(struct kvml_vm *vm, struct kvml_slot *old, struct kvml_slot *slot)
 {
 	struct kvml_slot *invalid = kmemdup(old, sizeof(*old), GFP_KERNEL_ACCOUNT);
 
@@ -188,18 +177,18 @@ static int slot_remove(struct kvml_vm *vm, struct kvml_slot *old,
 	if (slot)
 		kvml_backing_add(backings(vm), slot->backing);
 	slots_publish(vm, invalid, slot);
-	slot_renumber(vm, old, slot);
+	/* There is an entry for the number already: this needs no memory. */
+	xa_store(&vm->slots.by_id, old->id, slot, GFP_KERNEL_ACCOUNT);
 	kfree(invalid);
 	slot_free(old, slot);
 	return 0;
 }
 
 /* Dirty logging begins or ends. */
-static void slot_change_flags(struct kvml_vm *vm, struct kvml_slot *old,
-			      struct kvml_slot *slot)
+static void slot_change_flags(struct kvml_vm *vm, struct kvml_slot *old, struct kvml_slot *slot)
 {
 	slots_publish(vm, old, slot);
-	slot_renumber(vm, old, slot);
+	xa_store(&vm->slots.by_id, old->id, slot, GFP_KERNEL_ACCOUNT);	/* as above */
 	/* Everything counts as dirty already: protected by CLEAR_DIRTY_LOG. */
 	if (slot->dirty && !(vm->manual_dirty & KVM_DIRTY_LOG_INITIALLY_SET))
 		kvml_mmu_protect_slot(vm, slot);
@@ -280,8 +269,7 @@ static bool region_fits(const struct kvm_userspace_memory_region *region,
 }
 
 /* Must hold vm->lock. */
-static int set_locked(struct kvml_vm *vm,
-		      const struct kvm_userspace_memory_region *region)
+static int set_locked(struct kvml_vm *vm, const struct kvm_userspace_memory_region *region)
 {
 	struct kvml_slot *old = kvml_slot_by_id(vm, region->slot);
 	kvml_gfn base = region->guest_phys_addr >> PAGE_SHIFT;
@@ -314,8 +302,7 @@ static int set_locked(struct kvml_vm *vm,
 	return r;
 }
 
-int kvml_slot_set(struct kvml_vm *vm,
-		  const struct kvm_userspace_memory_region *region)
+int kvml_slot_set(struct kvml_vm *vm, const struct kvm_userspace_memory_region *region)
 {
 	int r;
 
@@ -371,8 +358,7 @@ u32 kvml_slots_generation(struct kvml_vm *vm)
 	return current_generation(vm);
 }
 
-static struct kvml_slot *slot_of(struct kvml_slots *slots, u64 generation,
-				 kvml_gfn gfn)
+static struct kvml_slot *slot_of(struct kvml_slots *slots, u64 generation, kvml_gfn gfn)
 {
 	unsigned int tree = generation & 1;
 	struct kvml_slot *slot = node_slot(slots->tree[tree].rb_node, tree);

@@ -57,8 +57,7 @@ struct kvml_slot_hint {
 };
 
 /* KVM_SET_USER_MEMORY_REGION; dirty.c: KVM_GET_DIRTY_LOG, KVM_CLEAR_DIRTY_LOG. */
-int kvml_slot_set(struct kvml_vm *vm,
-		  const struct kvm_userspace_memory_region *region);
+int kvml_slot_set(struct kvml_vm *vm, const struct kvm_userspace_memory_region *region);
 int kvml_slot_get_dirty(struct kvml_vm *vm, struct kvm_dirty_log *log);
 int kvml_slot_clear_dirty(struct kvml_vm *vm, struct kvm_clear_dirty_log *log);
 void kvml_slots_init(struct kvml_vm *vm);
@@ -85,8 +84,7 @@ void kvml_slot_mark_dirty(struct kvml_slot *slot, kvml_gfn gfn);
  * not: no load outside of the slot shall come of that (spectre.rst of the kernel,
  * variant 1).
  */
-static inline unsigned long kvml_slot_hva(const struct kvml_slot *slot,
-					  kvml_gfn gfn)
+static inline unsigned long kvml_slot_hva(const struct kvml_slot *slot, kvml_gfn gfn)
 {
 	unsigned long page = array_index_nospec(gfn - slot->base, slot->npages);
 
@@ -99,8 +97,7 @@ static inline unsigned long kvml_slot_hva(const struct kvml_slot *slot,
  * read-only one, when writing), or the VMM's memory is not there.
  */
 int kvml_guest_read(struct kvml_vcpu *vcpu, kvml_gpa gpa, void *data, size_t len);
-int kvml_guest_write(struct kvml_vcpu *vcpu, kvml_gpa gpa, const void *data,
-		     size_t len);
+int kvml_guest_write(struct kvml_vcpu *vcpu, kvml_gpa gpa, const void *data, size_t len);
 /*
  * Compare and exchange @size (1, 2, 4, 8; aligned) bytes at @gpa.  0 done, 1
  * it held something else, which is in @old now, -EFAULT.

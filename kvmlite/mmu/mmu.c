@@ -55,8 +55,7 @@ static u64 *entry_table(u64 entry)
  * The entry of @gfn at @level, or, if there is no table of that level, the one
  * above; @stop is set to the level reached.
  */
-static u64 *find_entry(const struct kvml_mmu *mmu, kvml_gfn gfn, int level,
-		       int *stop)
+static u64 *find_entry(const struct kvml_mmu *mmu, kvml_gfn gfn, int level, int *stop)
 {
 	u64 *table = mmu->root;
 	int at;
@@ -95,14 +94,8 @@ static void count_table(struct kvml_mmu *mmu, void *table, int n)
 	mod_lruvec_page_state(virt_to_page(table), NR_SECONDARY_PAGETABLE, n);
 }
 
-static void free_table(void *table)
-{
-	free_page((unsigned long)table);
-}
-
 /* Tables that vCPUs may know until a flush. */
-static void unhook_table(struct kvml_mmu *mmu, u64 *entry,
-			 struct list_head *freed)
+static void unhook_table(struct kvml_mmu *mmu, u64 *entry, struct list_head *freed)
 {
 	u64 *table = entry_table(xchg(entry, 0));
 
@@ -120,8 +113,7 @@ static void free_tables(struct list_head *freed)
 }
 
 /* Frees the tables above @gfn that are empty. */
-static void prune_tables(struct kvml_mmu *mmu, kvml_gfn gfn,
-			 struct list_head *freed)
+static void prune_tables(struct kvml_mmu *mmu, kvml_gfn gfn, struct list_head *freed)
 {
 	int level, stop;
 
@@ -145,7 +137,7 @@ static void free_tree(struct kvml_mmu *mmu, u64 *table, int level)
 		if (is_table(mmu->fmt, table[i], level))
 			free_tree(mmu, entry_table(table[i]), level - 1);
 	count_table(mmu, table, -1);
-	free_table(table);
+	free_page((unsigned long)table);
 	cond_resched();
 }
 
@@ -311,8 +303,7 @@ void kvml_mmu_zap(struct kvml_vm *vm, kvml_gfn start, kvml_gfn end)
 	spin_lock(&mmu->lock);
 	for_range(mmu, start, end, zap_entry, true, &freed);
 	spin_unlock(&mmu->lock);
-	if (kvml_mmu_flush_due(vm))
-		kvml_mmu_flush(vm);
+	kvml_mmu_flush_if_due(vm);
 	free_tables(&freed);
 }
 
@@ -326,11 +317,9 @@ void kvml_mmu_protect_slot(struct kvml_vm *vm, struct kvml_slot *slot)
 	struct kvml_mmu *mmu = &vm->mmu;
 
 	spin_lock(&mmu->lock);
-	for_range(mmu, slot->base, slot->base + slot->npages, protect_entry,
-		  true, NULL);
+	for_range(mmu, slot->base, slot->base + slot->npages, protect_entry, true, NULL);
 	spin_unlock(&mmu->lock);
-	if (kvml_mmu_flush_due(vm))
-		kvml_mmu_flush(vm);
+	kvml_mmu_flush_if_due(vm);
 }
 
 bool kvml_mmu_protect_bits(struct kvml_vm *vm, struct kvml_slot *slot,
@@ -352,8 +341,7 @@ bool kvml_mmu_protect_bits(struct kvml_vm *vm, struct kvml_slot *slot,
 		if (level == 2 && !is_table(mmu->fmt, *entry, 2))
 			protect_entry(mmu, entry, 2);
 		else if (level == 2)
-			protect_leaves(mmu, entry_table(*entry), base, bit,
-				       min(n, end), bits);
+			protect_leaves(mmu, entry_table(*entry), base, bit, min(n, end), bits);
 	}
 	spin_unlock(&mmu->lock);
 	return kvml_mmu_flush_due(vm);
@@ -387,24 +375,24 @@ void kvml_mmu_invalidate_end(struct kvml_backing *b)
 	spin_unlock(&mmu->lock);
 }
 
-bool kvml_mmu_age_range(struct kvml_vm *vm, kvml_gfn start, kvml_gfn end)
+static bool any_young(struct kvml_mmu *mmu, kvml_gfn start, kvml_gfn end, entry_fn fn)
 {
 	bool young;
 
-	spin_lock(&vm->mmu.lock);
-	young = for_range(&vm->mmu, start, end, age_entry, false, NULL);
-	spin_unlock(&vm->mmu.lock);
+	spin_lock(&mmu->lock);
+	young = for_range(mmu, start, end, fn, false, NULL);
+	spin_unlock(&mmu->lock);
 	return young;
+}
+
+bool kvml_mmu_age_range(struct kvml_vm *vm, kvml_gfn start, kvml_gfn end)
+{
+	return any_young(&vm->mmu, start, end, age_entry);
 }
 
 bool kvml_mmu_test_young(struct kvml_vm *vm, kvml_gfn start, kvml_gfn end)
 {
-	bool young;
-
-	spin_lock(&vm->mmu.lock);
-	young = for_range(&vm->mmu, start, end, entry_young, false, NULL);
-	spin_unlock(&vm->mmu.lock);
-	return young;
+	return any_young(&vm->mmu, start, end, entry_young);
 }
 
 /* ---- MMIO ---- */
@@ -422,8 +410,7 @@ bool kvml_mmu_is_mmio(struct kvml_vcpu *vcpu, u64 gpa)
 	u64 entry;
 	int level;
 
-	if (vcpu->mmio_gfn == gpa >> PAGE_SHIFT &&
-	    vcpu->mmio_generation == generation)
+	if (vcpu->mmio_gfn == gpa >> PAGE_SHIFT && vcpu->mmio_generation == generation)
 		return true;
 	if (!mmu->fmt->mmio)
 		return false;
@@ -514,8 +501,7 @@ static bool may_be_huge(const struct kvml_mmu *mmu, const struct fault *f)
 	const struct kvml_slot *slot = f->slot;
 	kvml_gfn first = round_down(f->gfn, ENTRIES);
 
-	return mmu->fmt->huge && !slot->dirty &&
-	       !(slot->flags & KVM_MEM_READONLY) &&
+	return mmu->fmt->huge && !slot->dirty && !(slot->flags & KVM_MEM_READONLY) &&
 	       (slot->hva >> PAGE_SHIFT) % ENTRIES == slot->base % ENTRIES &&
 	       first >= slot->base && first + ENTRIES <= slot->base + slot->npages;
 }
@@ -648,8 +634,7 @@ int kvml_mmu_fault(struct kvml_vcpu *vcpu, u64 gpa, u32 access)
 
 	/* As if the VMM had touched it. The signal ends KVM_RUN. */
 	if (unlikely(r == -EHWPOISON)) {
-		send_sig_mceerr(BUS_MCEERR_AR, (void __user *)f.hva, PAGE_SHIFT,
-				current);
+		send_sig_mceerr(BUS_MCEERR_AR, (void __user *)f.hva, PAGE_SHIFT, current);
 		return 1;
 	}
 	if (r > 0) {
@@ -684,5 +669,5 @@ void kvml_mmu_vcpu_free(struct kvml_vcpu *vcpu)
 	struct kvml_spares *spares = &vcpu->spares;
 
 	while (spares->nr)
-		free_table(spares->table[--spares->nr]);
+		free_page((unsigned long)spares->table[--spares->nr]);
 }

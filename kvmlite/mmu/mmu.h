@@ -26,11 +26,6 @@
 
 #include "mmu/memslot.h"
 
-struct kvml_vm;
-struct kvml_vcpu;
-struct kvml_slot;
-struct kvml_backing;
-
 /* A fault may need a table of level 3, 2 and 1. */
 #define KVML_SPARE_TABLES	3
 
@@ -132,6 +127,12 @@ void kvml_mmu_invalidate_start(struct kvml_backing *b, unsigned long start,
 void kvml_mmu_invalidate_end(struct kvml_backing *b);
 bool kvml_mmu_age_range(struct kvml_vm *vm, kvml_gfn start, kvml_gfn end);
 bool kvml_mmu_test_young(struct kvml_vm *vm, kvml_gfn start, kvml_gfn end);
+/* Were rights taken away since the last flush? */
 bool kvml_mmu_flush_due(struct kvml_vm *vm);
+static inline void kvml_mmu_flush_if_due(struct kvml_vm *vm)
+{
+	if (kvml_mmu_flush_due(vm))
+		kvml_mmu_flush(vm);
+}
 
 #endif /* _KVMLITE_MMU_H */

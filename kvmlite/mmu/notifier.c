@@ -12,12 +12,6 @@ static struct kvml_backings *notifier_backings(struct mmu_notifier *mn)
 
 /* ---- invalidations ---- */
 
-static void flush_if_due(struct kvml_vm *vm)
-{
-	if (kvml_mmu_flush_due(vm))
-		kvml_mmu_flush(vm);
-}
-
 static void take_range(struct kvml_backings *set, unsigned long start,
 		       unsigned long end, bool may_sleep)
 {
@@ -29,29 +23,26 @@ static void take_range(struct kvml_backings *set, unsigned long start,
 	     b = kvml_backing_next(b, tree, start, end - 1)) {
 		/* Backings of one VM are mostly side by side: it flushes once. */
 		if (vm && vm != b->vm)
-			flush_if_due(vm);
+			kvml_mmu_flush_if_due(vm);
 		vm = b->vm;
 		kvml_mmu_invalidate_start(b, start, end, may_sleep);
 	}
 	if (vm)
-		flush_if_due(vm);
+		kvml_mmu_flush_if_due(vm);
 }
 
-static int invalidate_start(struct mmu_notifier *mn,
-			    const struct mmu_notifier_range *range)
+static int invalidate_start(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
 {
 	struct kvml_backings *set = notifier_backings(mn);
 	int srcu = srcu_read_lock(&set->srcu);
 
 	kvml_backings_count(set, 1);
-	take_range(set, range->start, range->end,
-		   mmu_notifier_range_blockable(range));
+	take_range(set, range->start, range->end, mmu_notifier_range_blockable(range));
 	srcu_read_unlock(&set->srcu, srcu);
 	return 0;
 }
 
-static void invalidate_end(struct mmu_notifier *mn,
-			   const struct mmu_notifier_range *range)
+static void invalidate_end(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
 {
 	struct kvml_backings *set = notifier_backings(mn);
 	int srcu = srcu_read_lock(&set->srcu);
@@ -106,8 +97,7 @@ static int clear_young(struct mmu_notifier *mn, struct mm_struct *mm,
 	return do_range(mn, start, end, age);
 }
 
-static int test_young(struct mmu_notifier *mn, struct mm_struct *mm,
-		      unsigned long address)
+static int test_young(struct mmu_notifier *mn, struct mm_struct *mm, unsigned long address)
 {
 	return do_range(mn, address, address + PAGE_SIZE, kvml_mmu_test_young);
 }

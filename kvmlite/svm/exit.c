@@ -15,7 +15,12 @@
 #include "svm/failure.h"
 #include "svm/inject.h"
 #include "svm/insn.h"
+#include "svm/state.h"
+#include "svm/svm.h"
+#include "svm/vmcb.h"
+#include "vcpu/debug.h"
 #include "vcpu/error.h"
+#include "vcpu/event.h"
 #include "vcpu/fpu.h"
 #include "vcpu/priv.h"
 

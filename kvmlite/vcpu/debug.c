@@ -17,8 +17,7 @@ static int inject(struct kvml_vcpu *vcpu, u32 control)
 {
 	if (!(control & (KVM_GUESTDBG_INJECT_DB | KVM_GUESTDBG_INJECT_BP)))
 		return 0;
-	if (vcpu->event.exception.pending ||
-	    test_bit(KVML_REQ_TRIPLE_FAULT, &vcpu->requests))
+	if (vcpu->event.exception.pending || test_bit(KVML_REQ_TRIPLE_FAULT, &vcpu->requests))
 		return -EBUSY;
 	kvml_queue_exception(vcpu, control & KVM_GUESTDBG_INJECT_DB ?
 			     X86_TRAP_DB : X86_TRAP_BP);
@@ -51,8 +50,7 @@ int kvml_debug_set(struct kvml_vcpu *vcpu, const struct kvm_guest_debug *in)
 	return 0;
 }
 
-int kvml_debug_exit(struct kvml_vcpu *vcpu, u32 vector, unsigned long pc,
-		    u64 dr6)
+int kvml_debug_exit(struct kvml_vcpu *vcpu, u32 vector, unsigned long pc, u64 dr6)
 {
 	struct kvm_debug_exit_arch *arch = &vcpu->run->debug.arch;
 

@@ -21,8 +21,7 @@
 			 KVM_GUESTDBG_INJECT_DB | KVM_GUESTDBG_INJECT_BP)
 int kvml_debug_set(struct kvml_vcpu *vcpu, const struct kvm_guest_debug *in);
 /* Fills kvm_run for KVM_EXIT_DEBUG; returns 0. */
-int kvml_debug_exit(struct kvml_vcpu *vcpu, u32 vector, unsigned long pc,
-		    u64 dr6);
+int kvml_debug_exit(struct kvml_vcpu *vcpu, u32 vector, unsigned long pc, u64 dr6);
 /* #DB for the guest: DR6 and DR7 as the CPU leaves them. @bits: of DR6. */
 void kvml_debug_queue_db(struct kvml_vcpu *vcpu, unsigned long bits);
 
@@ -74,8 +73,7 @@ static inline void kvml_debug_unload(bool loaded)
 /* Behind an instruction: a step is due, the guest's or the debugger's. */
 static inline bool kvml_debug_step_due(struct kvml_vcpu *vcpu)
 {
-	return kvml_debug_single_step(vcpu) ||
-	       kvml_reg(vcpu, KVML_RFLAGS) & X86_EFLAGS_TF;
+	return kvml_debug_single_step(vcpu) || kvml_reg(vcpu, KVML_RFLAGS) & X86_EFLAGS_TF;
 }
 
 /* RIP is past an instruction: 1, or what single step makes of it. */

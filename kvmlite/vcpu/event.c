@@ -33,11 +33,10 @@ static bool double_fault(u8 first, u8 second)
 {
 	enum trap_class a = exception_class(first), b = exception_class(second);
 
-	return (a == CONTRIBUTORY && b == CONTRIBUTORY) ||
-	       (a == PAGE_FAULT && b != BENIGN);
+	return (a == CONTRIBUTORY && b == CONTRIBUTORY) || (a == PAGE_FAULT && b != BENIGN);
 }
 
-static void queue(struct kvml_vcpu *vcpu, u8 nr, bool has_error, u32 error)
+static int queue(struct kvml_vcpu *vcpu, u8 nr, bool has_error, u32 error)
 {
 	struct kvml_exception *e = &vcpu->event.exception;
 	bool in_delivery = e->injected;
@@ -46,7 +45,7 @@ static void queue(struct kvml_vcpu *vcpu, u8 nr, bool has_error, u32 error)
 		e->injected = false;
 		e->pending = false;
 		kvml_vcpu_request(vcpu, KVML_REQ_TRIPLE_FAULT);
-		return;
+		return 1;
 	}
 	if (in_delivery && double_fault(e->nr, nr)) {
 		nr = X86_TRAP_DF;
@@ -59,22 +58,23 @@ static void queue(struct kvml_vcpu *vcpu, u8 nr, bool has_error, u32 error)
 		.has_error = has_error,
 		.error = error,
 	};
+	return 1;
 }
 
-void kvml_queue_exception(struct kvml_vcpu *vcpu, u8 nr)
+int kvml_queue_exception(struct kvml_vcpu *vcpu, u8 nr)
 {
-	queue(vcpu, nr, false, 0);
+	return queue(vcpu, nr, false, 0);
 }
 
-void kvml_queue_exception_e(struct kvml_vcpu *vcpu, u8 nr, u32 error)
+int kvml_queue_exception_e(struct kvml_vcpu *vcpu, u8 nr, u32 error)
 {
-	queue(vcpu, nr, true, error);
+	return queue(vcpu, nr, true, error);
 }
 
-void kvml_queue_pf(struct kvml_vcpu *vcpu, unsigned long address, u32 error)
+int kvml_queue_pf(struct kvml_vcpu *vcpu, unsigned long address, u32 error)
 {
 	vcpu->cr2 = address;
-	queue(vcpu, X86_TRAP_PF, true, error);
+	return queue(vcpu, X86_TRAP_PF, true, error);
 }
 
 /* ---- into the guest ---- */
@@ -84,8 +84,7 @@ static void set_rf(struct kvml_vcpu *vcpu, const struct kvml_exception *e)
 {
 	if (e->nr != X86_TRAP_DB && e->nr != X86_TRAP_BP &&
 	    e->nr != X86_TRAP_OF && e->nr != X86_TRAP_DF)
-		kvml_reg_set(vcpu, KVML_RFLAGS,
-			     kvml_reg(vcpu, KVML_RFLAGS) | X86_EFLAGS_RF);
+		kvml_reg_set(vcpu, KVML_RFLAGS, kvml_reg(vcpu, KVML_RFLAGS) | X86_EFLAGS_RF);
 }
 
 static void inject_nmi(struct kvml_vcpu *vcpu)
@@ -171,8 +170,7 @@ int kvml_event_interrupt(struct kvml_vcpu *vcpu, u32 irq)
 /* KVM_NMI: one is delivered, one more may wait. */
 int kvml_event_nmi(struct kvml_vcpu *vcpu)
 {
-	unsigned int limit = kvml_ops->get_nmi_masked(vcpu) ||
-			     vcpu->event.nmi.injected ? 1 : 2;
+	unsigned int limit = kvml_ops->get_nmi_masked(vcpu) || vcpu->event.nmi.injected ? 1 : 2;
 
 	vcpu->event.nmi.pending = min(vcpu->event.nmi.pending + 1u, limit);
 	return 0;
@@ -184,8 +182,7 @@ void kvml_event_get(struct kvml_vcpu *vcpu, struct kvm_vcpu_events *out)
 	struct kvml_events *event = &vcpu->event;
 
 	memset(out, 0, sizeof(*out));
-	out->exception.injected = event->exception.injected ||
-				  event->exception.pending;
+	out->exception.injected = event->exception.injected || event->exception.pending;
 	out->exception.nr = event->exception.nr;
 	out->exception.has_error_code = event->exception.has_error;
 	out->exception.error_code = event->exception.error;
@@ -197,8 +194,7 @@ void kvml_event_get(struct kvml_vcpu *vcpu, struct kvm_vcpu_events *out)
 	out->nmi.pending = event->nmi.pending;
 	out->nmi.masked = kvml_ops->get_nmi_masked(vcpu);
 	out->triple_fault.pending = 0;
-	out->flags = KVM_VCPUEVENT_VALID_NMI_PENDING |
-		     KVM_VCPUEVENT_VALID_SHADOW;
+	out->flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW;
 }
 
 /* KVM_SET_VCPU_EVENTS; -EINVAL: unknown flags, a bad exception or SMM. */
@@ -206,8 +202,7 @@ int kvml_event_set(struct kvml_vcpu *vcpu, const struct kvm_vcpu_events *in)
 {
 	struct kvml_events *event = &vcpu->event;
 
-	if (in->flags & ~(KVM_VCPUEVENT_VALID_NMI_PENDING |
-			  KVM_VCPUEVENT_VALID_SIPI_VECTOR |
+	if (in->flags & ~(KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SIPI_VECTOR |
 			  KVM_VCPUEVENT_VALID_SHADOW))
 		return -EINVAL;
 	if (in->exception.injected &&

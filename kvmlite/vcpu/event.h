@@ -40,14 +40,17 @@ struct kvml_events {
 	} nmi;
 };
 
-/* Raise an exception at the current instruction.  Merges into #DF. */
-void kvml_queue_exception(struct kvml_vcpu *vcpu, u8 nr);
-void kvml_queue_exception_e(struct kvml_vcpu *vcpu, u8 nr, u32 error);
+/*
+ * Raise an exception at the current instruction.  Merges into #DF.  All return 1,
+ * which is what an exit handler returns then.
+ */
+int kvml_queue_exception(struct kvml_vcpu *vcpu, u8 nr);
+int kvml_queue_exception_e(struct kvml_vcpu *vcpu, u8 nr, u32 error);
 /* #PF: also sets CR2. */
-void kvml_queue_pf(struct kvml_vcpu *vcpu, unsigned long address, u32 error);
-static inline void kvml_queue_gp(struct kvml_vcpu *vcpu)
+int kvml_queue_pf(struct kvml_vcpu *vcpu, unsigned long address, u32 error);
+static inline int kvml_queue_gp(struct kvml_vcpu *vcpu)
 {
-	kvml_queue_exception_e(vcpu, 13, 0);
+	return kvml_queue_exception_e(vcpu, 13, 0);
 }
 
 static inline bool kvml_events_any(const struct kvml_events *e)

@@ -48,8 +48,7 @@ static void load(struct kvml_vcpu *vcpu)
  */
 static bool may_trap(struct kvml_vcpu *vcpu)
 {
-	return lazy_fpu && !(vcpu->osxsave &&
-			     boot_cpu_has(X86_FEATURE_HYPERVISOR));
+	return lazy_fpu && !(vcpu->osxsave && boot_cpu_has(X86_FEATURE_HYPERVISOR));
 }
 
 void kvml_fpu_begin(struct kvml_vcpu *vcpu)
@@ -92,8 +91,7 @@ void kvml_fpu_save_legacy(struct kvml_vcpu *vcpu, struct fxregs_state *fx)
 	fpregs_unlock();
 }
 
-void kvml_fpu_load_legacy(struct kvml_vcpu *vcpu,
-			  const struct fxregs_state *fx)
+void kvml_fpu_load_legacy(struct kvml_vcpu *vcpu, const struct fxregs_state *fx)
 {
 	lock_registers(vcpu);
 	asm volatile("fxrstorq %0" : : "m" (*fx));
@@ -112,13 +110,11 @@ static bool xcr0_valid(struct kvml_vcpu *vcpu, u64 xcr0)
 {
 	u64 avx512 = xcr0 & XFEATURE_MASK_AVX512;
 
-	if (!(xcr0 & XFEATURE_MASK_FP) ||
-	    xcr0 & ~(vcpu->xcr0_allowed | XFEATURE_MASK_FP))
+	if (!(xcr0 & XFEATURE_MASK_FP) || xcr0 & ~(vcpu->xcr0_allowed | XFEATURE_MASK_FP))
 		return false;
 	if (xcr0 & XFEATURE_MASK_YMM && !(xcr0 & XFEATURE_MASK_SSE))
 		return false;
-	return !avx512 || (avx512 == XFEATURE_MASK_AVX512 &&
-			   xcr0 & XFEATURE_MASK_YMM);
+	return !avx512 || (avx512 == XFEATURE_MASK_AVX512 && xcr0 & XFEATURE_MASK_YMM);
 }
 
 int kvml_fpu_set_xcr0(struct kvml_vcpu *vcpu, u32 index, u64 xcr0)
@@ -243,8 +239,7 @@ int kvml_fpu_set_xsave(struct kvml_vcpu *vcpu, const void __user *arg)
 
 	if (IS_ERR(buf))
 		return PTR_ERR(buf);
-	err = fpu_copy_uabi_to_guest_fpstate(&vcpu->fpu, buf,
-					     kvml_xcr0_supported(), &pkru);
+	err = fpu_copy_uabi_to_guest_fpstate(&vcpu->fpu, buf, kvml_xcr0_supported(), &pkru);
 	kfree(buf);
 	return err;
 }

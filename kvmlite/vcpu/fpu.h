@@ -37,8 +37,7 @@ void kvml_fpu_end(struct kvml_vcpu *vcpu);
  * REX.W; loads them if need be.  @fx is aligned to 16 bytes.
  */
 void kvml_fpu_save_legacy(struct kvml_vcpu *vcpu, struct fxregs_state *fx);
-void kvml_fpu_load_legacy(struct kvml_vcpu *vcpu,
-			  const struct fxregs_state *fx);
+void kvml_fpu_load_legacy(struct kvml_vcpu *vcpu, const struct fxregs_state *fx);
 
 /* Interrupts off. */
 static inline void kvml_fpu_enter_xcr0(struct kvml_vcpu *vcpu)

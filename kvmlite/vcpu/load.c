@@ -22,15 +22,12 @@ static void load_on(struct kvml_vcpu *vcpu, int cpu)
 
 static void sched_in(struct preempt_notifier *notifier, int cpu)
 {
-	load_on(container_of(notifier, struct kvml_vcpu, preempt_notifier),
-		cpu);
+	load_on(container_of(notifier, struct kvml_vcpu, preempt_notifier), cpu);
 }
 
-static void sched_out(struct preempt_notifier *notifier,
-		      struct task_struct *next)
+static void sched_out(struct preempt_notifier *notifier, struct task_struct *next)
 {
-	kvml_ops->vcpu_put(container_of(notifier, struct kvml_vcpu,
-					preempt_notifier));
+	kvml_ops->vcpu_put(container_of(notifier, struct kvml_vcpu, preempt_notifier));
 }
 
 static struct preempt_ops preempt_ops = {

@@ -45,17 +45,25 @@ struct kvml_msrs {
 	u64 mce[4 * KVML_MCE_BANKS];	/* CTL, STATUS, ADDR, MISC */
 };
 
+struct access;
+
 struct msr_def {
 	u32 last;		/* 0: only one */
 	u32 first;
-	/* NULL: value, which is a constant.  @data is 0 if it fails. */
-	int (*get)(struct kvml_vcpu *vcpu, const struct msr_def *msr, u32 index,
-		   u64 *data, bool host);
-	/* NULL: read-only. */
-	int (*set)(struct kvml_vcpu *vcpu, const struct msr_def *msr, u32 index,
-		   u64 data, bool host);
+	/* NULL: value, which is a constant.  0, or 1: #GP, and data is 0. */
+	int (*get)(struct access *a);
+	int (*set)(struct access *a);	/* NULL: read-only */
 	u64 value;		/* constant, or bits that may be set */
-	u32 offset;		/* in struct kvml_msrs */
+	u32 offset;		/* in struct kvml_msrs, or in struct kvml_vcpu */
+};
+
+/* One RDMSR or WRMSR. */
+struct access {
+	struct kvml_vcpu *vcpu;
+	const struct msr_def *msr;
+	u64 data;
+	u32 index;
+	bool host;
 };
 
 static u32 last_of(const struct msr_def *msr)
@@ -65,166 +73,143 @@ static u32 last_of(const struct msr_def *msr)
 
 /* ---- memory and constants ---- */
 
-static u64 *mem(struct kvml_vcpu *vcpu, const struct msr_def *msr, u32 index)
+static u64 *mem(const struct access *a)
 {
-	u64 *first = (void *)vcpu->msrs + msr->offset;
+	u64 *first = (void *)a->vcpu->msrs + a->msr->offset;
 
-	return first + array_index_nospec(index - msr->first,
-					  last_of(msr) - msr->first + 1);
+	return first + array_index_nospec(a->index - a->msr->first,
+					  last_of(a->msr) - a->msr->first + 1);
 }
 
-static int get_mem(struct kvml_vcpu *vcpu, const struct msr_def *msr, u32 index,
-		   u64 *data, bool host)
+static int get_mem(struct access *a)
 {
-	*data = *mem(vcpu, msr, index);
+	a->data = *mem(a);
 	return 0;
 }
 
-static int set_mem(struct kvml_vcpu *vcpu, const struct msr_def *msr, u32 index,
-		   u64 data, bool host)
+static int set_any(struct access *a)
 {
-	if (data & ~msr->value)
-		return 1;
-	*mem(vcpu, msr, index) = data;
+	*mem(a) = a->data;
 	return 0;
 }
 
-static int get_none(struct kvml_vcpu *vcpu, const struct msr_def *msr, u32 index,
-		    u64 *data, bool host)
+static int set_mem(struct access *a)
+{
+	return a->data & ~a->msr->value || set_any(a);
+}
+
+static int get_none(struct access *a)
 {
 	return 1;
 }
 
-static int set_ignored(struct kvml_vcpu *vcpu, const struct msr_def *msr,
-		       u32 index, u64 data, bool host)
+static int set_ignored(struct access *a)
 {
 	return 0;
 }
 
-static int set_zero(struct kvml_vcpu *vcpu, const struct msr_def *msr, u32 index,
-		    u64 data, bool host)
+static int set_zero(struct access *a)
 {
-	return !!data;
+	return !!a->data;
 }
 
 /* ---- registers of the vCPU ---- */
 
-static int get_vendor(struct kvml_vcpu *vcpu, const struct msr_def *msr, u32 index,
-		      u64 *data, bool host)
+static int get_vcpu(struct access *a)
 {
-	return kvml_ops->get_msr(vcpu, index, data);
-}
-
-/* WRMSR gives #GP for a non-canonical address. */
-static int set_address(struct kvml_vcpu *vcpu, const struct msr_def *msr,
-		       u32 index, u64 data, bool host)
-{
-	return !__is_canonical_address(data, VIRT_BITS) ||
-	       kvml_ops->set_msr(vcpu, index, data);
-}
-
-/* A VMM may hand over what a 32-bit guest left there: made canonical. */
-static int set_sysenter(struct kvml_vcpu *vcpu, const struct msr_def *msr,
-			u32 index, u64 data, bool host)
-{
-	return kvml_ops->set_msr(vcpu, index,
-				 __canonical_address(data, VIRT_BITS));
-}
-
-static bool has_tsc_aux(struct kvml_vcpu *vcpu, bool host)
-{
-	return host || kvml_cpuid_has(vcpu, X86_FEATURE_RDTSCP) ||
-	       kvml_cpuid_has(vcpu, X86_FEATURE_RDPID);
-}
-
-static int get_tsc_aux(struct kvml_vcpu *vcpu, const struct msr_def *msr,
-		       u32 index, u64 *data, bool host)
-{
-	return !has_tsc_aux(vcpu, host) || kvml_ops->get_msr(vcpu, index, data);
-}
-
-static int set_tsc_aux(struct kvml_vcpu *vcpu, const struct msr_def *msr,
-		       u32 index, u64 data, bool host)
-{
-	return data >> 32 || !has_tsc_aux(vcpu, host) ||
-	       kvml_ops->set_msr(vcpu, index, data);
-}
-
-static int get_efer(struct kvml_vcpu *vcpu, const struct msr_def *msr, u32 index,
-		    u64 *data, bool host)
-{
-	*data = vcpu->efer;
+	a->data = *(u64 *)((void *)a->vcpu + a->msr->offset);
 	return 0;
 }
 
-static int set_efer(struct kvml_vcpu *vcpu, const struct msr_def *msr, u32 index,
-		    u64 data, bool host)
+static int get_vendor(struct access *a)
 {
-	return kvml_efer_write(vcpu, data, host);
+	return kvml_ops->get_msr(a->vcpu, a->index, &a->data);
 }
 
-static int get_pat(struct kvml_vcpu *vcpu, const struct msr_def *msr, u32 index,
-		   u64 *data, bool host)
+static int set_vendor(struct access *a)
 {
-	return kvml_ops->get_msr(vcpu, index, data) ?
-	       get_mem(vcpu, msr, index, data, host) : 0;
+	return kvml_ops->set_msr(a->vcpu, a->index, a->data);
 }
 
-/* SDM volume 3, 12.12.2: eight types: 0, 1, 4 to 7. */
-static bool pat_valid(u64 data)
+/* WRMSR gives #GP for a non-canonical address. */
+static int set_address(struct access *a)
 {
-	unsigned int i;
+	return !__is_canonical_address(a->data, VIRT_BITS) || set_vendor(a);
+}
 
-	for (i = 0; i < 64; i += 8)
-		if (data >> i & 0xf8 || !(0xf3 >> (data >> i & 7) & 1))
+/* A VMM may hand over what a 32-bit guest left there: made canonical. */
+static int set_sysenter(struct access *a)
+{
+	a->data = __canonical_address(a->data, VIRT_BITS);
+	return set_vendor(a);
+}
+
+static bool has_tsc_aux(const struct access *a)
+{
+	return a->host || kvml_cpuid_has(a->vcpu, X86_FEATURE_RDTSCP) ||
+	       kvml_cpuid_has(a->vcpu, X86_FEATURE_RDPID);
+}
+
+static int get_tsc_aux(struct access *a)
+{
+	return !has_tsc_aux(a) || get_vendor(a);
+}
+
+static int set_tsc_aux(struct access *a)
+{
+	return a->data >> 32 || !has_tsc_aux(a) || set_vendor(a);
+}
+
+static int set_efer(struct access *a)
+{
+	return kvml_efer_write(a->vcpu, a->data, a->host);
+}
+
+static int set_apic_base(struct access *a)
+{
+	return kvml_apic_base_set(a->vcpu, a->data, a->host);
+}
+
+/* Are the lower @bytes of @data types for which @allowed has a bit? */
+static bool types_valid(u64 data, unsigned int bytes, u8 allowed)
+{
+	for (; bytes--; data >>= 8)
+		if (data & 0xf8 || !(allowed >> (data & 7) & 1))
 			return false;
 	return true;
 }
 
-static int set_pat(struct kvml_vcpu *vcpu, const struct msr_def *msr, u32 index,
-		   u64 data, bool host)
+static int get_pat(struct access *a)
 {
-	if (!pat_valid(data))
+	return get_vendor(a) ? get_mem(a) : 0;
+}
+
+/* SDM volume 3, 12.12.2: eight types: 0, 1, 4 to 7. */
+static int set_pat(struct access *a)
+{
+	if (!types_valid(a->data, 8, 0xf3))
 		return 1;
-	if (kvml_ops->set_msr(vcpu, index, data))
-		*mem(vcpu, msr, index) = data;
-	return 0;
-}
-
-/* ---- IA32_APIC_BASE ---- */
-
-static int get_apic_base(struct kvml_vcpu *vcpu, const struct msr_def *msr,
-			 u32 index, u64 *data, bool host)
-{
-	*data = vcpu->apic_base;
-	return 0;
-}
-
-static int set_apic_base(struct kvml_vcpu *vcpu, const struct msr_def *msr,
-			 u32 index, u64 data, bool host)
-{
-	return kvml_apic_base_set(vcpu, data, host);
+	return set_vendor(a) ? set_any(a) : 0;
 }
 
 /* ---- the TSC ---- */
 
-static int get_tsc(struct kvml_vcpu *vcpu, const struct msr_def *msr, u32 index,
-		   u64 *data, bool host)
+static int get_tsc(struct access *a)
 {
-	*data = kvml_tsc_read(vcpu);
+	a->data = kvml_tsc_read(a->vcpu);
 	return 0;
 }
 
-static int set_tsc(struct kvml_vcpu *vcpu, const struct msr_def *msr, u32 index,
-		   u64 data, bool host)
+static int set_tsc(struct access *a)
 {
-	if (host) {
-		kvml_tsc_write(vcpu, data);
+	u64 cycles = a->data - kvml_tsc_read(a->vcpu);
+
+	if (a->host) {
+		kvml_tsc_write(a->vcpu, a->data);
 		return 0;
 	}
-	data -= kvml_tsc_read(vcpu);
-	vcpu->msrs->tsc_adjust += data;
-	kvml_tsc_move(vcpu, data);
+	a->vcpu->msrs->tsc_adjust += cycles;
+	kvml_tsc_move(a->vcpu, cycles);
 	return 0;
 }
 
@@ -232,120 +217,97 @@ static int set_tsc(struct kvml_vcpu *vcpu, const struct msr_def *msr, u32 index,
  * The guest moves its TSC by it; the VMM has set the TSC itself.  A write to what
  * CPUID does not offer is ignored.
  */
-static int set_tsc_adjust(struct kvml_vcpu *vcpu, const struct msr_def *msr,
-			  u32 index, u64 data, bool host)
+static int set_tsc_adjust(struct access *a)
 {
-	if (!kvml_cpuid_has(vcpu, X86_FEATURE_TSC_ADJUST))
+	if (!kvml_cpuid_has(a->vcpu, X86_FEATURE_TSC_ADJUST))
 		return 0;
-	if (!host)
-		kvml_tsc_move(vcpu, data - vcpu->msrs->tsc_adjust);
-	vcpu->msrs->tsc_adjust = data;
+	if (!a->host)
+		kvml_tsc_move(a->vcpu, a->data - a->vcpu->msrs->tsc_adjust);
+	a->vcpu->msrs->tsc_adjust = a->data;
 	return 0;
 }
 
 /* ---- kvmclock ---- */
 
-static int get_pv(struct kvml_vcpu *vcpu, const struct msr_def *msr, u32 index,
-		  u64 *data, bool host)
+static int set_system_time(struct access *a)
 {
-	return kvml_pv_get_msr(vcpu, index, data);
+	kvml_pv_set_system_time(a->vcpu, a->data);
+	return 0;
 }
 
-static int set_pv(struct kvml_vcpu *vcpu, const struct msr_def *msr, u32 index,
-		  u64 data, bool host)
+static int set_wall_clock(struct access *a)
 {
-	return kvml_pv_set_msr(vcpu, index, data);
+	kvml_pv_set_wall_clock(a->vcpu, a->data);
+	return 0;
 }
 
 /* ---- features ---- */
 
-static int set_feat_ctl(struct kvml_vcpu *vcpu, const struct msr_def *msr,
-			u32 index, u64 data, bool host)
+static int set_feat_ctl(struct access *a)
 {
-	if (!host && vcpu->msrs->feat_ctl & FEAT_CTL_LOCKED)
+	return (!a->host && *mem(a) & FEAT_CTL_LOCKED) || set_mem(a);
+}
+
+/* What only the VMM may set; the guest's writes are ignored, or a fault. */
+static int set_ucode_rev(struct access *a)
+{
+	return a->host ? set_any(a) : 0;
+}
+
+static int set_by_host(struct access *a)
+{
+	return !a->host || set_mem(a);
+}
+
+static int get_arch_cap(struct access *a)
+{
+	if (!a->host && !kvml_cpuid_has(a->vcpu, X86_FEATURE_ARCH_CAPABILITIES))
 		return 1;
-	return set_mem(vcpu, msr, index, data, host);
+	return get_mem(a);
 }
 
-static int set_ucode_rev(struct kvml_vcpu *vcpu, const struct msr_def *msr,
-			 u32 index, u64 data, bool host)
+static bool has_spec_ctrl(const struct access *a)
 {
-	if (host)
-		vcpu->msrs->ucode_rev = data;
-	return 0;
+	const struct kvml_cpuid *c = a->vcpu->cpuid;
+
+	return a->host || (c && kvml_spec_ctrl_bits(c->feature));
 }
 
-static int get_arch_cap(struct kvml_vcpu *vcpu, const struct msr_def *msr,
-			u32 index, u64 *data, bool host)
+static int get_spec_ctrl(struct access *a)
 {
-	if (!host && !kvml_cpuid_has(vcpu, X86_FEATURE_ARCH_CAPABILITIES))
-		return 1;
-	*data = vcpu->msrs->arch_cap;
-	return 0;
-}
-
-static int set_arch_cap(struct kvml_vcpu *vcpu, const struct msr_def *msr,
-			u32 index, u64 data, bool host)
-{
-	if (!host)
-		return 1;
-	vcpu->msrs->arch_cap = data;
-	return 0;
-}
-
-static u64 host_spec_ctrl(void)
-{
-	return kvml_spec_ctrl_bits(boot_cpu_data.x86_capability);
-}
-
-static bool has_spec_ctrl(struct kvml_vcpu *vcpu, bool host)
-{
-	return host || (vcpu->cpuid && kvml_spec_ctrl_bits(vcpu->cpuid->feature));
-}
-
-static int get_spec_ctrl(struct kvml_vcpu *vcpu, const struct msr_def *msr,
-			 u32 index, u64 *data, bool host)
-{
-	return !has_spec_ctrl(vcpu, host) || kvml_ops->get_msr(vcpu, index, data);
+	return !has_spec_ctrl(a) || get_vendor(a);
 }
 
 /* As KVM has it: what the CPU takes, the guest may write if it has the MSR. */
-static int set_spec_ctrl(struct kvml_vcpu *vcpu, const struct msr_def *msr,
-			 u32 index, u64 data, bool host)
+static int set_spec_ctrl(struct access *a)
 {
-	return !has_spec_ctrl(vcpu, host) || data & ~host_spec_ctrl() ||
-	       kvml_ops->set_msr(vcpu, index, data);
+	u64 bits = kvml_spec_ctrl_bits(boot_cpu_data.x86_capability);
+
+	return !has_spec_ctrl(a) || a->data & ~bits || set_vendor(a);
 }
 
-static int set_pred_cmd(struct kvml_vcpu *vcpu, const struct msr_def *msr,
-			u32 index, u64 data, bool host)
+static int set_pred_cmd(struct access *a)
 {
-	u64 mine = vcpu->cpuid ? kvml_pred_cmd_bits(vcpu->cpuid->feature) : 0;
+	const struct kvml_cpuid *c = a->vcpu->cpuid;
 	u64 bits = kvml_pred_cmd_bits(boot_cpu_data.x86_capability);
+	u64 mine = c ? kvml_pred_cmd_bits(c->feature) : 0;
 
-	if (!host && !mine)
+	if (!a->host && !mine)
 		return 1;
-	if (data & ~(host ? bits : bits & mine))
+	if (a->data & ~(a->host ? bits : bits & mine))
 		return 1;
-	if (data)
-		wrmsrl(MSR_IA32_PRED_CMD, data);
+	if (a->data)
+		wrmsrl(MSR_IA32_PRED_CMD, a->data);
 	return 0;
 }
 
-/* What userspace may be told; 0 only. */
-static int set_platform_info(struct kvml_vcpu *vcpu, const struct msr_def *msr,
-			     u32 index, u64 data, bool host)
+static int set_misc_enable(struct access *a)
 {
-	return !host || data;
-}
-
-static int set_misc_enable(struct kvml_vcpu *vcpu, const struct msr_def *msr,
-			   u32 index, u64 data, bool host)
-{
-	u64 old = vcpu->msrs->misc_enable;
+	struct kvml_vcpu *vcpu = a->vcpu;
+	u64 old = vcpu->msrs->misc_enable, data = a->data;
 	bool mwait;
 
-	if (!host) {
+	if (!a->host) {
 		if ((old ^ data) & MISC_ENABLE_RO)
 			return 1;
 		data &= ~MSR_IA32_MISC_ENABLE_EMON;
@@ -364,98 +326,63 @@ static int set_misc_enable(struct kvml_vcpu *vcpu, const struct msr_def *msr,
 }
 
 /* Branch tracing is not there, but guests try it. */
-static int set_debugctl(struct kvml_vcpu *vcpu, const struct msr_def *msr,
-			u32 index, u64 data, bool host)
+static int set_debugctl(struct access *a)
 {
-	return !!(data & ~(DEBUGCTLMSR_LBR | DEBUGCTLMSR_BTF));
+	return !!(a->data & ~(DEBUGCTLMSR_LBR | DEBUGCTLMSR_BTF));
 }
 
 /* Errata bits that guests set are ignored, McStatusWrEn and TscFreqSel kept. */
-static int set_hwcr(struct kvml_vcpu *vcpu, const struct msr_def *msr, u32 index,
-		    u64 data, bool host)
+static int set_hwcr(struct access *a)
 {
-	return set_mem(vcpu, msr, index, data & ~0x148ull, host);
+	a->data &= ~0x148ull;
+	return set_mem(a);
 }
 
 /* OS-visible workarounds (APM volume 2, appendix E of old revisions). */
-static int get_osvw(struct kvml_vcpu *vcpu, const struct msr_def *msr, u32 index,
-		    u64 *data, bool host)
+static int get_osvw(struct access *a)
 {
-	return !kvml_cpuid_has(vcpu, X86_FEATURE_OSVW) ||
-	       get_mem(vcpu, msr, index, data, host);
+	return !kvml_cpuid_has(a->vcpu, X86_FEATURE_OSVW) || get_mem(a);
 }
 
-static int set_osvw(struct kvml_vcpu *vcpu, const struct msr_def *msr, u32 index,
-		    u64 data, bool host)
+static int set_osvw(struct access *a)
 {
-	return !kvml_cpuid_has(vcpu, X86_FEATURE_OSVW) ||
-	       set_mem(vcpu, msr, index, data, host);
+	return !kvml_cpuid_has(a->vcpu, X86_FEATURE_OSVW) || set_any(a);
 }
 
 /* No state component of supervisors is offered, so 0 is all that it can be. */
-static bool has_xss(struct kvml_vcpu *vcpu, bool host)
+static int get_xss(struct access *a)
 {
-	return host || kvml_cpuid_has(vcpu, X86_FEATURE_XSAVES);
+	return !a->host && !kvml_cpuid_has(a->vcpu, X86_FEATURE_XSAVES);
 }
 
-static int get_xss(struct kvml_vcpu *vcpu, const struct msr_def *msr, u32 index,
-		   u64 *data, bool host)
+static int set_xss(struct access *a)
 {
-	return !has_xss(vcpu, host);
-}
-
-static int set_xss(struct kvml_vcpu *vcpu, const struct msr_def *msr, u32 index,
-		   u64 data, bool host)
-{
-	return !has_xss(vcpu, host) || data;
-}
-
-/* No SMI reaches a guest, but the VMM may bring some along. */
-static int set_smi_count(struct kvml_vcpu *vcpu, const struct msr_def *msr,
-			 u32 index, u64 data, bool host)
-{
-	return !host || set_mem(vcpu, msr, index, data, host);
+	return get_xss(a) || a->data;
 }
 
 /* ---- MTRRs: memory types are the host's, so they are just kept ---- */
 
 /* SDM volume 3, table 12-8: 0, 1, 4, 5, 6. */
-static bool mtrr_type_valid(u8 type)
+#define MTRR_TYPES	0x73
+
+static int set_mtrr_fixed(struct access *a)
 {
-	return type < 8 && 0x73 >> type & 1;
+	return !types_valid(a->data, 8, MTRR_TYPES) || set_any(a);
 }
 
-static int set_mtrr_fixed(struct kvml_vcpu *vcpu, const struct msr_def *msr,
-			  u32 index, u64 data, bool host)
+static int set_mtrr_var(struct access *a)
 {
-	unsigned int i;
+	u64 reserved = ~(BIT_ULL(kvml_cpuid_maxphyaddr(a->vcpu)) - 1);
+	bool is_mask = a->index & 1;
 
-	for (i = 0; i < 64; i += 8)
-		if (!mtrr_type_valid(data >> i))
-			return 1;
-	*mem(vcpu, msr, index) = data;
-	return 0;
-}
-
-static int set_mtrr_var(struct kvml_vcpu *vcpu, const struct msr_def *msr,
-			u32 index, u64 data, bool host)
-{
-	u64 reserved = ~(BIT_ULL(kvml_cpuid_maxphyaddr(vcpu)) - 1);
-	bool is_mask = index & 1;
-
-	reserved |= is_mask ? 0x7ff : 0xf00;
-	if (data & reserved || (!is_mask && !mtrr_type_valid(data)))
+	if (a->data & (reserved | (is_mask ? 0x7ff : 0xf00)))
 		return 1;
-	*mem(vcpu, msr, index) = data;
-	return 0;
+	return (!is_mask && !types_valid(a->data, 1, MTRR_TYPES)) || set_any(a);
 }
 
-static int set_mtrr_def_type(struct kvml_vcpu *vcpu, const struct msr_def *msr,
-			     u32 index, u64 data, bool host)
+static int set_mtrr_def_type(struct access *a)
 {
-	if (!mtrr_type_valid(data))
-		return 1;
-	return set_mem(vcpu, msr, index, data, host);
+	return !types_valid(a->data, 1, MTRR_TYPES) || set_mem(a);
 }
 
 /* ---- machine check: the VMM injects and reads, nobody else ---- */
@@ -469,8 +396,7 @@ int kvml_msr_setup_mce(struct kvml_vcpu *vcpu, u64 cap)
 {
 	unsigned int bank, banks = cap & 0xff;
 
-	if (!banks || banks > KVML_MCE_BANKS ||
-	    cap & ~(kvml_msr_mce_cap() | 0xff | 0xff0000))
+	if (!banks || banks > KVML_MCE_BANKS || cap & ~(kvml_msr_mce_cap() | 0xff | 0xff0000))
 		return -EINVAL;
 	vcpu->mce_cap = cap;
 	if (cap & MCG_CTL_P)
@@ -480,77 +406,57 @@ int kvml_msr_setup_mce(struct kvml_vcpu *vcpu, u64 cap)
 	return 0;
 }
 
-static int get_mcg_cap(struct kvml_vcpu *vcpu, const struct msr_def *msr,
-		       u32 index, u64 *data, bool host)
+static int get_mcg_ctl(struct access *a)
 {
-	*data = vcpu->mce_cap;
-	return 0;
+	return (!a->host && !(a->vcpu->mce_cap & MCG_CTL_P)) || get_mem(a);
 }
 
-static int get_mcg_ctl(struct kvml_vcpu *vcpu, const struct msr_def *msr,
-		       u32 index, u64 *data, bool host)
+static int set_mcg_ctl(struct access *a)
 {
-	if (!host && !(vcpu->mce_cap & MCG_CTL_P))
+	if (!(a->vcpu->mce_cap & MCG_CTL_P) && (a->data || !a->host))
 		return 1;
-	*data = vcpu->msrs->mcg_ctl;
-	return 0;
+	return (a->data && ~a->data) || set_any(a);
 }
 
-static int set_mcg_ctl(struct kvml_vcpu *vcpu, const struct msr_def *msr,
-		       u32 index, u64 data, bool host)
+static bool mce_bank_there(const struct access *a)
 {
-	if (!(vcpu->mce_cap & MCG_CTL_P) && (data || !host))
-		return 1;
-	if (data && ~data)
-		return 1;
-	vcpu->msrs->mcg_ctl = data;
-	return 0;
+	return (a->index - MSR_IA32_MC0_CTL) / 4 < (a->vcpu->mce_cap & 0xff);
 }
 
-static bool mce_bank_there(struct kvml_vcpu *vcpu, u32 index)
+static int get_mce(struct access *a)
 {
-	return (index - MSR_IA32_MC0_CTL) / 4 < (vcpu->mce_cap & 0xff);
+	return !mce_bank_there(a) || get_mem(a);
 }
 
-static int get_mce(struct kvml_vcpu *vcpu, const struct msr_def *msr, u32 index,
-		   u64 *data, bool host)
+static int set_mce(struct access *a)
 {
-	return !mce_bank_there(vcpu, index) ||
-	       get_mem(vcpu, msr, index, data, host);
-}
-
-static int set_mce(struct kvml_vcpu *vcpu, const struct msr_def *msr, u32 index,
-		   u64 data, bool host)
-{
-	if (!mce_bank_there(vcpu, index))
+	if (!mce_bank_there(a))
 		return 1;
 	/* CTL: all or none, but for bits that guests clear for errata. */
-	if ((index & 3) == 0 && data && ~(data | BIT(10) | BIT(0)))
+	if ((a->index & 3) == 0 && a->data && ~(a->data | BIT(10) | BIT(0)))
 		return 1;
 	/* STATUS: the guest can but clear it. */
-	if ((index & 3) == 1 && data && !host)
-		return 1;
-	*mem(vcpu, msr, index) = data;
-	return 0;
+	return ((a->index & 3) == 1 && a->data && !a->host) || set_any(a);
 }
 
 /* ---- the table, in order ---- */
 
 #define MEM(field)	.offset = offsetof(struct kvml_msrs, field)
-#define ONE(index)	.first = (index)
+#define VCPU(field)	.offset = offsetof(struct kvml_vcpu, field)
 #define RANGE(a, b)	.last = (b), .first = (a)
+#define ONE(index)	.first = (index)
 
 static const struct msr_def msrs[] = {
 	{ RANGE(MSR_IA32_P5_MC_ADDR, MSR_IA32_P5_MC_TYPE) },
 	{ ONE(MSR_IA32_TSC), get_tsc, set_tsc },
-	{ RANGE(MSR_KVM_WALL_CLOCK, MSR_KVM_SYSTEM_TIME), get_pv, set_pv },
+	{ ONE(MSR_KVM_WALL_CLOCK), get_vcpu, set_wall_clock, VCPU(pv_wall_msr) },
+	{ ONE(MSR_KVM_SYSTEM_TIME), get_vcpu, set_system_time, VCPU(pv_clock_msr) },
 	{ ONE(MSR_IA32_PLATFORM_ID) },
-	{ ONE(MSR_IA32_APICBASE), get_apic_base, set_apic_base },
+	{ ONE(MSR_IA32_APICBASE), get_vcpu, set_apic_base, VCPU(apic_base) },
 	{ ONE(MSR_IA32_EBL_CR_POWERON) },
 	{ ONE(MSR_EBC_FREQUENCY_ID), .value = 1 << 24 },
-	{ ONE(MSR_SMI_COUNT), get_mem, set_smi_count, ~0ull, MEM(smi_count) },
-	{ ONE(MSR_IA32_FEAT_CTL), get_mem, set_feat_ctl, FEAT_CTL_LOCKED,
-	  MEM(feat_ctl) },
+	{ ONE(MSR_SMI_COUNT), get_mem, set_by_host, ~0ull, MEM(smi_count) },
+	{ ONE(MSR_IA32_FEAT_CTL), get_mem, set_feat_ctl, FEAT_CTL_LOCKED, MEM(feat_ctl) },
 	{ ONE(MSR_IA32_TSC_ADJUST), get_mem, set_tsc_adjust, MEM(tsc_adjust) },
 	{ ONE(MSR_IA32_SPEC_CTRL), get_spec_ctrl, set_spec_ctrl },
 	{ ONE(MSR_IA32_PRED_CMD), get_none, set_pred_cmd },
@@ -558,37 +464,34 @@ static const struct msr_def msrs[] = {
 	{ ONE(MSR_IA32_UCODE_REV), get_mem, set_ucode_rev, MEM(ucode_rev) },
 	{ RANGE(MSR_P6_PERFCTR0, MSR_P6_PERFCTR1), .set = set_ignored },
 	{ ONE(MSR_FSB_FREQ), .value = 3 },
-	{ ONE(MSR_PLATFORM_INFO), .set = set_platform_info },
+	/* What userspace may be told; 0 only. */
+	{ ONE(MSR_PLATFORM_INFO), .set = set_by_host },
 	/* WC, fixed ranges, eight variable ones. */
 	{ ONE(MSR_MTRRcap), .value = 0x500 | VAR_MTRRS },
-	{ ONE(MSR_IA32_ARCH_CAPABILITIES), get_arch_cap, set_arch_cap },
+	{ ONE(MSR_IA32_ARCH_CAPABILITIES), get_arch_cap, set_by_host, ~0ull, MEM(arch_cap) },
 	{ ONE(MSR_IA32_BBL_CR_CTL3), .value = 0xbe702111 },
 	{ ONE(MSR_MISC_FEATURES_ENABLES), .set = set_zero },
-	{ RANGE(MSR_IA32_SYSENTER_ESP, MSR_IA32_SYSENTER_EIP), get_vendor,
-	  set_sysenter },
-	{ ONE(MSR_IA32_MCG_CAP), get_mcg_cap },
+	{ RANGE(MSR_IA32_SYSENTER_ESP, MSR_IA32_SYSENTER_EIP), get_vendor, set_sysenter },
+	{ ONE(MSR_IA32_MCG_CAP), get_vcpu, VCPU(mce_cap) },
 	{ ONE(MSR_IA32_MCG_STATUS), get_mem, set_mem, ~0ull, MEM(mcg_status) },
-	{ ONE(MSR_IA32_MCG_CTL), get_mcg_ctl, set_mcg_ctl },
+	{ ONE(MSR_IA32_MCG_CTL), get_mcg_ctl, set_mcg_ctl, MEM(mcg_ctl) },
 	{ RANGE(MSR_P6_EVNTSEL0, MSR_P6_EVNTSEL1), .set = set_ignored },
 	/* 1,000 TSC ticks a bus tick, multiplier 4. */
 	{ ONE(MSR_IA32_PERF_STATUS), .value = 1000 | 4ull << 40 },
 	{ ONE(MSR_IA32_PERF_CTL) },
-	{ ONE(MSR_IA32_MISC_ENABLE), get_mem, set_misc_enable,
-	  MEM(misc_enable) },
+	{ ONE(MSR_IA32_MISC_ENABLE), get_mem, set_misc_enable, MEM(misc_enable) },
 	{ ONE(MSR_IA32_DEBUGCTLMSR), .set = set_debugctl },
 	{ RANGE(MSR_IA32_LASTBRANCHFROMIP, MSR_IA32_LASTINTTOIP) },
 	{ ONE(MSR_IA32_POWER_CTL), get_mem, set_mem, ~0ull, MEM(power_ctl) },
 	{ RANGE(MTRRphysBase_MSR(0), MTRRphysMask_MSR(VAR_MTRRS - 1)), get_mem,
 	  set_mtrr_var, MEM(mtrr_var) },
-	{ ONE(MSR_MTRRfix64K_00000), get_mem, set_mtrr_fixed,
-	  MEM(mtrr_fix64k) },
+	{ ONE(MSR_MTRRfix64K_00000), get_mem, set_mtrr_fixed, MEM(mtrr_fix64k) },
 	{ RANGE(MSR_MTRRfix16K_80000, MSR_MTRRfix16K_A0000), get_mem,
 	  set_mtrr_fixed, MEM(mtrr_fix16k) },
 	{ RANGE(MSR_MTRRfix4K_C0000, MSR_MTRRfix4K_F8000), get_mem,
 	  set_mtrr_fixed, MEM(mtrr_fix4k) },
 	{ ONE(MSR_IA32_CR_PAT), get_pat, set_pat, MEM(pat) },
-	{ ONE(MSR_MTRRdefType), get_mem, set_mtrr_def_type, 0xcff,
-	  MEM(mtrr_def_type) },
+	{ ONE(MSR_MTRRdefType), get_mem, set_mtrr_def_type, 0xcff, MEM(mtrr_def_type) },
 	{ RANGE(MSR_IA32_MC0_CTL, MSR_IA32_MC0_CTL + 4 * KVML_MCE_BANKS - 1),
 	  get_mce, set_mce, MEM(mce) },
 	{ ONE(MSR_RAPL_POWER_UNIT) },
@@ -597,9 +500,9 @@ static const struct msr_def msrs[] = {
 	{ ONE(MSR_PP0_ENERGY_STATUS) },
 	{ ONE(MSR_PP1_ENERGY_STATUS) },
 	{ ONE(MSR_IA32_XSS), get_xss, set_xss },
-	{ RANGE(MSR_KVM_WALL_CLOCK_NEW, MSR_KVM_SYSTEM_TIME_NEW), get_pv,
-	  set_pv },
-	{ ONE(MSR_EFER), get_efer, set_efer },
+	{ ONE(MSR_KVM_WALL_CLOCK_NEW), get_vcpu, set_wall_clock, VCPU(pv_wall_msr) },
+	{ ONE(MSR_KVM_SYSTEM_TIME_NEW), get_vcpu, set_system_time, VCPU(pv_clock_msr) },
+	{ ONE(MSR_EFER), get_vcpu, set_efer, VCPU(efer) },
 	{ RANGE(MSR_LSTAR, MSR_CSTAR), get_vendor, set_address },
 	{ RANGE(MSR_FS_BASE, MSR_KERNEL_GS_BASE), get_vendor, set_address },
 	{ ONE(MSR_TSC_AUX), get_tsc_aux, set_tsc_aux },
@@ -615,7 +518,7 @@ static const struct msr_def msrs[] = {
 	{ RANGE(MSR_K8_TSEG_ADDR, MSR_K8_TSEG_MASK) },
 	{ ONE(MSR_VM_HSAVE_PA), .set = set_ignored },
 	{ RANGE(MSR_AMD64_OSVW_ID_LENGTH, MSR_AMD64_OSVW_STATUS), get_osvw,
-	  set_osvw, ~0ull, MEM(osvw) },
+	  set_osvw, MEM(osvw) },
 	{ RANGE(MSR_AMD64_DC_CFG, MSR_AMD64_TW_CFG), .set = set_ignored },
 	{ ONE(MSR_AMD64_BU_CFG2), .set = set_ignored },
 	{ ONE(MSR_F15H_EX_CFG), .set = set_ignored },
@@ -627,39 +530,43 @@ static const struct msr_def *find(u32 index)
 
 	while (low < high) {
 		mid = (low + high) / 2;
-		if (index > last_of(&msrs[mid]))
+		if (index >= msrs[mid].first)
 			low = mid + 1;
 		else
 			high = mid;
 	}
-	if (low == ARRAY_SIZE(msrs) || index < msrs[low].first)
-		return NULL;
-	return &msrs[low];
+	return low && index <= last_of(&msrs[low - 1]) ? &msrs[low - 1] : NULL;
+}
+
+static noinline int get_msr(struct kvml_vcpu *vcpu, u32 index, u64 *data, bool host)
+{
+	struct access a = { vcpu, find(index), 0, index, host };
+	int r;
+
+	*data = 0;
+	if (!a.msr)
+		return kvml_ops->get_msr(vcpu, index, data);
+	a.data = a.msr->value;
+	r = a.msr->get ? a.msr->get(&a) : 0;
+	*data = r ? 0 : a.data;
+	return r;
 }
 
 int kvml_msr_get(struct kvml_vcpu *vcpu, u32 index, u64 *data, bool host)
 {
-	const struct msr_def *msr;
-
-	if (likely(index == MSR_IA32_APICBASE))
-		return get_apic_base(vcpu, NULL, index, data, host);
-	*data = 0;
-	msr = find(index);
-	if (!msr)
-		return kvml_ops->get_msr(vcpu, index, data);
-	if (msr->get)
-		return msr->get(vcpu, msr, index, data, host);
-	*data = msr->value;
+	if (unlikely(index != MSR_IA32_APICBASE))
+		return get_msr(vcpu, index, data, host);
+	*data = vcpu->apic_base;
 	return 0;
 }
 
 int kvml_msr_set(struct kvml_vcpu *vcpu, u32 index, u64 data, bool host)
 {
-	const struct msr_def *msr = find(index);
+	struct access a = { vcpu, find(index), data, index, host };
 
-	if (!msr)
-		return kvml_ops->set_msr(vcpu, index, data);
-	return !msr->set || msr->set(vcpu, msr, index, data, host);
+	if (!a.msr)
+		return set_vendor(&a);
+	return !a.msr->set || a.msr->set(&a);
 }
 
 bool kvml_msr_write_is_hot(struct kvml_vcpu *vcpu, u32 index)
@@ -747,8 +654,7 @@ static bool list_skips(u32 index)
 
 	switch (index) {
 	case MSR_TSC_AUX:
-		return !boot_cpu_has(X86_FEATURE_RDTSCP) &&
-		       !boot_cpu_has(X86_FEATURE_RDPID);
+		return !boot_cpu_has(X86_FEATURE_RDTSCP) && !boot_cpu_has(X86_FEATURE_RDPID);
 	case MSR_IA32_ARCH_CAPABILITIES:
 		return !boot_cpu_has(X86_FEATURE_ARCH_CAPABILITIES);
 	case MSR_AMD64_DE_CFG:
@@ -759,8 +665,7 @@ static bool list_skips(u32 index)
 	return false;
 }
 
-static int list_to_user(struct kvm_msr_list __user *arg, const u32 *list,
-			unsigned int n)
+static int list_to_user(struct kvm_msr_list __user *arg, const u32 *list, unsigned int n)
 {
 	unsigned int i, count = 0;
 	u32 room;
@@ -772,8 +677,7 @@ static int list_to_user(struct kvm_msr_list __user *arg, const u32 *list,
 	if (room < count)
 		return -E2BIG;
 	for (i = 0, count = 0; i < n; i++)
-		if (!list_skips(list[i]) &&
-		    put_user(list[i], &arg->indices[count++]))
+		if (!list_skips(list[i]) && put_user(list[i], &arg->indices[count++]))
 			return -EFAULT;
 	return 0;
 }

@@ -17,14 +17,12 @@ int kvml_priv_skip(struct kvml_vcpu *vcpu)
 
 int kvml_priv_gp(struct kvml_vcpu *vcpu)
 {
-	kvml_queue_gp(vcpu);
-	return 1;
+	return kvml_queue_gp(vcpu);
 }
 
 int kvml_priv_ud(struct kvml_vcpu *vcpu)
 {
-	kvml_queue_exception(vcpu, X86_TRAP_UD);
-	return 1;
+	return kvml_queue_exception(vcpu, X86_TRAP_UD);
 }
 
 static int skip_or_gp(struct kvml_vcpu *vcpu, int fault)
@@ -76,8 +74,7 @@ int kvml_priv_wrmsr(struct kvml_vcpu *vcpu)
 int kvml_priv_xsetbv(struct kvml_vcpu *vcpu)
 {
 	u64 value = (u32)vcpu->reg[KVML_RAX] | vcpu->reg[KVML_RDX] << 32;
-	int fault = kvml_ops->cpl(vcpu) ||
-		    kvml_fpu_set_xcr0(vcpu, vcpu->reg[KVML_RCX], value);
+	int fault = kvml_ops->cpl(vcpu) || kvml_fpu_set_xcr0(vcpu, vcpu->reg[KVML_RCX], value);
 
 	return skip_or_gp(vcpu, fault);
 }

@@ -57,8 +57,7 @@ static u64 clock_at(struct kvml_vm *vm, u64 tsc)
 	u32 mul;
 
 	time_scale(tsc_khz, &mul, &shift);
-	return vm->clock_ns +
-	       pvclock_scale_delta(tsc - vm->clock_tsc, mul, shift);
+	return vm->clock_ns + pvclock_scale_delta(tsc - vm->clock_tsc, mul, shift);
 }
 
 /*
@@ -125,8 +124,7 @@ static bool offsets_equal(struct kvml_vm *vm, u64 offset)
 	return true;
 }
 
-static void fill_time(struct kvml_vcpu *vcpu,
-		      struct pvclock_vcpu_time_info *info)
+static void fill_time(struct kvml_vcpu *vcpu, struct pvclock_vcpu_time_info *info)
 {
 	struct kvml_vm *vm = vcpu->vm;
 	bool stable = kvml_tsc_stable();
@@ -168,8 +166,7 @@ void kvml_pv_update_clock(struct kvml_vcpu *vcpu)
 	struct pvclock_vcpu_time_info info;
 	u64 gpa = vcpu->pv_clock_msr & ~1ull;
 
-	if (!(vcpu->pv_clock_msr & 1) ||
-	    kvml_guest_read(vcpu, gpa, &info, sizeof(info)))
+	if (!(vcpu->pv_clock_msr & 1) || kvml_guest_read(vcpu, gpa, &info, sizeof(info)))
 		return;
 	info.version = (info.version + 1) | 1;
 	if (kvml_guest_write(vcpu, gpa, &info.version, sizeof(info.version)))
@@ -194,48 +191,27 @@ static void write_wall_clock(struct kvml_vcpu *vcpu, u64 gpa)
 	write_versioned(vcpu, gpa, &wall, sizeof(wall), &wall.version);
 }
 
-int kvml_pv_get_msr(struct kvml_vcpu *vcpu, u32 index, u64 *data)
+void kvml_pv_set_system_time(struct kvml_vcpu *vcpu, u64 data)
 {
-	switch (index) {
-	case MSR_KVM_SYSTEM_TIME:
-	case MSR_KVM_SYSTEM_TIME_NEW:
-		*data = vcpu->pv_clock_msr;
-		return 0;
-	case MSR_KVM_WALL_CLOCK:
-	case MSR_KVM_WALL_CLOCK_NEW:
-		*data = vcpu->pv_wall_msr;
-		return 0;
-	}
-	return 1;
+	vcpu->pv_clock_msr = data;
+	/* Before anybody's TSC is looked at. */
+	smp_store_mb(vcpu->vm->clock_used, true);
+	kvml_vcpu_request(vcpu, KVML_REQ_CLOCK);
 }
 
-int kvml_pv_set_msr(struct kvml_vcpu *vcpu, u32 index, u64 data)
+void kvml_pv_set_wall_clock(struct kvml_vcpu *vcpu, u64 data)
 {
-	int idx;
+	int idx = srcu_read_lock(&vcpu->vm->srcu);
 
-	switch (index) {
-	case MSR_KVM_SYSTEM_TIME:
-	case MSR_KVM_SYSTEM_TIME_NEW:
-		vcpu->pv_clock_msr = data;
-		/* Before anybody's TSC is looked at. */
-		smp_store_mb(vcpu->vm->clock_used, true);
-		kvml_vcpu_request(vcpu, KVML_REQ_CLOCK);
-		return 0;
-	case MSR_KVM_WALL_CLOCK:
-	case MSR_KVM_WALL_CLOCK_NEW:
-		vcpu->pv_wall_msr = data;
-		idx = srcu_read_lock(&vcpu->vm->srcu);
-		write_wall_clock(vcpu, data);
-		srcu_read_unlock(&vcpu->vm->srcu, idx);
-		return 0;
-	}
-	return 1;
+	vcpu->pv_wall_msr = data;
+	write_wall_clock(vcpu, data);
+	srcu_read_unlock(&vcpu->vm->srcu, idx);
 }
 
 /* All pages: whether the TSC is stable depends on all vCPUs. */
 void kvml_pv_tsc_changed(struct kvml_vcpu *vcpu)
 {
-	/* Pairs with the one in kvml_pv_set_msr(). */
+	/* Pairs with the one in kvml_pv_set_system_time(). */
 	smp_mb();
 	if (!READ_ONCE(vcpu->vm->clock_used))
 		return;

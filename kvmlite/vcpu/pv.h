@@ -17,9 +17,9 @@ struct kvm_clock_data;
 
 /* VMCALL/VMMCALL: registers as hypercalls.rst; result in RAX.  Hot. */
 void kvml_hypercall(struct kvml_vcpu *vcpu);
-/* MSR_KVM_*: 0, 1 not one of them or bad. */
-int kvml_pv_get_msr(struct kvml_vcpu *vcpu, u32 index, u64 *data);
-int kvml_pv_set_msr(struct kvml_vcpu *vcpu, u32 index, u64 data);
+/* MSR_KVM_SYSTEM_TIME and MSR_KVM_WALL_CLOCK, old and new, are written. */
+void kvml_pv_set_system_time(struct kvml_vcpu *vcpu, u64 data);
+void kvml_pv_set_wall_clock(struct kvml_vcpu *vcpu, u64 data);
 
 /* The host's time that kvmclock counts in, since it booted. */
 u64 kvml_pv_host_ns(void);

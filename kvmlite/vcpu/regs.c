@@ -62,8 +62,7 @@ static int pdptes_read(struct kvml_vcpu *vcpu, unsigned long cr3, u64 *pdptes)
 {
 	struct kvml_vm *vm = vcpu->vm;
 	int idx = srcu_read_lock(&vm->srcu);
-	int err = kvml_guest_read(vcpu, (u32)cr3 & ~0x1fu, pdptes,
-				  4 * sizeof(*pdptes));
+	int err = kvml_guest_read(vcpu, (u32)cr3 & ~0x1fu, pdptes, 4 * sizeof(*pdptes));
 
 	srcu_read_unlock(&vm->srcu, idx);
 	return err;
@@ -124,8 +123,7 @@ static bool can_disable_paging(struct kvml_vcpu *vcpu)
 	       !(kvml_long_mode(vcpu) && kvml_ops->code_bits(vcpu) == 64);
 }
 
-static bool cr0_allowed(struct kvml_vcpu *vcpu, unsigned long old,
-			unsigned long cr0)
+static bool cr0_allowed(struct kvml_vcpu *vcpu, unsigned long old, unsigned long cr0)
 {
 	unsigned long changed = old ^ cr0;
 
@@ -133,8 +131,7 @@ static bool cr0_allowed(struct kvml_vcpu *vcpu, unsigned long old,
 		return can_disable_paging(vcpu);
 	if (vcpu->efer & EFER_LME)
 		return !(changed & X86_CR0_PG) || can_enter_long_mode(vcpu);
-	return !(changed & CR0_PDPTR) ||
-	       !(kvml_reg(vcpu, KVML_CR4) & X86_CR4_PAE) ||
+	return !(changed & CR0_PDPTR) || !(kvml_reg(vcpu, KVML_CR4) & X86_CR4_PAE) ||
 	       pdptes_valid(vcpu, kvml_reg(vcpu, KVML_CR3));
 }
 
@@ -175,14 +172,12 @@ int kvml_cr4_write(struct kvml_vcpu *vcpu, unsigned long cr4)
 	if (kvml_long_mode(vcpu)) {
 		if (!(cr4 & X86_CR4_PAE))
 			return 1;
-	} else if (kvml_paging(vcpu) && cr4 & X86_CR4_PAE &&
-		   changed & CR4_PDPTR &&
+	} else if (kvml_paging(vcpu) && cr4 & X86_CR4_PAE && changed & CR4_PDPTR &&
 		   !pdptes_valid(vcpu, kvml_reg(vcpu, KVML_CR3))) {
 		return 1;
 	}
 	if (cr4 & changed & X86_CR4_PCIDE &&
-	    (!kvml_long_mode(vcpu) ||
-	     kvml_reg(vcpu, KVML_CR3) & X86_CR3_PCID_MASK))
+	    (!kvml_long_mode(vcpu) || kvml_reg(vcpu, KVML_CR3) & X86_CR3_PCID_MASK))
 		return 1;
 	set_cr4(vcpu, cr4);
 	if (changed & CR4_FLUSH)
@@ -247,23 +242,17 @@ unsigned long kvml_dr_read(struct kvml_vcpu *vcpu, int dr)
 
 void kvml_debugregs_get(struct kvml_vcpu *vcpu, struct kvm_debugregs *out)
 {
-	unsigned int i;
-
 	memset(out, 0, sizeof(*out));
-	for (i = 0; i < ARRAY_SIZE(vcpu->db); i++)
-		out->db[i] = vcpu->db[i];
+	memcpy(out->db, vcpu->db, sizeof(out->db));
 	out->dr6 = vcpu->dr6;
 	out->dr7 = vcpu->dr7;
 }
 
 int kvml_debugregs_set(struct kvml_vcpu *vcpu, const struct kvm_debugregs *in)
 {
-	unsigned int i;
-
 	if (in->flags || in->dr6 >> 32 || in->dr7 >> 32)
 		return -EINVAL;
-	for (i = 0; i < ARRAY_SIZE(vcpu->db); i++)
-		vcpu->db[i] = in->db[i];
+	memcpy(vcpu->db, in->db, sizeof(vcpu->db));
 	vcpu->dr6 = in->dr6;
 	vcpu->dr7 = in->dr7;
 	kvml_ops->update_debug(vcpu);
@@ -323,6 +312,7 @@ fault:
 void kvml_regs_set(struct kvml_vcpu *vcpu, const struct kvm_regs *in)
 {
 	unsigned long *reg = vcpu->reg;
+	unsigned int i;
 
 	reg[KVML_RAX] = in->rax;
 	reg[KVML_RBX] = in->rbx;
@@ -332,14 +322,8 @@ void kvml_regs_set(struct kvml_vcpu *vcpu, const struct kvm_regs *in)
 	reg[KVML_RDI] = in->rdi;
 	kvml_reg_set(vcpu, KVML_RSP, in->rsp);
 	reg[KVML_RBP] = in->rbp;
-	reg[KVML_R8] = in->r8;
-	reg[KVML_R9] = in->r9;
-	reg[KVML_R10] = in->r10;
-	reg[KVML_R11] = in->r11;
-	reg[KVML_R12] = in->r12;
-	reg[KVML_R13] = in->r13;
-	reg[KVML_R14] = in->r14;
-	reg[KVML_R15] = in->r15;
+	for (i = KVML_R8; i <= KVML_R15; i++)
+		reg[i] = (&in->r8)[i - KVML_R8];
 	kvml_reg_set(vcpu, KVML_RIP, in->rip);
 	kvml_reg_set(vcpu, KVML_RFLAGS, in->rflags | X86_EFLAGS_FIXED);
 	vcpu->event.exception.pending = false;
@@ -351,19 +335,13 @@ void kvml_regs_set(struct kvml_vcpu *vcpu, const struct kvm_regs *in)
 #define SREGS_COMMON offsetofend(struct kvm_sregs, apic_base)
 static_assert(offsetofend(struct kvm_sregs2, apic_base) == SREGS_COMMON);
 
-static const struct {
-	enum kvml_seg seg;
-	size_t offset;
-} sregs_segments[] = {
-	{ KVML_CS, offsetof(struct kvm_sregs, cs) },
-	{ KVML_DS, offsetof(struct kvm_sregs, ds) },
-	{ KVML_ES, offsetof(struct kvm_sregs, es) },
-	{ KVML_FS, offsetof(struct kvm_sregs, fs) },
-	{ KVML_GS, offsetof(struct kvm_sregs, gs) },
-	{ KVML_SS, offsetof(struct kvm_sregs, ss) },
-	{ KVML_TR, offsetof(struct kvm_sregs, tr) },
-	{ KVML_LDTR, offsetof(struct kvm_sregs, ldt) },
+/* And that with its segments, in this order. */
+static const enum kvml_seg sregs_segments[] = {
+	KVML_CS, KVML_DS, KVML_ES, KVML_FS, KVML_GS, KVML_SS, KVML_TR, KVML_LDTR,
 };
+
+static_assert(offsetof(struct kvm_sregs, cs) == 0 && offsetofend(struct kvm_sregs, ldt) ==
+	      ARRAY_SIZE(sregs_segments) * sizeof(struct kvm_segment));
 
 void kvml_sregs_get(struct kvml_vcpu *vcpu, struct kvm_sregs *out)
 {
@@ -371,8 +349,7 @@ void kvml_sregs_get(struct kvml_vcpu *vcpu, struct kvm_sregs *out)
 
 	memset(out, 0, sizeof(*out));
 	for (i = 0; i < ARRAY_SIZE(sregs_segments); i++)
-		kvml_ops->get_segment(vcpu, sregs_segments[i].seg,
-				      (void *)out + sregs_segments[i].offset);
+		kvml_ops->get_segment(vcpu, sregs_segments[i], &out->cs + i);
 	kvml_ops->get_gdt(vcpu, &out->gdt);
 	kvml_ops->get_idt(vcpu, &out->idt);
 	out->cr0 = kvml_reg(vcpu, KVML_CR0);
@@ -400,8 +377,7 @@ static bool sregs_valid(struct kvml_vcpu *vcpu, const struct kvm_sregs *in)
 	       !(in->efer & vcpu->efer_reserved);
 }
 
-static void sregs_set_control(struct kvml_vcpu *vcpu,
-			      const struct kvm_sregs *in)
+static void sregs_set_control(struct kvml_vcpu *vcpu, const struct kvm_sregs *in)
 {
 	bool flush = in->cr0 != kvml_reg(vcpu, KVML_CR0) ||
 		     in->cr3 != kvml_reg(vcpu, KVML_CR3) ||
@@ -422,15 +398,13 @@ static int sregs_set_common(struct kvml_vcpu *vcpu, const struct kvm_sregs *in)
 {
 	unsigned int i;
 
-	if (!sregs_valid(vcpu, in) ||
-	    kvml_apic_base_set(vcpu, in->apic_base, true))
+	if (!sregs_valid(vcpu, in) || kvml_apic_base_set(vcpu, in->apic_base, true))
 		return -EINVAL;
 	kvml_ops->set_idt(vcpu, &in->idt);
 	kvml_ops->set_gdt(vcpu, &in->gdt);
 	sregs_set_control(vcpu, in);
 	for (i = 0; i < ARRAY_SIZE(sregs_segments); i++)
-		kvml_ops->set_segment(vcpu, sregs_segments[i].seg,
-				      (void *)in + sregs_segments[i].offset);
+		kvml_ops->set_segment(vcpu, sregs_segments[i], &in->cs + i);
 	/* As KVM: a priority that is none is left. */
 	kvml_cr8_write(vcpu, in->cr8);
 	return 0;
@@ -443,12 +417,10 @@ int kvml_sregs_set(struct kvml_vcpu *vcpu, const struct kvm_sregs *in)
 
 	if (err)
 		return err;
-	for (i = 0; i < ARRAY_SIZE(in->interrupt_bitmap); i++) {
-		if (!in->interrupt_bitmap[i])
-			continue;
-		return kvml_event_interrupt(vcpu, 64 * i +
-					    __ffs64(in->interrupt_bitmap[i]));
-	}
+	for (i = 0; i < ARRAY_SIZE(in->interrupt_bitmap); i++)
+		if (in->interrupt_bitmap[i])
+			return kvml_event_interrupt(vcpu, 64 * i +
+					__ffs64(in->interrupt_bitmap[i]));
 	return 0;
 }
 
@@ -459,16 +431,14 @@ int kvml_sregs2_get(struct kvml_vcpu *vcpu, struct kvm_sregs2 *out)
 	kvml_sregs_get(vcpu, &sregs);
 	memset(out, 0, sizeof(*out));
 	memcpy(out, &sregs, SREGS_COMMON);
-	if (pae_paging(vcpu) &&
-	    !pdptes_read(vcpu, kvml_reg(vcpu, KVML_CR3), out->pdptrs))
+	if (pae_paging(vcpu) && !pdptes_read(vcpu, kvml_reg(vcpu, KVML_CR3), out->pdptrs))
 		out->flags = KVM_SREGS2_FLAGS_PDPTRS_VALID;
 	return 0;
 }
 
 int kvml_sregs2_set(struct kvml_vcpu *vcpu, const struct kvm_sregs2 *in)
 {
-	bool pae = in->cr0 & X86_CR0_PG && in->cr4 & X86_CR4_PAE &&
-		   !(in->efer & EFER_LMA);
+	bool pae = in->cr0 & X86_CR0_PG && in->cr4 & X86_CR4_PAE && !(in->efer & EFER_LMA);
 	bool given = in->flags & KVM_SREGS2_FLAGS_PDPTRS_VALID;
 	struct kvm_sregs sregs = {};
 	int err;
@@ -481,6 +451,46 @@ int kvml_sregs2_set(struct kvml_vcpu *vcpu, const struct kvm_sregs2 *in)
 	err = sregs_set_common(vcpu, &sregs);
 	vcpu->pdptrs_given = false;
 	return err;
+}
+
+/* ---- RESET ---- */
+
+/* IP of the first instruction: F000:FFF0, with the base of CS at the top. */
+#define RESET_CS_SELECTOR	0xf000
+#define RESET_CS_BASE		0xffff0000
+#define RESET_RIP		0xfff0
+
+static void reset_segments(struct kvml_vcpu *vcpu)
+{
+	struct kvm_segment seg = { .limit = 0xffff, .type = 3, .s = 1, .present = 1 };
+	struct kvm_dtable table = { .limit = 0xffff };
+	enum kvml_seg i;
+
+	for (i = KVML_ES; i <= KVML_GS; i++)
+		kvml_ops->set_segment(vcpu, i, &seg);
+	seg.selector = RESET_CS_SELECTOR;
+	seg.base = RESET_CS_BASE;
+	seg.type = 0xb;
+	kvml_ops->set_segment(vcpu, KVML_CS, &seg);
+	seg = (struct kvm_segment){ .limit = 0xffff, .type = 0xb, .present = 1 };
+	kvml_ops->set_segment(vcpu, KVML_TR, &seg);
+	seg.type = 2;
+	kvml_ops->set_segment(vcpu, KVML_LDTR, &seg);
+	kvml_ops->set_gdt(vcpu, &table);
+	kvml_ops->set_idt(vcpu, &table);
+}
+
+void kvml_vcpu_reset(struct kvml_vcpu *vcpu)
+{
+	reset_segments(vcpu);
+	kvml_ops->set_efer(vcpu, 0);
+	kvml_ops->set_cr4(vcpu, 0);
+	kvml_ops->set_cr0(vcpu, X86_CR0_NW | X86_CR0_CD | X86_CR0_ET);
+	kvml_reg_set(vcpu, KVML_CR3, 0);
+	kvml_reg_set(vcpu, KVML_RFLAGS, X86_EFLAGS_FIXED);
+	kvml_reg_set(vcpu, KVML_RIP, RESET_RIP);
+	kvml_reg_set(vcpu, KVML_RSP, 0);
+	kvml_ops->update_debug(vcpu);
 }
 
 /* ---- KVM_CAP_SYNC_REGS ---- */
@@ -499,36 +509,26 @@ void kvml_regs_sync_out(struct kvml_vcpu *vcpu)
 }
 
 /* Another thread of the VMM may write to kvm_run: what is checked is a copy. */
-static int sync_in_sregs(struct kvml_vcpu *vcpu)
-{
-	struct kvm_sregs sregs = vcpu->run->s.regs.sregs;
-
-	return kvml_sregs_set(vcpu, &sregs);
-}
-
-static int sync_in_events(struct kvml_vcpu *vcpu)
-{
-	struct kvm_vcpu_events events = vcpu->run->s.regs.events;
-
-	return kvml_event_set(vcpu, &events);
-}
-
 int kvml_regs_sync_in(struct kvml_vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
 	u64 dirty = READ_ONCE(run->kvm_dirty_regs);
+	struct kvm_vcpu_events events;
+	struct kvm_sregs sregs;
 
 	if (dirty & KVM_SYNC_X86_REGS) {
 		kvml_regs_set(vcpu, &run->s.regs.regs);
 		run->kvm_dirty_regs &= ~KVM_SYNC_X86_REGS;
 	}
 	if (dirty & KVM_SYNC_X86_SREGS) {
-		if (sync_in_sregs(vcpu))
+		sregs = run->s.regs.sregs;
+		if (kvml_sregs_set(vcpu, &sregs))
 			return -EINVAL;
 		run->kvm_dirty_regs &= ~KVM_SYNC_X86_SREGS;
 	}
 	if (dirty & KVM_SYNC_X86_EVENTS) {
-		if (sync_in_events(vcpu))
+		events = run->s.regs.events;
+		if (kvml_event_set(vcpu, &events))
 			return -EINVAL;
 		run->kvm_dirty_regs &= ~KVM_SYNC_X86_EVENTS;
 	}

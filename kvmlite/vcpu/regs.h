@@ -20,6 +20,11 @@ int kvml_sregs2_get(struct kvml_vcpu *vcpu, struct kvm_sregs2 *out);
 int kvml_sregs2_set(struct kvml_vcpu *vcpu, const struct kvm_sregs2 *in);
 void kvml_debugregs_get(struct kvml_vcpu *vcpu, struct kvm_debugregs *out);
 int kvml_debugregs_set(struct kvml_vcpu *vcpu, const struct kvm_debugregs *in);
+/*
+ * RESET: the state after it (SDM volume 3, table 10-1; APM volume 2, table 14-1),
+ * but for what vcpu_init() of the vendor has set.  The vCPU is loaded.
+ */
+void kvml_vcpu_reset(struct kvml_vcpu *vcpu);
 /* KVM_CAP_SYNC_REGS: kvm_run.s.regs, as kvm_valid_regs, kvm_dirty_regs say. */
 int kvml_regs_sync_in(struct kvml_vcpu *vcpu);
 void kvml_regs_sync_out(struct kvml_vcpu *vcpu);

@@ -25,8 +25,7 @@ static bool follows(const struct kvml_tsc_sync *s, u64 value, u64 elapsed, u32 k
 	if (!value)
 		return true;
 	expected = s->value + cycles(elapsed, khz);
-	return s->by_user && value < expected + second &&
-	       value + second > expected;
+	return s->by_user && value < expected + second && value + second > expected;
 }
 
 /* The offset for a vCPU that is to have @value now. */

@@ -127,8 +127,7 @@ static inline unsigned long kvml_reg(struct kvml_vcpu *vcpu, unsigned int reg)
 	return vcpu->reg[reg];
 }
 
-static inline void kvml_reg_set(struct kvml_vcpu *vcpu, unsigned int reg,
-				unsigned long value)
+static inline void kvml_reg_set(struct kvml_vcpu *vcpu, unsigned int reg, unsigned long value)
 {
 	vcpu->reg[reg] = value;
 	vcpu->reg_avail |= BIT(reg);

@@ -39,9 +39,10 @@ bool kvml_emulate_fetch_known(struct kvml_vcpu *vcpu)
 	return false;
 }
 
-void kvml_queue_exception(struct kvml_vcpu *vcpu, u8 nr)
+int kvml_queue_exception(struct kvml_vcpu *vcpu, u8 nr)
 {
 	undefined = true;
+	return 1;
 }
 
 static bool exits(ZydisMnemonic mnemonic)

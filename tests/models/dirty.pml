@@ -22,15 +22,15 @@
  *	function	e9642d9d96f2	kvml_guest_cmpxchg
  *	function	998a2e567df2	mark_range_dirty
  *	function	b67c9daa8c47	fetch_dirty
- *	function	84368fa40135	get_dirty_locked
+ *	function	ea67dea57561	copy_log
  *	function	f4d15cd8f753	clear_dirty(struct kvml_vm *vm, struct kvml_slot *slot
- *	function	574e108c369d	clear_dirty_locked
+ *	function	bf926e2cdbd2	clear_log
  *	function	1e745245d078	protect_entry
  *	function	3019daafb66d	kvml_mmu_protect_bits
  *	function	d5df1092ef90	protect_leaves
  *	function	20ab08c4a6c0	protect_words
- *	function	83fc31ba4fdd	kvml_mmu_protect_slot
- *	function	bc01f6ed9b14	slot_change_flags
+ *	function	18675a2fe6dd	kvml_mmu_protect_slot
+ *	function	e94ab3f71b5b	slot_change_flags
  *	function	55f3c4617fab	slots_publish
  *
  *	holds	ROUNDS=2 NOTIFIER

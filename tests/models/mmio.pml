@@ -23,7 +23,7 @@
  *	function	279c747d77e8	current_generation
  *	function	55f3c4617fab	slots_publish
  *	function	4ce728de538d	slot_create
- *	function	86143464a41c	slot_remove
+ *	function	ea0b07be4726	slot_remove
  *	function	399ebfbd4a4c	zap_leaf
  *
  *	holds	VCPUS=1

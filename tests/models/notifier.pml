@@ -28,7 +28,7 @@
  *	function	9d139c702a28	set_leaf
  *	function	27cddad76fd4	invalidate_start
  *	function	6b7c0ed5785b	invalidate_end
- *	function	86c1d6e4e537	take_range
+ *	function	a16fe46fde89	take_range
  *	function	fa294d71fbff	kvml_mmu_invalidate_start
  *	function	7e63cc8d30a6	kvml_mmu_invalidate_end
  *	function	0f8fb638c677	kvml_backings_count(struct kvml_backings *set, int n)
@@ -39,8 +39,8 @@
  *	function	524ad4e8bd99	kvml_backing_add
  *	function	8608ed96a2e6	kvml_backing_remove
  *	function	6e63e9132ac5	kvml_backings_settle
- *	function	ae44e22ef35f	kvml_mmu_zap
- *	function	86143464a41c	slot_remove
+ *	function	5020d938aca1	kvml_mmu_zap
+ *	function	ea0b07be4726	slot_remove
  *	function	4ce728de538d	slot_create
  *	function	55f3c4617fab	slots_publish
  *

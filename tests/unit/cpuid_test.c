@@ -325,7 +325,7 @@ static void cpuid_forbid_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, supported[CPUID_1_EDX], before & ~F(PGE));
 	host_xcr0 = 0;
 	kvml_cpuid_init();
-	KUNIT_EXPECT_FALSE(test, feature_in(supported, X86_FEATURE_XSAVE));
+	KUNIT_EXPECT_FALSE(test, kvml_feature_in(supported, X86_FEATURE_XSAVE));
 }
 
 static struct kunit_case cpuid_cases[] = {

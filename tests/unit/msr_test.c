@@ -106,14 +106,12 @@ int kvml_efer_write(struct kvml_vcpu *v, u64 efer, bool host)
 	return !host;
 }
 
-int kvml_pv_get_msr(struct kvml_vcpu *v, u32 index, u64 *data)
+void kvml_pv_set_system_time(struct kvml_vcpu *v, u64 data)
 {
-	return 0;
 }
 
-int kvml_pv_set_msr(struct kvml_vcpu *v, u32 index, u64 data)
+void kvml_pv_set_wall_clock(struct kvml_vcpu *v, u64 data)
 {
-	return 0;
 }
 
 void kvml_pv_tsc_changed(struct kvml_vcpu *v)

@@ -24,8 +24,9 @@ void kvml_vcpu_request(struct kvml_vcpu *v, enum kvml_request req)
 	requests |= BIT(req);
 }
 
-void kvml_queue_exception(struct kvml_vcpu *v, u8 nr)
+int kvml_queue_exception(struct kvml_vcpu *v, u8 nr)
 {
+	return 1;
 }
 
 int kvml_svm_insn_read(struct kvml_vcpu *v, struct svm_insn *insn)

@@ -43,9 +43,10 @@ bool kvml_emulate_fetch_known(struct kvml_vcpu *v)
 	return true;
 }
 
-void kvml_queue_exception(struct kvml_vcpu *v, u8 nr)
+int kvml_queue_exception(struct kvml_vcpu *v, u8 nr)
 {
 	exceptions++;
+	return 1;
 }
 
 static int svm_insn_init(struct kunit *test)
