@@ -12,8 +12,9 @@
 struct kvml_vcpu;
 
 /**
- * struct kvml_path - a walk in 64-bit mode, to be recognized at little cost
- * @n:		entries, 0: none is remembered
+ * struct kvml_path - a walk in 64-bit mode or without paging, to be recognized at
+ * little cost
+ * @n:		entries
  * @flags:	KVML_WALK_ of the walk
  * @mode:	vcpu->mode_changes at that time
  * @generation:	of the slots at that time
@@ -21,7 +22,7 @@ struct kvml_vcpu;
  * @page:	linear address
  * @entry:	where the entries are in the VMM
  * @pte:	what they were
- * @memory:	where the page is in the VMM
+ * @memory:	where the page is in the VMM; NULL: nothing is remembered
  *
  * With the same registers and slots a walk finds the same again if it reads
  * the same: it depends on nothing else.

@@ -223,7 +223,7 @@ static int handle_cr(struct kvml_vcpu *vcpu)
 	}
 	reg = svm_mov_cr_reg(&kvml_svm_caps, exit->info_1);
 	if (reg < 0) {
-		r = kvml_svm_insn_read(vcpu, &insn);
+		r = kvml_svm_take_insn(to_svm(vcpu), &insn);
 		if (r)
 			return r;
 		if (insn.opcode != 0x20 && insn.opcode != 0x22)
@@ -242,7 +242,7 @@ static int handle_dr(struct kvml_vcpu *vcpu)
 
 	reg = svm_mov_dr_reg(&kvml_svm_caps, exit->info_1);
 	if (reg < 0) {
-		r = kvml_svm_insn_read(vcpu, &insn);
+		r = kvml_svm_take_insn(to_svm(vcpu), &insn);
 		if (r)
 			return r;
 		reg = svm_insn_rm(&insn);

@@ -41,7 +41,6 @@ static void vmcb_init_control(struct svm_vcpu *svm)
 
 	for (i = 0; i < ARRAY_SIZE(intercepts); i++)
 		vmcb_intercept(svm->vmcb, intercepts[i], true);
-	control->intercepts[INTERCEPT_DR] = U32_MAX;
 	control->iopm_base_pa = kvml_svm_io_map;
 	control->msrpm_base_pa = kvml_svm_msr_map;
 	control->int_ctl = V_INTR_MASKING_MASK;

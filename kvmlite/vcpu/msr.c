@@ -53,7 +53,7 @@ struct kvml_msrs {
 };
 
 struct msr_def {
-	u32 last;		/* 0: only one */
+	u32 last;
 	u32 first;
 	/* NULL: value, which is a constant.  @data is 0 if it fails. */
 	int (*get)(struct kvml_vcpu *vcpu, const struct msr_def *msr, u32 index,
@@ -65,11 +65,6 @@ struct msr_def {
 	u32 offset;		/* in struct kvml_msrs */
 };
 
-static u32 last_of(const struct msr_def *msr)
-{
-	return max(msr->first, msr->last);
-}
-
 /* ---- memory and constants ---- */
 
 static u64 *mem(struct kvml_vcpu *vcpu, const struct msr_def *msr, u32 index)
@@ -77,7 +72,7 @@ static u64 *mem(struct kvml_vcpu *vcpu, const struct msr_def *msr, u32 index)
 	u64 *first = (void *)vcpu->msrs + msr->offset;
 
 	return first + array_index_nospec(index - msr->first,
-					  last_of(msr) - msr->first + 1);
+					  msr->last - msr->first + 1);
 }
 
 static int get_mem(struct kvml_vcpu *vcpu, const struct msr_def *msr, u32 index,
@@ -544,7 +539,7 @@ static int set_mce(struct kvml_vcpu *vcpu, const struct msr_def *msr, u32 index,
 /* ---- the table, in order ---- */
 
 #define MEM(field)	.offset = offsetof(struct kvml_msrs, field)
-#define ONE(index)	.first = (index)
+#define ONE(index)	RANGE(index, index)
 #define RANGE(a, b)	.last = (b), .first = (a)
 
 static const struct msr_def msrs[] = {
@@ -634,7 +629,7 @@ static const struct msr_def *find(u32 index)
 
 	while (low < high) {
 		mid = (low + high) / 2;
-		if (index > last_of(&msrs[mid]))
+		if (index > msrs[mid].last)
 			low = mid + 1;
 		else
 			high = mid;

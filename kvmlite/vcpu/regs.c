@@ -30,6 +30,9 @@
 #define CR4_FLUSH (X86_CR4_PGE | X86_CR4_PAE | X86_CR4_PCIDE | X86_CR4_SMEP | \
 		   X86_CR4_PSE | X86_CR4_SMAP)
 
+/* And a fetch in 64-bit mode depends on these. */
+#define CR4_FETCH (X86_CR4_PAE | X86_CR4_LA57 | X86_CR4_SMEP)
+
 /* ---- what is valid ---- */
 
 static u64 reserved_gpa_bits(struct kvml_vcpu *vcpu)
@@ -88,7 +91,8 @@ static bool pdptes_valid(struct kvml_vcpu *vcpu, unsigned long cr3)
 
 static void set_cr0(struct kvml_vcpu *vcpu, unsigned long cr0)
 {
-	vcpu->mode_changes++;
+	if ((kvml_reg(vcpu, KVML_CR0) ^ cr0) & X86_CR0_PG)
+		vcpu->mode_changes++;
 	kvml_ops->set_cr0(vcpu, cr0);
 }
 
@@ -100,7 +104,8 @@ static void set_efer(struct kvml_vcpu *vcpu, u64 efer)
 
 static void set_cr4(struct kvml_vcpu *vcpu, unsigned long cr4)
 {
-	vcpu->mode_changes++;
+	if ((kvml_reg(vcpu, KVML_CR4) ^ cr4) & CR4_FETCH)
+		vcpu->mode_changes++;
 	kvml_ops->set_cr4(vcpu, cr4);
 	kvml_fpu_set_osxsave(vcpu, cr4 & X86_CR4_OSXSAVE);
 }
@@ -226,7 +231,7 @@ int kvml_dr_write(struct kvml_vcpu *vcpu, int dr, unsigned long value)
 		return 0;
 	}
 	vcpu->dr7 = (value & DR7_VOLATILE) | DR7_FIXED;
-	kvml_ops->update_debug(vcpu);
+	kvml_debug_update(vcpu);
 	return 0;
 }
 
@@ -258,7 +263,7 @@ int kvml_debugregs_set(struct kvml_vcpu *vcpu, const struct kvm_debugregs *in)
 		vcpu->db[i] = in->db[i];
 	vcpu->dr6 = in->dr6;
 	vcpu->dr7 = in->dr7;
-	kvml_ops->update_debug(vcpu);
+	kvml_debug_update(vcpu);
 	return 0;
 }
 

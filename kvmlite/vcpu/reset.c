@@ -4,6 +4,7 @@
 #include <asm/processor-flags.h>
 
 #include "base/ops.h"
+#include "vcpu/debug.h"
 #include "vcpu/reset.h"
 #include "vcpu/vcpu.h"
 
@@ -44,5 +45,5 @@ void kvml_vcpu_reset(struct kvml_vcpu *vcpu)
 	kvml_reg_set(vcpu, KVML_RFLAGS, X86_EFLAGS_FIXED);
 	kvml_reg_set(vcpu, KVML_RIP, RESET_RIP);
 	kvml_reg_set(vcpu, KVML_RSP, 0);
-	kvml_ops->update_debug(vcpu);
+	kvml_debug_update(vcpu);
 }

@@ -57,7 +57,7 @@ struct kvml_vcpu {
 	/* (v) registers */
 	unsigned long reg[KVML_REGS];
 	u32 reg_avail;			/* bit: reg[] is what the guest has */
-	u32 mode_changes;		/* of CR0, CR4, EFER, CPUID by us */
+	u32 mode_changes;		/* by us, of what the way of a fetch depends on */
 	u32 reg_dirty;			/* bit: RSP, RIP, RFLAGS, CR3 to load */
 	unsigned long cr2;
 	unsigned long cr8;
@@ -97,6 +97,8 @@ struct kvml_vcpu {
 	struct kvm_guest_debug guest_debug;	/* (v) debug.c */
 	unsigned long debug_db[4];	/* (v) its breakpoints */
 	bool debug_tf;			/* (v) its RFLAGS.TF, as of reg[] */
+	bool debug_load;		/* (v) entries load DR0 to DR3 */
+	bool dr_open;			/* (v) MOV DR does not exit: see debug.h */
 
 	/*
 	 * (v) To be done when KVM_RUN comes back from userspace with the answer

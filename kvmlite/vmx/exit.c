@@ -299,7 +299,7 @@ static const struct exit_handler exit_handlers[] = {
 	[EXIT_REASON_PREEMPTION_TIMER] = {
 		"PREEMPTION_TIMER", handle_preemption_timer },
 	[EXIT_REASON_INVVPID] = { "INVVPID", kvml_priv_ud },
-	[EXIT_REASON_WBINVD] = { "WBINVD", kvml_priv_skip },
+	[EXIT_REASON_WBINVD] = { "WBINVD", NULL },
 	[EXIT_REASON_XSETBV] = { "XSETBV", kvml_priv_xsetbv },
 	[EXIT_REASON_INVPCID] = { "INVPCID", kvml_priv_ud },
 	/* Of TDX: both exit whatever the controls say. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Into the guest and back, and the exits that are dealt with on the spot:
- * CPUID, hypercalls, RDMSR.  They neither sleep nor need userspace, so
+ * CPUID, hypercalls, MOV CR, MSRs, WBINVD.  They neither sleep nor need userspace, so
  * interrupts stay off and the next entry follows at once.
  */
 #include <linux/context_tracking.h>
@@ -59,7 +59,6 @@ static const u8 exit_needs[] = {
 	[EXIT_REASON_PAUSE_INSTRUCTION] = NEED_LEN,
 	[EXIT_REASON_EPT_VIOLATION] = NEED_QUAL | NEED_GPA | NEED_IDT,
 	[EXIT_REASON_EPT_MISCONFIG] = NEED_GPA | NEED_IDT,
-	[EXIT_REASON_WBINVD] = NEED_LEN,
 	[EXIT_REASON_XSETBV] = NEED_LEN,
 };
 
@@ -156,6 +155,20 @@ static bool hot_skip(struct vmx_vcpu *vmx)
 	       !kvml_debug_single_step(vcpu);
 }
 
+/* MOV to CR0 or CR4 only, of which table 28-3 of the SDM has these bits clear. */
+static bool hot_mov_cr(struct vmx_vcpu *vmx, bool *again)
+{
+	unsigned long qual = vmcs_read(EXIT_QUALIFICATION);
+	struct kvml_vcpu *vcpu = &vmx->vcpu;
+	int cr = qual & 0xf, reg = qual >> 8 & 0xf;
+
+	if (qual & 0x3b ||
+	    !kvml_priv_cr_is_hot(vcpu, cr, kvml_reg(vcpu, reg)))
+		return false;
+	*again = kvml_priv_set_cr(vcpu, cr, kvml_reg(vcpu, reg)) && hot_skip(vmx);
+	return true;
+}
+
 /* Returns true if it is done; @again: and there is nothing else to do. */
 static bool handle_hot(struct vmx_vcpu *vmx, bool *again)
 {
@@ -178,6 +191,13 @@ static bool handle_hot(struct vmx_vcpu *vmx, bool *again)
 		if (!kvml_msr_write_is_hot(vcpu, vcpu->reg[KVML_RCX]))
 			break;
 		*again = kvml_priv_set_msr(vcpu) && hot_skip(vmx);
+		return true;
+	case EXIT_REASON_CR_ACCESS:
+		if (!hot_mov_cr(vmx, again))
+			break;
+		return true;
+	case EXIT_REASON_WBINVD:
+		*again = hot_skip(vmx);
 		return true;
 	}
 	read_exit(vmx);
@@ -291,7 +311,7 @@ static void settle_events(struct vmx_vcpu *vmx)
 void kvml_vmx_run(struct kvml_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
-	bool debug, done, again = false;
+	bool done, again = false;
 	u64 debugctl;
 
 	/* So it stays with exits that cannot come while an event is delivered. */
@@ -309,7 +329,7 @@ void kvml_vmx_run(struct kvml_vcpu *vcpu)
 	/* A step ends the shadow of STI; entry insists on it (SDM 27.3.1.5). */
 	if (unlikely(kvml_debug_stepping(vcpu)))
 		kvml_vmx_set_shadow(vcpu, 0);
-	debug = kvml_debug_load(vcpu);
+	kvml_debug_enter(vcpu);
 	kvml_fpu_enter_xcr0(vcpu);
 	trace_kvm_entry(vcpu);
 	enter_guest_first(vmx);
@@ -326,7 +346,7 @@ void kvml_vmx_run(struct kvml_vcpu *vcpu)
 	if (cpu_feature_enabled(X86_FEATURE_IBPB_EXIT_TO_USER))
 		this_cpu_write(x86_ibpb_exit_to_user, true);
 	kvml_fpu_leave_xcr0(vcpu);
-	kvml_debug_unload(debug);
+	kvml_debug_leave(vcpu);
 	if (unlikely(debugctl))
 		update_debugctlmsr(debugctl);
 	if (static_branch_unlikely(&kvml_vmx_host_pebs))
