@@ -73,7 +73,7 @@ struct kvml_ops {
 	/* ---- registers ---- */
 	/* Fills vcpu->reg[@reg]: RSP, RIP, RFLAGS, CR0, CR3, CR4. */
 	void (*reg_fetch)(struct kvml_vcpu *vcpu, unsigned int reg);
-	/* RSP, RIP and RFLAGS, if they are not there. */
+	/* KVML_EXIT_REGS, if they are not there. */
 	void (*regs_fetch)(struct kvml_vcpu *vcpu);
 	/* Values were checked by the caller (regs.c, exit handlers). */
 	void (*set_cr0)(struct kvml_vcpu *vcpu, unsigned long cr0);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Segment registers are loaded: SDM volume 3, 3.4 and 5.5 to 5.8.  Without
- * gates, tasks and other privilege levels, as in stock KVM.
+ * gates and other privilege levels, as in stock KVM.
  */
 #include <linux/mm.h>
 #include <asm/trapnr.h>
@@ -57,8 +57,8 @@ static int translate(struct kvml_vcpu *vcpu, unsigned long linear, u32 flags,
 	return 1;
 }
 
-static int read_table(struct kvml_vcpu *vcpu, unsigned long linear, void *data,
-		      unsigned int len)
+int kvml_system_access(struct kvml_vcpu *vcpu, unsigned long linear, void *data,
+		       unsigned int len, u32 flags)
 {
 	unsigned int n;
 	u64 gpa;
@@ -66,29 +66,31 @@ static int read_table(struct kvml_vcpu *vcpu, unsigned long linear, void *data,
 
 	for (; len; linear += n, data += n, len -= n) {
 		n = min_t(unsigned int, len, PAGE_SIZE - offset_in_page(linear));
-		r = translate(vcpu, linear, 0, &gpa);
+		r = translate(vcpu, linear, flags, &gpa);
 		if (r != KVML_EMUL_GO)
 			return r;
-		if (kvml_guest_read(vcpu, gpa, data, n))
+		if (flags & KVML_WALK_WRITE ?
+		    kvml_guest_write(vcpu, gpa, data, n) :
+		    kvml_guest_read(vcpu, gpa, data, n))
 			return kvml_emul_failed(vcpu);
 	}
 	return KVML_EMUL_GO;
 }
 
-/* A bit of its type, as the CPU does; read-only memory stays as it is. */
-static int set_type(struct kvml_vcpu *vcpu, const struct load *l,
-		    struct kvm_segment *s, u8 bit)
+/* As the CPU does; read-only memory stays as it is. */
+int kvml_segment_set_type(struct kvml_vcpu *vcpu, unsigned long address,
+			  struct kvm_segment *s, u8 type)
 {
 	u64 gpa, old = s->type | s->s << 4 | s->dpl << 5 | s->present << 7;
 	int r;
 
-	if (s->type & bit)
+	if (s->type == type)
 		return KVML_EMUL_GO;
-	r = translate(vcpu, l->address + 5, KVML_WALK_WRITE, &gpa);
+	r = translate(vcpu, address + 5, KVML_WALK_WRITE, &gpa);
 	if (r != KVML_EMUL_GO)
 		return r;
-	kvml_guest_cmpxchg(vcpu, gpa, &old, old | bit, 1);
-	s->type |= bit;
+	kvml_guest_cmpxchg(vcpu, gpa, &old, (old & ~0xf) | type, 1);
+	s->type = type;
 	return r;
 }
 
@@ -125,12 +127,28 @@ static void unpack(u64 d, u16 selector, struct kvm_segment *out)
 		out->limit = out->limit << 12 | 0xfff;
 }
 
+int kvml_segment_find_tss(struct kvml_vcpu *vcpu, u16 selector,
+			  struct kvm_segment *out, unsigned long *address)
+{
+	struct load l = { .seg = KVML_TR, .selector = selector };
+	u64 d;
+	int r;
+
+	if (!find_descriptor(vcpu, &l, sizeof(d)))
+		return fault(vcpu, X86_TRAP_GP, selector);
+	*address = l.address;
+	r = kvml_system_access(vcpu, l.address, &d, sizeof(d), 0);
+	if (r == KVML_EMUL_GO)
+		unpack(d, selector, out);
+	return r;
+}
+
 /* In long mode system segments have the upper half of the base behind. */
 static int read_base(struct kvml_vcpu *vcpu, const struct load *l,
 		     struct kvm_segment *s)
 {
 	u32 high;
-	int r = read_table(vcpu, l->address + 8, &high, sizeof(high));
+	int r = kvml_system_access(vcpu, l->address + 8, &high, sizeof(high), 0);
 
 	if (r != KVML_EMUL_GO)
 		return r;
@@ -139,7 +157,13 @@ static int read_base(struct kvml_vcpu *vcpu, const struct load *l,
 	       r : fault(vcpu, X86_TRAP_GP, l->selector);
 }
 
-/* ---- rights: SDM volume 2, MOV, CALL, RET, LLDT, LTR ---- */
+/* ---- rights: SDM volume 2, MOV, CALL, RET, LLDT, LTR; volume 3, 8.3 ---- */
+
+/* The new task has the selectors: it has to do with those that are none. */
+static u8 not_allowed(const struct load *l)
+{
+	return l->why == KVML_TASK ? X86_TRAP_TS : X86_TRAP_GP;
+}
 
 static bool code_allowed(struct kvml_vcpu *vcpu, const struct load *l,
 			 const struct kvm_segment *s)
@@ -201,7 +225,7 @@ static int find_null(struct kvml_vcpu *vcpu, const struct load *l,
 	if (l->seg == KVML_CS || l->seg == KVML_TR ||
 	    (stack && (vcpu->emul->bits != 64 || l->rpl != l->cpl ||
 		       l->cpl == 3)))
-		return fault(vcpu, X86_TRAP_GP, 0);
+		return fault(vcpu, not_allowed(l), 0);
 	*out = (struct kvm_segment){ .unusable = 1 };
 	/* The CPL is that of SS. */
 	if (stack)
@@ -222,8 +246,8 @@ static int find_protected(struct kvml_vcpu *vcpu, struct load *l,
 	int r;
 
 	if (!find_descriptor(vcpu, l, wide ? 16 : 8))
-		return fault(vcpu, X86_TRAP_GP, l->selector);
-	r = read_table(vcpu, l->address, &d, sizeof(d));
+		return fault(vcpu, not_allowed(l), l->selector);
+	r = kvml_system_access(vcpu, l->address, &d, sizeof(d), 0);
 	if (r != KVML_EMUL_GO)
 		return r;
 	unpack(d, l->selector, out);
@@ -232,7 +256,7 @@ static int find_protected(struct kvml_vcpu *vcpu, struct load *l,
 		return kvml_emul_failed(vcpu);
 	if ((l->why == KVML_RETURN && l->rpl < l->cpl) ||
 	    !allowed(vcpu, l, out))
-		return fault(vcpu, X86_TRAP_GP, l->selector);
+		return fault(vcpu, not_allowed(l), l->selector);
 	if (!out->present)
 		return fault(vcpu, l->seg == KVML_SS ? X86_TRAP_SS :
 			     X86_TRAP_NP, l->selector);
@@ -242,7 +266,17 @@ static int find_protected(struct kvml_vcpu *vcpu, struct load *l,
 		r = read_base(vcpu, l, out);
 	if (r != KVML_EMUL_GO || l->seg == KVML_LDTR)
 		return r;
-	return set_type(vcpu, l, out, system ? BIT(1) : TYPE_ACCESSED);
+	return kvml_segment_set_type(vcpu, l->address, out, out->type |
+				     (system ? TYPE_RW : TYPE_ACCESSED));
+}
+
+/* The new task's: of CS it has the selector, but no segment yet. */
+static u8 task_cpl(struct kvml_vcpu *vcpu)
+{
+	struct kvm_segment cs;
+
+	kvml_ops->get_segment(vcpu, KVML_CS, &cs);
+	return cs.selector & 3;
 }
 
 int kvml_segment_find(struct kvml_vcpu *vcpu, enum kvml_seg seg, u16 selector,
@@ -253,16 +287,19 @@ int kvml_segment_find(struct kvml_vcpu *vcpu, enum kvml_seg seg, u16 selector,
 		.rpl = selector & 3, .cpl = kvml_ops->cpl(vcpu),
 	};
 
-	if (kvml_segment_is_real(vcpu))
+	if (why == KVML_TASK)
+		l.cpl = task_cpl(vcpu);
+	if (kvml_segment_is_real(vcpu) && seg < KVML_LDTR)
 		return find_real(vcpu, &l, out);
 	return selector & ~3 ? find_protected(vcpu, &l, out) :
 			       find_null(vcpu, &l, out);
 }
 
-int kvml_segment_load(struct kvml_vcpu *vcpu, enum kvml_seg seg, u16 selector)
+int kvml_segment_load(struct kvml_vcpu *vcpu, enum kvml_seg seg, u16 selector,
+		      enum kvml_transfer why)
 {
 	struct kvm_segment s;
-	int r = kvml_segment_find(vcpu, seg, selector, KVML_LOAD, &s);
+	int r = kvml_segment_find(vcpu, seg, selector, why, &s);
 
 	if (r == KVML_EMUL_GO)
 		kvml_ops->set_segment(vcpu, seg, &s);

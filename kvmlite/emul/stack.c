@@ -139,7 +139,7 @@ int kvml_exec_pop_sreg(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
 	int r = pop_part(vcpu, value, insn->size, 2);
 
 	if (r == KVML_EMUL_GO)
-		r = kvml_segment_load(vcpu, seg, *value);
+		r = kvml_segment_load(vcpu, seg, *value, KVML_LOAD);
 	if (r != KVML_EMUL_GO || seg != KVML_SS)
 		return r;
 	kvml_stack_end(vcpu);

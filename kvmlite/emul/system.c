@@ -31,7 +31,7 @@ int kvml_exec_load_sreg(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
 			u64 *value)
 {
 	enum kvml_seg seg = insn->reg & 7;
-	int r = kvml_segment_load(vcpu, seg, *value);
+	int r = kvml_segment_load(vcpu, seg, *value, KVML_LOAD);
 
 	return r == KVML_EMUL_GO && seg == KVML_SS ?
 	       kvml_emul_finish(vcpu, KVM_X86_SHADOW_INT_MOV_SS) : r;
@@ -87,7 +87,7 @@ int kvml_exec_load_far(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
 	if (insn->opcode >= 0xc4)
 		seg = insn->opcode == 0xc4 ? KVML_ES : KVML_DS;
 	if (r == KVML_EMUL_GO)
-		r = kvml_segment_load(vcpu, seg, selector);
+		r = kvml_segment_load(vcpu, seg, selector, KVML_LOAD);
 	if (r == KVML_EMUL_GO)
 		kvml_gpr_write(vcpu, insn->reg, insn->size, true, *value);
 	return r;
@@ -107,7 +107,8 @@ int kvml_exec_store_system(struct kvml_vcpu *vcpu,
 int kvml_exec_load_system(struct kvml_vcpu *vcpu, const struct kvml_insn *insn,
 			  u64 *value)
 {
-	return kvml_segment_load(vcpu, KVML_LDTR + (insn->reg & 1), *value);
+	return kvml_segment_load(vcpu, KVML_LDTR + (insn->reg & 1), *value,
+				 KVML_LOAD);
 }
 
 /* ---- group 7: SGDT, SIDT, LGDT, LIDT, SMSW, LMSW, INVLPG ---- */

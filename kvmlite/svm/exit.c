@@ -12,6 +12,7 @@
 #include "base/kick.h"
 #include "base/trace.h"
 #include "emul/emulate.h"
+#include "emul/task.h"
 #include "io/io.h"
 #include "mmu/mmu.h"
 #include "svm/assist.h"
@@ -251,6 +252,38 @@ static int handle_dr(struct kvml_vcpu *vcpu)
 				!(exit->code & 0x10));
 }
 
+/* ---- tasks ---- */
+
+/* 15.14.1.  What was on its way by a task gate is in EXITINTINFO. */
+static int handle_task_switch(struct kvml_vcpu *vcpu)
+{
+	const struct svm_exit *exit = &to_svm(vcpu)->exit;
+	u32 type = exit->int_info & SVM_EXITINTINFO_TYPE_MASK;
+	u8 vector = exit->int_info & SVM_EXITINTINFO_VEC_MASK;
+	struct kvml_task task = {
+		.why = KVML_TASK_CALL, .selector = exit->info_1, .soft = -1,
+	};
+
+	if (exit->info_2 & BIT_ULL(SVM_EXITINFOSHIFT_TS_REASON_IRET))
+		task.why = KVML_TASK_IRET;
+	else if (exit->info_2 & BIT_ULL(SVM_EXITINFOSHIFT_TS_REASON_JMP))
+		task.why = KVML_TASK_JMP;
+	else if (exit->int_info)
+		task.why = KVML_TASK_GATE;
+	task.insn = task.why != KVML_TASK_GATE;
+	if (task.insn)
+		return kvml_task_switch(vcpu, &task);
+	if (type == SVM_EXITINTINFO_TYPE_SOFT)
+		task.soft = vector;
+	task.insn = task.soft >= 0 || (type == SVM_EXITINTINFO_TYPE_EXEPT &&
+				       (vector == BP_VECTOR ||
+					vector == OF_VECTOR));
+	task.has_error = exit->info_2 &
+			 BIT_ULL(SVM_EXITINFOSHIFT_TS_HAS_ERROR_CODE);
+	task.error = exit->info_2;
+	return kvml_task_switch(vcpu, &task);
+}
+
 /* ---- memory ---- */
 
 /* Of EXITINFO1 (15.25.6). */
@@ -336,6 +369,7 @@ static int (*const exit_handlers[])(struct kvml_vcpu *vcpu) = {
 	[SVM_EXIT_INVLPGA] = kvml_priv_ud,
 	[SVM_EXIT_IOIO] = handle_io,
 	[SVM_EXIT_MSR] = handle_msr,
+	[SVM_EXIT_TASK_SWITCH] = handle_task_switch,
 	[SVM_EXIT_SHUTDOWN] = handle_shutdown,
 	[SVM_EXIT_VMRUN] = kvml_priv_ud,
 	[SVM_EXIT_VMMCALL] = handle_vmmcall,

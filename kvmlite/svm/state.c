@@ -17,8 +17,6 @@
 
 /* ---- general and control registers ---- */
 
-#define FETCHED_REGS (BIT(KVML_RSP) | BIT(KVML_RIP) | BIT(KVML_RFLAGS))
-
 static unsigned long rflags_of(struct svm_vcpu *svm)
 {
 	unsigned long value = svm->vmcb->save.rflags;
@@ -42,7 +40,7 @@ static unsigned long cr0_of(const struct svm_vcpu *svm)
 void kvml_svm_regs_fetch(struct kvml_vcpu *vcpu)
 {
 	const struct vmcb_save_area *save = &to_svm(vcpu)->vmcb->save;
-	u32 missing = ~vcpu->reg_avail & FETCHED_REGS;
+	u32 missing = ~vcpu->reg_avail & KVML_EXIT_REGS;
 
 	if (missing & BIT(KVML_RSP))
 		vcpu->reg[KVML_RSP] = save->rsp;
@@ -50,7 +48,7 @@ void kvml_svm_regs_fetch(struct kvml_vcpu *vcpu)
 		vcpu->reg[KVML_RIP] = save->rip;
 	if (missing & BIT(KVML_RFLAGS))
 		vcpu->reg[KVML_RFLAGS] = rflags_of(to_svm(vcpu));
-	vcpu->reg_avail |= FETCHED_REGS;
+	vcpu->reg_avail |= KVML_EXIT_REGS;
 }
 
 void kvml_svm_reg_fetch(struct kvml_vcpu *vcpu, unsigned int reg)

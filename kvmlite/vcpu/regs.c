@@ -279,7 +279,7 @@ void kvml_regs_get(struct kvml_vcpu *vcpu, struct kvm_regs *out)
 
 	BUILD_BUG_ON(offsetofend(struct kvm_regs, rflags) -
 		     offsetof(struct kvm_regs, r8) != SAME_ORDER * sizeof(*reg));
-	kvml_ops->regs_fetch(vcpu);
+	kvml_regs_fetch(vcpu);
 	out->rax = reg[KVML_RAX];
 	out->rbx = reg[KVML_RBX];
 	out->rcx = reg[KVML_RCX];

@@ -12,7 +12,7 @@
 #include "vcpu/vcpu.h"
 
 void kvml_regs_get(struct kvml_vcpu *vcpu, struct kvm_regs *out);
-/* After kvml_ops->regs_fetch(), to userspace; 0 or -EFAULT. */
+/* After kvml_regs_fetch(), to userspace; 0 or -EFAULT. */
 int kvml_regs_put_user(struct kvml_vcpu *vcpu, struct kvm_regs __user *out);
 void kvml_regs_set(struct kvml_vcpu *vcpu, const struct kvm_regs *in);
 void kvml_sregs_get(struct kvml_vcpu *vcpu, struct kvm_sregs *out);

@@ -135,6 +135,15 @@ static inline unsigned long kvml_reg(struct kvml_vcpu *vcpu, unsigned int reg)
 	return vcpu->reg[reg];
 }
 
+/* RSP, RIP and RFLAGS, which are mostly wanted together. */
+#define KVML_EXIT_REGS	(BIT(KVML_RSP) | BIT(KVML_RIP) | BIT(KVML_RFLAGS))
+
+static inline void kvml_regs_fetch(struct kvml_vcpu *vcpu)
+{
+	if (~vcpu->reg_avail & KVML_EXIT_REGS)
+		kvml_ops->regs_fetch(vcpu);
+}
+
 static inline void kvml_reg_set(struct kvml_vcpu *vcpu, unsigned int reg,
 				unsigned long value)
 {
