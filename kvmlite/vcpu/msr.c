@@ -539,7 +539,7 @@ static int set_mce(struct kvml_vcpu *vcpu, const struct msr_def *msr, u32 index,
 /* ---- the table, in order ---- */
 
 #define MEM(field)	.offset = offsetof(struct kvml_msrs, field)
-#define ONE(index)	RANGE(index, index)
+#define ONE(...)	RANGE(__VA_ARGS__, __VA_ARGS__)
 #define RANGE(a, b)	.last = (b), .first = (a)
 
 static const struct msr_def msrs[] = {
