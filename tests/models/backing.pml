@@ -23,7 +23,7 @@
  *	function	0f8fb638c677	kvml_backings_count
  *	function	fcb9c7226c42	kvml_backings_count_exact
  *	function	27cddad76fd4	invalidate_start
- *	function	f9a5c7d450eb	invalidate_end
+ *	function	6b7c0ed5785b	invalidate_end
  *
  *	holds	HOSTS=2
  *	holds	HOSTS=1 ROUNDS=2

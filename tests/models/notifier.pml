@@ -27,8 +27,8 @@
  *	function	3367c1a70f8f	is_stale
  *	function	9d139c702a28	set_leaf
  *	function	27cddad76fd4	invalidate_start
- *	function	f9a5c7d450eb	invalidate_end
- *	function	f931b78be93d	take_range
+ *	function	6b7c0ed5785b	invalidate_end
+ *	function	86c1d6e4e537	take_range
  *	function	fa294d71fbff	kvml_mmu_invalidate_start
  *	function	7e63cc8d30a6	kvml_mmu_invalidate_end
  *	function	0f8fb638c677	kvml_backings_count(struct kvml_backings *set, int n)

@@ -22,8 +22,8 @@
  *	function	6e63e9132ac5	kvml_backings_settle
  *	function	23d993474b66	kvml_mmu_free
  *	function	186b295f5b1f	release
- *	function	a771ee3adfef	do_range
- *	function	f931b78be93d	take_range
+ *	function	f9812881de51	do_range
+ *	function	86c1d6e4e537	take_range
  *	function	7d0ec7267a25	kvml_bus_free
  *	function	f71471db2314	kvml_bus_write
  *	function	d78296dee66d	bus_publish
