@@ -109,8 +109,8 @@ static int check(struct kvml_vcpu *vcpu, const struct kvml_task *task,
 	if (r != KVML_EMUL_GO)
 		return r;
 	if (to->seg.present && to->seg.limit >= to->layout->limit)
-		return access_tss(vcpu, to, 0, to->layout->limit / to->layout->word,
-				  0);
+		return access_tss(vcpu, to, 0,
+				  (to->layout->limit + 1) / to->layout->word, 0);
 	kvml_queue_exception_e(vcpu, X86_TRAP_TS, task->selector & ~3);
 	return 1;
 }

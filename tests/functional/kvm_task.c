@@ -11,6 +11,7 @@
 #define SEL_TASK	0x50
 #define SEL_TASK16	0x58	/* two of 16 bits */
 #define SEL_OLD16	0x60
+#define SEL_LDT		0x68
 #define SEL_NONE	0x78
 
 #define TASK		(VM_BUF + 0x100)
@@ -24,6 +25,7 @@
 
 /* Types of descriptors. */
 #define TSS16		1
+#define LDT		2
 #define TSS32		9
 #define BUSY		2
 
@@ -116,11 +118,13 @@ static struct machine task_machine(program_t program)
 		.cr3 = NEW_CR3, .eip = guest_address(program), .eflags = 0x202,
 		.es = SEL_DATA, .cs = SEL_CODE32, .ss = SEL_DATA,
 		.ds = SEL_DATA, .fs = SEL_DATA, .gs = 0,
+		.ldt = SEL_LDT,
 	};
 	for (i = 0; i < 8; i++)
 		new_tss(&m)->reg[i] = 0x11000000 + i;
 	new_tss(&m)->reg[4] = TASK_STACK;
 	set_descriptor(&m, SEL_TASK, TASK, sizeof(struct tss32) - 1, TSS32);
+	set_descriptor(&m, SEL_LDT, VM_BUF, 0x1f, LDT);
 	return m;
 }
 
@@ -158,6 +162,8 @@ static void check_new(const struct machine *m)
 	CHECK_EQ(sregs.tr.selector, SEL_TASK);
 	CHECK_EQ(sregs.tr.base, TASK);
 	CHECK_EQ(sregs.tr.type, TSS32 | BUSY);
+	CHECK_EQ(sregs.ldt.selector, SEL_LDT);
+	CHECK_EQ(sregs.ldt.base, VM_BUF);
 	CHECK_EQ(sregs.cs.selector, SEL_CODE32);
 	CHECK_EQ(sregs.fs.selector, SEL_DATA);
 	CHECK_EQ(sregs.gs.selector, 0);
@@ -288,7 +294,7 @@ static void test_16(void)
 		.ip = guest_address(guest_new16), .flags = 0x202,
 		.reg = { 0x1110, 0x1111, 0x1112, 0x1113, 0x8000, 0x1115 },
 		.es = SEL_DATA16, .cs = SEL_CODE16, .ss = SEL_DATA16,
-		.ds = SEL_DATA16,
+		.ds = SEL_DATA16, .ldt = SEL_LDT,
 	};
 	sregs.tr.selector = SEL_OLD16;
 	sregs.tr.base = OLD16;
@@ -301,6 +307,7 @@ static void test_16(void)
 	CHECK_EQ((u16)vcpu_regs(&m).rsp, 0x8000);
 	CHECK_EQ((u16)vcpu_regs(&m).rbp, 0x1115);
 	CHECK_EQ(vcpu_sregs(&m).cs.selector, SEL_CODE16);
+	CHECK_EQ(vcpu_sregs(&m).ldt.selector, SEL_LDT);
 	CHECK_EQ(vcpu_sregs(&m).tr.type, TSS16 | BUSY);
 	CHECK_EQ(type_of(&m, SEL_TASK16), TSS16 | BUSY);
 	CHECK_EQ(type_of(&m, SEL_OLD16), TSS16);

@@ -445,7 +445,6 @@ static void check_counters(void)
 	unsigned int spares = 0, i;
 	struct count c = { };
 	long shown = 0;
-	int i;
 
 	count_entries(mmu->root, 4, &c);
 	for (i = 0; i < ORDERS_PAGES; i++)
