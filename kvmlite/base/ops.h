@@ -71,7 +71,7 @@ struct kvml_ops {
 	/* ---- registers ---- */
 	/* Fills vcpu->reg[@reg]: RSP, RIP, RFLAGS, CR0, CR3, CR4. */
 	void (*reg_fetch)(struct kvml_vcpu *vcpu, unsigned int reg);
-	/* RSP, RIP and RFLAGS, if they are not there. */
+	/* KVML_EXIT_REGS, if they are not there. */
 	void (*regs_fetch)(struct kvml_vcpu *vcpu);
 	/* Values were checked by the caller (regs.c, exit handlers). */
 	void (*set_cr0)(struct kvml_vcpu *vcpu, unsigned long cr0);
@@ -92,8 +92,10 @@ struct kvml_ops {
 	void (*set_gdt)(struct kvml_vcpu *vcpu, const struct kvm_dtable *in);
 	void (*get_idt)(struct kvml_vcpu *vcpu, struct kvm_dtable *out);
 	void (*set_idt)(struct kvml_vcpu *vcpu, const struct kvm_dtable *in);
-	/* vcpu->dr7, vcpu->guest_debug or the TF of single step changed. */
+	/* kvml_debug_update(), or the TF of single step changed. */
 	void (*update_debug)(struct kvml_vcpu *vcpu);
+	/* DR6 and DR7 as the guest has left them, with vcpu->dr_open. */
+	void (*fetch_debug)(struct kvml_vcpu *vcpu);
 	/* vcpu->tsc_offset changed. */
 	void (*update_tsc)(struct kvml_vcpu *vcpu);
 

@@ -210,14 +210,25 @@ int kvml_stack_pop(struct kvml_vcpu *vcpu, u64 *value);
 
 /* ---- segload.c ---- */
 /* Why a segment register is loaded. */
-enum kvml_transfer { KVML_LOAD, KVML_JUMP, KVML_RETURN };
+enum kvml_transfer { KVML_LOAD, KVML_JUMP, KVML_RETURN, KVML_TASK };
 /*
  * The segment that @seg would have with @selector, all checks made; it is not
  * loaded.  KVML_EMUL_GO and so on.
  */
 int kvml_segment_find(struct kvml_vcpu *vcpu, enum kvml_seg seg, u16 selector,
 		      enum kvml_transfer why, struct kvm_segment *out);
-int kvml_segment_load(struct kvml_vcpu *vcpu, enum kvml_seg seg, u16 selector);
+int kvml_segment_load(struct kvml_vcpu *vcpu, enum kvml_seg seg, u16 selector,
+		      enum kvml_transfer why);
+/* What @selector is of in the GDT, and where its descriptor is; nothing is checked. */
+int kvml_segment_find_tss(struct kvml_vcpu *vcpu, u16 selector,
+			  struct kvm_segment *out, unsigned long *address);
+/* Another type, there, too. */
+int kvml_segment_set_type(struct kvml_vcpu *vcpu, unsigned long address,
+			  struct kvm_segment *s, u8 type);
+/* Of tables and TSSs, as the supervisor; @flags: 0 or KVML_WALK_WRITE. */
+int kvml_system_access(struct kvml_vcpu *vcpu, unsigned long linear, void *data,
+		       unsigned int len, u32 flags);
+
 /* Real mode, or virtual-8086 mode. */
 bool kvml_segment_is_real(struct kvml_vcpu *vcpu);
 

@@ -5,7 +5,7 @@
 static bool path_valid(struct kvml_vcpu *vcpu, const struct kvml_path *path,
 		       unsigned long linear, u32 flags)
 {
-	return path->n && path->page == (linear & PAGE_MASK) &&
+	return path->memory && path->page == (linear & PAGE_MASK) &&
 	       path->flags == flags && path->mode == vcpu->mode_changes &&
 	       path->generation == kvml_slots_generation(vcpu->vm) &&
 	       path->cr3 == kvml_reg(vcpu, KVML_CR3);

@@ -37,13 +37,13 @@ static bool within_limit(const struct kvm_segment *s, u32 first, u32 last)
 
 static bool segment_allows(struct kvml_vcpu *vcpu, const struct kvm_segment *s, u32 flags)
 {
-	if (!kvml_protected_mode(vcpu) || kvml_reg(vcpu, KVML_RFLAGS) & X86_EFLAGS_VM)
+	u8 kind = s->type & 0xa;
+
+	/* Mostly it does: then the mode need not be known. */
+	if (!s->unusable && (flags & KVML_WALK_WRITE ? kind == 0x2 : kind != 0x8))
 		return true;
-	if (s->unusable)
-		return false;
-	if (flags & KVML_WALK_WRITE)
-		return (s->type & 0xa) == 0x2;
-	return (s->type & 0xa) != 0x8;
+	return !kvml_protected_mode(vcpu) ||
+	       kvml_reg(vcpu, KVML_RFLAGS) & X86_EFLAGS_VM;
 }
 
 static bool linear_32(struct kvml_vcpu *vcpu, enum kvml_seg seg, u32 offset,

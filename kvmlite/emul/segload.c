@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Segment registers are loaded: SDM volume 3, 3.4 and 5.5 to 5.8.  Without
- * gates, tasks and other privilege levels, as in stock KVM.
+ * gates and other privilege levels, as in stock KVM.
  */
 #include <asm/trapnr.h>
 
@@ -38,8 +38,8 @@ static int fault(struct kvml_vcpu *vcpu, u8 vector, u16 selector)
 /* ---- descriptors ---- */
 
 /* As the supervisor, whatever the CPL is. */
-static int read_table(struct kvml_vcpu *vcpu, unsigned long linear, void *data,
-		      unsigned int len)
+int kvml_system_access(struct kvml_vcpu *vcpu, unsigned long linear, void *data,
+		       unsigned int len, u32 flags)
 {
 	unsigned int n;
 	u64 gpa;
@@ -47,29 +47,32 @@ static int read_table(struct kvml_vcpu *vcpu, unsigned long linear, void *data,
 
 	for (; len; linear += n, data += n, len -= n) {
 		n = min_t(unsigned int, len, PAGE_SIZE - offset_in_page(linear));
-		r = kvml_operand_translate(vcpu, linear, KVML_WALK_IMPLICIT, &gpa);
+		r = kvml_operand_translate(vcpu, linear, KVML_WALK_IMPLICIT | flags, &gpa);
 		if (r != KVML_EMUL_GO)
 			return r;
-		if (kvml_guest_read(vcpu, gpa, data, n))
+		if (flags & KVML_WALK_WRITE ?
+		    kvml_guest_write(vcpu, gpa, data, n) :
+		    kvml_guest_read(vcpu, gpa, data, n))
 			return kvml_emul_failed(vcpu);
 	}
 	return KVML_EMUL_GO;
 }
 
-/* A bit of its type, as the CPU does; read-only memory stays as it is. */
-static int set_type(struct kvml_vcpu *vcpu, const struct load *l, struct kvm_segment *s, u8 bit)
+/* As the CPU does; read-only memory stays as it is. */
+int kvml_segment_set_type(struct kvml_vcpu *vcpu, unsigned long address,
+			  struct kvm_segment *s, u8 type)
 {
 	u64 gpa, old = s->type | s->s << 4 | s->dpl << 5 | s->present << 7;
 	int r;
 
-	if (s->type & bit)
+	if (s->type == type)
 		return KVML_EMUL_GO;
-	r = kvml_operand_translate(vcpu, l->address + 5,
+	r = kvml_operand_translate(vcpu, address + 5,
 				   KVML_WALK_IMPLICIT | KVML_WALK_WRITE, &gpa);
 	if (r != KVML_EMUL_GO)
 		return r;
-	kvml_guest_cmpxchg(vcpu, gpa, &old, old | bit, 1);
-	s->type |= bit;
+	kvml_guest_cmpxchg(vcpu, gpa, &old, (old & ~0xf) | type, 1);
+	s->type = type;
 	return r;
 }
 
@@ -104,11 +107,27 @@ static void unpack(u64 d, u16 selector, struct kvm_segment *out)
 		out->limit = out->limit << 12 | 0xfff;
 }
 
+int kvml_segment_find_tss(struct kvml_vcpu *vcpu, u16 selector,
+			  struct kvm_segment *out, unsigned long *address)
+{
+	struct load l = { .seg = KVML_TR, .selector = selector };
+	u64 d;
+	int r;
+
+	if (!find_descriptor(vcpu, &l, sizeof(d)))
+		return fault(vcpu, X86_TRAP_GP, selector);
+	*address = l.address;
+	r = kvml_system_access(vcpu, l.address, &d, sizeof(d), 0);
+	if (r == KVML_EMUL_GO)
+		unpack(d, selector, out);
+	return r;
+}
+
 /* In long mode system segments have the upper half of the base behind. */
 static int read_base(struct kvml_vcpu *vcpu, const struct load *l, struct kvm_segment *s)
 {
 	u32 high;
-	int r = read_table(vcpu, l->address + 8, &high, sizeof(high));
+	int r = kvml_system_access(vcpu, l->address + 8, &high, sizeof(high), 0);
 
 	if (r != KVML_EMUL_GO)
 		return r;
@@ -116,7 +135,13 @@ static int read_base(struct kvml_vcpu *vcpu, const struct load *l, struct kvm_se
 	return kvml_canonical(vcpu, s->base) ? r : fault(vcpu, X86_TRAP_GP, l->selector);
 }
 
-/* ---- rights: SDM volume 2, MOV, CALL, RET, LLDT, LTR ---- */
+/* ---- rights: SDM volume 2, MOV, CALL, RET, LLDT, LTR; volume 3, 8.3 ---- */
+
+/* The new task has the selectors: it has to do with those that are none. */
+static u8 not_allowed(const struct load *l)
+{
+	return l->why == KVML_TASK ? X86_TRAP_TS : X86_TRAP_GP;
+}
 
 static bool code_allowed(struct kvml_vcpu *vcpu, const struct load *l,
 			 const struct kvm_segment *s)
@@ -174,7 +199,7 @@ static int find_null(struct kvml_vcpu *vcpu, const struct load *l, struct kvm_se
 
 	if (l->seg == KVML_CS || l->seg == KVML_TR ||
 	    (stack && (vcpu->emul->bits != 64 || l->rpl != l->cpl || l->cpl == 3)))
-		return fault(vcpu, X86_TRAP_GP, 0);
+		return fault(vcpu, not_allowed(l), 0);
 	*out = (struct kvm_segment){ .unusable = 1 };
 	/* The CPL is that of SS. */
 	if (stack)
@@ -194,15 +219,15 @@ static int find_protected(struct kvml_vcpu *vcpu, struct load *l, struct kvm_seg
 	int r;
 
 	if (!find_descriptor(vcpu, l, wide ? 16 : 8))
-		return fault(vcpu, X86_TRAP_GP, l->selector);
-	r = read_table(vcpu, l->address, &d, sizeof(d));
+		return fault(vcpu, not_allowed(l), l->selector);
+	r = kvml_system_access(vcpu, l->address, &d, sizeof(d), 0);
 	if (r != KVML_EMUL_GO)
 		return r;
 	unpack(d, l->selector, out);
 	if ((l->why == KVML_JUMP && !out->s) || (l->why == KVML_RETURN && l->rpl > l->cpl))
 		return kvml_emul_failed(vcpu);
 	if ((l->why == KVML_RETURN && l->rpl < l->cpl) || !allowed(vcpu, l, out))
-		return fault(vcpu, X86_TRAP_GP, l->selector);
+		return fault(vcpu, not_allowed(l), l->selector);
 	if (!out->present)
 		return fault(vcpu, l->seg == KVML_SS ? X86_TRAP_SS :
 			     X86_TRAP_NP, l->selector);
@@ -212,7 +237,17 @@ static int find_protected(struct kvml_vcpu *vcpu, struct load *l, struct kvm_seg
 		r = read_base(vcpu, l, out);
 	if (r != KVML_EMUL_GO || l->seg == KVML_LDTR)
 		return r;
-	return set_type(vcpu, l, out, system ? BIT(1) : TYPE_ACCESSED);
+	return kvml_segment_set_type(vcpu, l->address, out, out->type |
+				     (system ? TYPE_RW : TYPE_ACCESSED));
+}
+
+/* The new task's: of CS it has the selector, but no segment yet. */
+static u8 task_cpl(struct kvml_vcpu *vcpu)
+{
+	struct kvm_segment cs;
+
+	kvml_ops->get_segment(vcpu, KVML_CS, &cs);
+	return cs.selector & 3;
 }
 
 int kvml_segment_find(struct kvml_vcpu *vcpu, enum kvml_seg seg, u16 selector,
@@ -223,16 +258,19 @@ int kvml_segment_find(struct kvml_vcpu *vcpu, enum kvml_seg seg, u16 selector,
 		.rpl = selector & 3, .cpl = kvml_ops->cpl(vcpu),
 	};
 
-	if (kvml_segment_is_real(vcpu))
+	if (why == KVML_TASK)
+		l.cpl = task_cpl(vcpu);
+	if (kvml_segment_is_real(vcpu) && seg < KVML_LDTR)
 		return find_real(vcpu, &l, out);
 	return selector & ~3 ? find_protected(vcpu, &l, out) :
 			       find_null(vcpu, &l, out);
 }
 
-int kvml_segment_load(struct kvml_vcpu *vcpu, enum kvml_seg seg, u16 selector)
+int kvml_segment_load(struct kvml_vcpu *vcpu, enum kvml_seg seg, u16 selector,
+		      enum kvml_transfer why)
 {
 	struct kvm_segment s;
-	int r = kvml_segment_find(vcpu, seg, selector, KVML_LOAD, &s);
+	int r = kvml_segment_find(vcpu, seg, selector, why, &s);
 
 	if (r == KVML_EMUL_GO)
 		kvml_ops->set_segment(vcpu, seg, &s);

@@ -122,7 +122,7 @@ int kvml_exec_pop_sreg(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 	int r = pop_part(vcpu, &e->value, e->insn.size, 2);
 
 	if (r == KVML_EMUL_GO)
-		r = kvml_segment_load(vcpu, seg, e->value);
+		r = kvml_segment_load(vcpu, seg, e->value, KVML_LOAD);
 	if (r != KVML_EMUL_GO || seg != KVML_SS)
 		return r;
 	kvml_stack_end(vcpu);

@@ -16,7 +16,7 @@ static int check_umip(struct kvml_vcpu *vcpu)
 int kvml_exec_load_sreg(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
 	enum kvml_seg seg = e->insn.reg & 7;
-	int r = kvml_segment_load(vcpu, seg, e->value);
+	int r = kvml_segment_load(vcpu, seg, e->value, KVML_LOAD);
 
 	return r == KVML_EMUL_GO && seg == KVML_SS ?
 	       kvml_emul_finish(vcpu, KVM_X86_SHADOW_INT_MOV_SS) : r;
@@ -66,7 +66,7 @@ int kvml_exec_load_far(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 	if (e->insn.opcode >= 0xc4)
 		seg = e->insn.opcode == 0xc4 ? KVML_ES : KVML_DS;
 	if (r == KVML_EMUL_GO)
-		r = kvml_segment_load(vcpu, seg, selector);
+		r = kvml_segment_load(vcpu, seg, selector, KVML_LOAD);
 	if (r == KVML_EMUL_GO)
 		kvml_gpr_write(vcpu, e->insn.reg, e->insn.size, true, e->value);
 	return r;
@@ -83,7 +83,7 @@ int kvml_exec_store_system(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 
 int kvml_exec_load_system(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
-	return kvml_segment_load(vcpu, KVML_LDTR + (e->insn.reg & 1), e->value);
+	return kvml_segment_load(vcpu, KVML_LDTR + (e->insn.reg & 1), e->value, KVML_LOAD);
 }
 
 /* ---- group 7: SGDT, SIDT, LGDT, LIDT, SMSW, LMSW, INVLPG ---- */

@@ -242,30 +242,44 @@ static void __user *memory_at(struct kvml_vcpu *vcpu, u64 gpa)
 	return (void __user *)(kvml_slot_hva(slot, gfn) + offset_in_page(gpa));
 }
 
+/* What all ways have; the vCPU is in the mode in which it walked. */
+static void remember_page(struct kvml_vcpu *vcpu, unsigned long gva, u32 flags,
+			  void __user *memory, struct kvml_path *path)
+{
+	path->flags = flags;
+	path->mode = vcpu->mode_changes;
+	path->cr3 = kvml_reg(vcpu, KVML_CR3);
+	path->page = gva & PAGE_MASK;
+	path->memory = memory;
+}
+
 static void remember(const struct walk *w, u64 gpa, struct kvml_path *path)
 {
 	struct kvml_vcpu *vcpu = w->vcpu;
-	unsigned int level, n = 0;
+	unsigned int level;
 
-	path->n = 0;
+	path->memory = NULL;
 	/* Slots that change while it looks make it worthless. */
 	path->generation = kvml_slots_generation(vcpu->vm);
 	if (w->top < 4)
 		return;
-	path->memory = memory_at(vcpu, gpa & PAGE_MASK);
-	if (!path->memory)
-		return;
-	for (level = w->top; level >= w->leaf; level--, n++) {
-		path->entry[n] = memory_at(vcpu, w->gpa[level]);
-		path->pte[n] = w->pte[level];
-		if (!path->entry[n])
+	path->n = 0;
+	for (level = w->top; level >= w->leaf; level--, path->n++) {
+		path->entry[path->n] = memory_at(vcpu, w->gpa[level]);
+		path->pte[path->n] = w->pte[level];
+		if (!path->entry[path->n])
 			return;
 	}
-	path->flags = w->flags;
-	path->mode = vcpu->mode_changes;
-	path->cr3 = kvml_reg(vcpu, KVML_CR3);
-	path->page = w->gva & PAGE_MASK;
-	path->n = n;
+	remember_page(vcpu, w->gva, w->flags, memory_at(vcpu, gpa & PAGE_MASK),
+		      path);
+}
+
+static void remember_physical(struct kvml_vcpu *vcpu, u32 gpa, u32 flags,
+			      struct kvml_path *path)
+{
+	path->generation = kvml_slots_generation(vcpu->vm);
+	path->n = 0;
+	remember_page(vcpu, gpa, flags, memory_at(vcpu, gpa & PAGE_MASK), path);
 }
 
 int kvml_walk(struct kvml_vcpu *vcpu, unsigned long gva, u32 flags, u64 *gpa, u32 *error)
@@ -281,6 +295,8 @@ int kvml_walk_path(struct kvml_vcpu *vcpu, unsigned long gva, u32 flags,
 
 	if (!kvml_paging(vcpu)) {
 		*gpa = (u32)gva;
+		if (path)
+			remember_physical(vcpu, gva, flags, path);
 		return 0;
 	}
 	do {

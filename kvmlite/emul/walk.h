@@ -10,12 +10,12 @@
 struct kvml_vcpu;
 
 /*
- * A walk in 64-bit mode, to be recognized at little cost.  With the same registers
- * and slots a walk finds the same again if it reads the same: it depends on
- * nothing else.
+ * A walk in 64-bit mode or without paging, to be recognized at little cost.  With
+ * the same registers and slots a walk finds the same again if it reads the same: it
+ * depends on nothing else.
  */
 struct kvml_path {
-	u8 n;			/* entries, 0: none is remembered */
+	u8 n;			/* entries */
 	u32 flags;		/* KVML_WALK_ of the walk */
 	u32 mode;		/* vcpu->mode_changes at that time */
 	u32 generation;		/* of the slots at that time */
@@ -23,7 +23,7 @@ struct kvml_path {
 	unsigned long page;	/* linear address */
 	u64 __user *entry[5];	/* where the entries are in the VMM */
 	u64 pte[5];		/* what they were */
-	void __user *memory;	/* where the page is in the VMM */
+	void __user *memory;	/* where the page is in the VMM; NULL: nothing is known */
 };
 
 #define KVML_WALK_WRITE		BIT(0)

@@ -9,6 +9,7 @@
 #include "base/hardware.h"
 #include "base/kick.h"
 #include "emul/emulate.h"
+#include "emul/task.h"
 #include "io/io.h"
 #include "svm/assist.h"
 #include "svm/exit.h"
@@ -209,7 +210,7 @@ static int handle_cr(struct kvml_vcpu *vcpu)
 	}
 	reg = svm_mov_cr_reg(&kvml_svm_caps, exit->info_1);
 	if (reg < 0) {
-		r = kvml_svm_insn_read(vcpu, &insn);
+		r = kvml_svm_take_insn(to_svm(vcpu), &insn);
 		if (r)
 			return r;
 		if (insn.opcode != 0x20 && insn.opcode != 0x22)
@@ -228,13 +229,45 @@ static int handle_dr(struct kvml_vcpu *vcpu)
 
 	reg = svm_mov_dr_reg(&kvml_svm_caps, exit->info_1);
 	if (reg < 0) {
-		r = kvml_svm_insn_read(vcpu, &insn);
+		r = kvml_svm_take_insn(to_svm(vcpu), &insn);
 		if (r)
 			return r;
 		reg = svm_insn_rm(&insn);
 	}
 	return kvml_priv_mov_dr(vcpu, exit->code & 7, reg,
 				!(exit->code & 0x10));
+}
+
+/* ---- tasks ---- */
+
+/* 15.14.1.  What was on its way by a task gate is in EXITINTINFO. */
+static int handle_task_switch(struct kvml_vcpu *vcpu)
+{
+	const struct svm_exit *exit = &to_svm(vcpu)->exit;
+	u32 type = exit->int_info & SVM_EXITINTINFO_TYPE_MASK;
+	u8 vector = exit->int_info & SVM_EXITINTINFO_VEC_MASK;
+	struct kvml_task task = {
+		.why = KVML_TASK_CALL, .selector = exit->info_1, .soft = -1,
+	};
+
+	if (exit->info_2 & BIT_ULL(SVM_EXITINFOSHIFT_TS_REASON_IRET))
+		task.why = KVML_TASK_IRET;
+	else if (exit->info_2 & BIT_ULL(SVM_EXITINFOSHIFT_TS_REASON_JMP))
+		task.why = KVML_TASK_JMP;
+	else if (exit->int_info)
+		task.why = KVML_TASK_GATE;
+	task.insn = task.why != KVML_TASK_GATE;
+	if (task.insn)
+		return kvml_task_switch(vcpu, &task);
+	if (type == SVM_EXITINTINFO_TYPE_SOFT)
+		task.soft = vector;
+	task.insn = task.soft >= 0 || (type == SVM_EXITINTINFO_TYPE_EXEPT &&
+				       (vector == BP_VECTOR ||
+					vector == OF_VECTOR));
+	task.has_error = exit->info_2 &
+			 BIT_ULL(SVM_EXITINFOSHIFT_TS_HAS_ERROR_CODE);
+	task.error = exit->info_2;
+	return kvml_task_switch(vcpu, &task);
 }
 
 /* ---- memory ---- */
@@ -313,6 +346,7 @@ static int (*const exit_handlers[])(struct kvml_vcpu *vcpu) = {
 	[SVM_EXIT_INVLPGA] = kvml_priv_ud,
 	[SVM_EXIT_IOIO] = handle_io,
 	[SVM_EXIT_MSR] = handle_msr,
+	[SVM_EXIT_TASK_SWITCH] = handle_task_switch,
 	[SVM_EXIT_SHUTDOWN] = kvml_exit_shutdown,
 	[SVM_EXIT_VMRUN] = kvml_priv_ud,
 	[SVM_EXIT_VMMCALL] = handle_vmmcall,

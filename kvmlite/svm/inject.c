@@ -236,23 +236,30 @@ void kvml_svm_set_shadow(struct kvml_vcpu *vcpu, u32 shadow)
 		control->int_state &= ~(u32)SVM_INTERRUPT_SHADOW_MASK;
 }
 
+int kvml_svm_take_insn(struct svm_vcpu *svm, struct svm_insn *insn)
+{
+	int r = kvml_svm_insn_read(&svm->vcpu, insn);
+
+	if (!r)
+		svm->exit.next_rip = kvml_svm_insn_next(&svm->vcpu, insn);
+	return r;
+}
+
 void kvml_svm_skip_insn(struct kvml_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
-	unsigned long rip = svm->exit.next_rip;
 	struct svm_insn insn;
 	int r;
 
-	if (!rip) {
-		r = kvml_svm_insn_read(vcpu, &insn);
+	if (!svm->exit.next_rip) {
+		r = kvml_svm_take_insn(svm, &insn);
 		/* What it does is done: it cannot be run again. */
 		if (r < 0)
 			kvml_queue_exception(vcpu, X86_TRAP_UD);
 		if (r)
 			return;
-		rip = kvml_svm_insn_next(vcpu, &insn);
 	}
-	kvml_reg_set(vcpu, KVML_RIP, rip);
+	kvml_reg_set(vcpu, KVML_RIP, svm->exit.next_rip);
 	kvml_svm_set_shadow(vcpu, 0);
 }
 

@@ -3,6 +3,7 @@
 #ifndef _KVMLITE_SVM_INJECT_H
 #define _KVMLITE_SVM_INJECT_H
 
+#include "svm/insn.h"
 #include "svm/svm.h"
 
 void kvml_svm_inject_exception(struct kvml_vcpu *vcpu,
@@ -20,6 +21,8 @@ u32 kvml_svm_get_shadow(struct kvml_vcpu *vcpu);
 void kvml_svm_set_shadow(struct kvml_vcpu *vcpu, u32 shadow);
 bool kvml_svm_get_nmi_masked(struct kvml_vcpu *vcpu);
 void kvml_svm_set_nmi_masked(struct kvml_vcpu *vcpu, bool masked);
+/* The instruction that exited, for exit.next_rip, too; as kvml_svm_insn_read(). */
+int kvml_svm_take_insn(struct svm_vcpu *svm, struct svm_insn *insn);
 void kvml_svm_skip_insn(struct kvml_vcpu *vcpu);
 /*
  * Was it the entry's event whose delivery the exit cut short (@int_info), and not one

@@ -12,10 +12,23 @@ static bool is_prefix(u8 byte)
 	       byte == 0xf2 || byte == 0xf3;
 }
 
-/* Of those that exit: groups 7, MOV CR, MOV DR. */
-static bool has_modrm(u8 opcode)
+/* Of those that exit: groups 7, MOV CR, MOV DR; JMP and CALL of a task. */
+static bool has_modrm(const struct svm_insn *insn)
 {
-	return opcode == 0x01 || (opcode >= 0x20 && opcode <= 0x23);
+	if (!insn->two_bytes)
+		return insn->opcode == 0xff;
+	return insn->opcode == 0x01 ||
+	       (insn->opcode >= 0x20 && insn->opcode <= 0x23);
+}
+
+/* JMP and CALL to a selector; INT; IN and OUT of a port by number. */
+static unsigned int immediate_len(const struct svm_insn *insn)
+{
+	if (insn->two_bytes)
+		return 0;
+	if (insn->opcode == 0xea || insn->opcode == 0x9a)
+		return insn->small ? 4 : 6;
+	return insn->opcode == 0xcd || (insn->opcode & 0xfc) == 0xe4;
 }
 
 /*
@@ -81,19 +94,16 @@ static bool parse(struct svm_insn *insn, const u8 *bytes, unsigned int n,
 	if (i >= n)
 		return false;
 	insn->opcode = bytes[i++];
-	/* IN and OUT of a port by number: asked for only if the next RIP is 0. */
-	if (!insn->two_bytes && (insn->opcode & 0xfc) == 0xe4)
-		i++;
-	if (insn->two_bytes && has_modrm(insn->opcode)) {
+	if (has_modrm(insn)) {
 		if (i >= n)
 			return false;
 		insn->modrm = bytes[i++];
 		/* MOV CR and MOV DR take any mode for a register. */
-		if (insn->opcode == 0x01)
+		if (insn->opcode < 0x20 || insn->opcode > 0x23)
 			i += operand_len(insn->modrm, &bytes[i], &bytes[n], wide);
 	}
-	insn->len = i;
-	return i <= n;
+	insn->len = i + immediate_len(insn);
+	return insn->len <= n;
 }
 
 int kvml_svm_insn_read(struct kvml_vcpu *vcpu, struct svm_insn *insn)

@@ -72,6 +72,7 @@ const struct kvml_ops kvml_svm_ops = {
 	.get_idt = kvml_svm_get_idt,
 	.set_idt = kvml_svm_set_idt,
 	.update_debug = kvml_svm_update_debug,
+	.fetch_debug = kvml_svm_fetch_debug,
 	.update_tsc = kvml_svm_update_tsc,
 	.get_msr = kvml_svm_get_msr,
 	.set_msr = kvml_svm_set_msr,

@@ -48,6 +48,10 @@ static bool is_hot(struct svm_vcpu *svm)
 	struct kvml_vcpu *vcpu = &svm->vcpu;
 
 	switch (svm->exit.code) {
+	case SVM_EXIT_READ_CR0:
+	case SVM_EXIT_READ_CR4:
+	case SVM_EXIT_WRITE_CR0:
+	case SVM_EXIT_WRITE_CR4:
 	case SVM_EXIT_CPUID:
 	case SVM_EXIT_VMMCALL:
 		return true;
@@ -58,12 +62,43 @@ static bool is_hot(struct svm_vcpu *svm)
 	return false;
 }
 
+static bool hot_mov_cr(struct svm_vcpu *svm, bool *again)
+{
+	struct kvml_vcpu *vcpu = &svm->vcpu;
+	int cr = svm->exit.code & 0xf;
+	int reg = svm_mov_cr_reg(&kvml_svm_caps, svm->exit.info_1);
+	struct svm_insn insn;
+
+	if (reg < 0 || !svm->exit.next_rip) {
+		/* CLTS, LMSW, SMSW are not. */
+		if (!kvml_svm_insn_read_known(vcpu, &insn) ||
+		    (insn.opcode & ~2) != 0x20)
+			return false;
+		svm->exit.next_rip = kvml_svm_insn_next(vcpu, &insn);
+		reg = svm_insn_rm(&insn);
+	}
+	if (!(svm->exit.code & 0x10)) {
+		kvml_priv_get_cr(vcpu, cr, reg);
+		*again = hot_skip(vcpu);
+		return true;
+	}
+	if (!kvml_priv_cr_is_hot(vcpu, cr, kvml_reg(vcpu, reg)))
+		return false;
+	*again = kvml_priv_set_cr(vcpu, cr, kvml_reg(vcpu, reg)) &&
+		 hot_skip(vcpu);
+	return true;
+}
+
 /* Returns true if it is done; @again: and there is nothing else to do. */
 static bool handle_hot(struct svm_vcpu *svm, bool *again)
 {
 	struct kvml_vcpu *vcpu = &svm->vcpu;
 
-	if (!is_hot(svm) || !knows_next_rip(svm))
+	if (!is_hot(svm))
+		return false;
+	if (svm->exit.code < SVM_EXIT_CPUID)
+		return hot_mov_cr(svm, again);
+	if (!knows_next_rip(svm))
 		return false;
 	if (svm->exit.code == SVM_EXIT_MSR) {
 		*again = (svm->exit.info_1 ? kvml_priv_set_msr(vcpu) :
@@ -207,13 +242,13 @@ static void handle_machine_check(struct svm_vcpu *svm)
 void kvml_svm_run(struct kvml_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
-	bool debug, done, again = false;
+	bool done, again = false;
 	u64 host = kvml_svm_host_save(svm);
 
 	kvml_svm_asid_prepare(svm);
 	if (unlikely(svm->fpu_trap == vcpu->fpu_loaded))
 		kvml_svm_set_fpu_trap(svm, !vcpu->fpu_loaded);
-	debug = kvml_debug_load(vcpu);
+	kvml_debug_enter(vcpu);
 	kvml_fpu_enter_xcr0(vcpu);
 	before_entry(svm);
 	after_exit(svm, enter_guest_first(svm, host));
@@ -228,7 +263,7 @@ void kvml_svm_run(struct kvml_vcpu *vcpu)
 	if (cpu_feature_enabled(X86_FEATURE_IBPB_EXIT_TO_USER))
 		this_cpu_write(x86_ibpb_exit_to_user, true);
 	kvml_fpu_leave_xcr0(vcpu);
-	kvml_debug_unload(debug);
+	kvml_debug_leave(vcpu);
 	handle_machine_check(svm);
 	take_details(svm);
 	if (likely(svm->exit.code != (u32)SVM_EXIT_ERR))

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The guest's registers in the VMCB (APM volume 2, appendix B, table B-2). */
 #include <asm/tlbflush.h>
+#include <asm/trapnr.h>
 
 #include "base/quirk.h"
 #include "svm/host.h"
@@ -28,6 +29,20 @@ static unsigned long cr0_of(const struct svm_vcpu *svm)
 	return svm->cr0_hidden ? svm->cr0 : svm->vmcb->save.cr0;
 }
 
+void kvml_svm_regs_fetch(struct kvml_vcpu *vcpu)
+{
+	const struct vmcb_save_area *save = &to_svm(vcpu)->vmcb->save;
+	u32 missing = ~vcpu->reg_avail & KVML_EXIT_REGS;
+
+	if (missing & BIT(KVML_RSP))
+		vcpu->reg[KVML_RSP] = save->rsp;
+	if (missing & BIT(KVML_RIP))
+		vcpu->reg[KVML_RIP] = save->rip;
+	if (missing & BIT(KVML_RFLAGS))
+		vcpu->reg[KVML_RFLAGS] = rflags_of(to_svm(vcpu));
+	vcpu->reg_avail |= KVML_EXIT_REGS;
+}
+
 void kvml_svm_reg_fetch(struct kvml_vcpu *vcpu, unsigned int reg)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
@@ -36,14 +51,11 @@ void kvml_svm_reg_fetch(struct kvml_vcpu *vcpu, unsigned int reg)
 
 	switch (reg) {
 	case KVML_RSP:
-		*value = save->rsp;
-		break;
 	case KVML_RIP:
-		*value = save->rip;
-		break;
 	case KVML_RFLAGS:
-		*value = rflags_of(svm);
-		break;
+		/* Who asks for one of them mostly needs all. */
+		kvml_svm_regs_fetch(vcpu);
+		return;
 	case KVML_CR0:
 		*value = cr0_of(svm);
 		break;
@@ -58,13 +70,6 @@ void kvml_svm_reg_fetch(struct kvml_vcpu *vcpu, unsigned int reg)
 		return;
 	}
 	vcpu->reg_avail |= BIT(reg);
-}
-
-void kvml_svm_regs_fetch(struct kvml_vcpu *vcpu)
-{
-	kvml_reg(vcpu, KVML_RSP);
-	kvml_reg(vcpu, KVML_RIP);
-	kvml_reg(vcpu, KVML_RFLAGS);
 }
 
 /* To the VMCB, before an entry. */
@@ -400,10 +405,25 @@ void kvml_svm_update_debug(struct kvml_vcpu *vcpu)
 	struct svm_vcpu *svm = to_svm(vcpu);
 
 	update_exceptions(svm);
+	svm->vmcb->control.intercepts[INTERCEPT_DR] = vcpu->dr_open ? 0 : U32_MAX;
 	svm->vmcb->save.dr7 = kvml_debug_dr7(vcpu);
+	if (vcpu->dr_open)
+		svm->vmcb->save.dr6 = vcpu->dr6;
 	vmcb_dirty(svm->vmcb, VMCB_DR);
 	/* TF comes or goes with the flags. */
 	kvml_reg_set(vcpu, KVML_RFLAGS, kvml_reg(vcpu, KVML_RFLAGS));
+}
+
+/* The handler of #DB looks itself for what is new. */
+void kvml_svm_fetch_debug(struct kvml_vcpu *vcpu)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+	struct vmcb_save_area *save = &svm->vmcb->save;
+
+	vcpu->dr6 = save->dr6;
+	vcpu->dr7 = save->dr7;
+	if (svm->exit.code != SVM_EXIT_EXCP_BASE + X86_TRAP_DB)
+		save->dr6 = DR6_RESERVED;
 }
 
 void kvml_svm_update_tsc(struct kvml_vcpu *vcpu)

@@ -28,6 +28,7 @@ int kvml_svm_get_msr(struct kvml_vcpu *vcpu, u32 index, u64 *data);
 int kvml_svm_set_msr(struct kvml_vcpu *vcpu, u32 index, u64 data);
 int kvml_svm_get_feature_msr(u32 index, u64 *data);
 void kvml_svm_update_debug(struct kvml_vcpu *vcpu);
+void kvml_svm_fetch_debug(struct kvml_vcpu *vcpu);
 void kvml_svm_update_tsc(struct kvml_vcpu *vcpu);
 void kvml_svm_dump(struct kvml_vcpu *vcpu);
 

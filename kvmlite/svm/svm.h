@@ -18,7 +18,7 @@
 struct svm_exit {
 	u32 code;
 	u64 info_1;
-	u64 next_rip;		/* 0: the CPU does not tell */
+	u64 next_rip;		/* 0: not known, the CPU does not tell */
 	u64 info_2;
 	u32 int_info;		/* 0, or what was being delivered */
 	u32 int_error;		/* and its error code */

@@ -46,7 +46,8 @@ int kvml_debug_set(struct kvml_vcpu *vcpu, const struct kvm_guest_debug *in)
 	vcpu->guest_debug.arch.debugreg[7] &= U32_MAX;
 	vcpu->debug_tf = kvml_debug_single_step(vcpu);
 	kvml_reg_set(vcpu, KVML_RFLAGS, rflags);
-	kvml_ops->update_debug(vcpu);
+	vcpu->dr_open = false;
+	kvml_debug_update(vcpu);
 	return 0;
 }
 
@@ -65,24 +66,53 @@ int kvml_debug_exit(struct kvml_vcpu *vcpu, u32 vector, unsigned long pc, u64 dr
 
 /* ---- around entries ---- */
 
-bool kvml_debug_load(struct kvml_vcpu *vcpu)
+void kvml_debug_update(struct kvml_vcpu *vcpu)
 {
-	const unsigned long *db;
+	vcpu->debug_load = vcpu->dr_open ||
+			   kvml_debug_dr7(vcpu) & DR7_BP_EN_MASK;
+	kvml_ops->update_debug(vcpu);
+}
 
-	if (likely(!(kvml_debug_dr7(vcpu) & DR7_BP_EN_MASK)))
-		return false;
-	db = kvml_debug_db(vcpu);
+void kvml_debug_open(struct kvml_vcpu *vcpu)
+{
+	if (vcpu->guest_debug.control || vcpu->dr7 & KVML_DR7_GD)
+		return;
+	vcpu->dr_open = true;
+	kvml_debug_update(vcpu);
+}
+
+/* What the guest has written to them. */
+static void close_registers(struct kvml_vcpu *vcpu)
+{
+	get_debugreg(vcpu->db[0], 0);
+	get_debugreg(vcpu->db[1], 1);
+	get_debugreg(vcpu->db[2], 2);
+	get_debugreg(vcpu->db[3], 3);
+	kvml_ops->fetch_debug(vcpu);
+	vcpu->dr_open = false;
+	kvml_debug_update(vcpu);
+}
+
+void kvml_debug_load(struct kvml_vcpu *vcpu)
+{
+	const unsigned long *db = kvml_debug_db(vcpu);
+
 	set_debugreg(0, 7);
 	set_debugreg(db[0], 0);
 	set_debugreg(db[1], 1);
 	set_debugreg(db[2], 2);
 	set_debugreg(db[3], 3);
-	return true;
+	/* AMD-V loads it with the others of the VMCB, VT-x leaves it alone. */
+	if (vcpu->dr_open)
+		set_debugreg(vcpu->dr6, 6);
 }
 
-void kvml_debug_restore_host(void)
+void kvml_debug_unload(struct kvml_vcpu *vcpu)
 {
 	set_debugreg(0, 7);
+	if (vcpu->dr_open)
+		close_registers(vcpu);
+	/* And DR6 has nothing of the guest's. */
 	hw_breakpoint_restore();
 }
 
@@ -92,10 +122,8 @@ void kvml_debug_restore_host(void)
 void kvml_debug_queue_db(struct kvml_vcpu *vcpu, unsigned long bits)
 {
 	vcpu->dr6 = (vcpu->dr6 & ~(unsigned long)DR_TRAP_BITS) | bits;
-	if (vcpu->dr7 & KVML_DR7_GD) {
-		vcpu->dr7 &= ~KVML_DR7_GD;
-		kvml_ops->update_debug(vcpu);
-	}
+	vcpu->dr7 &= ~KVML_DR7_GD;
+	kvml_debug_update(vcpu);
 	kvml_queue_exception(vcpu, X86_TRAP_DB);
 }
 

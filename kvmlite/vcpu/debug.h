@@ -25,12 +25,20 @@ int kvml_debug_exit(struct kvml_vcpu *vcpu, u32 vector, unsigned long pc, u64 dr
 /* #DB for the guest: DR6 and DR7 as the CPU leaves them. @bits: of DR6. */
 void kvml_debug_queue_db(struct kvml_vcpu *vcpu, unsigned long bits);
 
+/* vcpu->dr6, dr7, guest_debug or dr_open changed. */
+void kvml_debug_update(struct kvml_vcpu *vcpu);
+/*
+ * The guest has used a debug register, so it will use more of them: unless there is
+ * a debugger, all are its own from the next entry on, until an exit that is not hot.
+ */
+void kvml_debug_open(struct kvml_vcpu *vcpu);
+
 /*
  * Around entries, interrupts off: DR0 to DR3 of the guest, or of who debugs it,
- * if any is in use (true); and the host's again.  DR7 is the vendor's.
+ * if any is in use; and the host's again.  DR7 is the vendor's.
  */
-bool kvml_debug_load(struct kvml_vcpu *vcpu);
-void kvml_debug_restore_host(void);
+void kvml_debug_load(struct kvml_vcpu *vcpu);
+void kvml_debug_unload(struct kvml_vcpu *vcpu);
 
 /* RFLAGS.TF is the debugger's, vcpu->debug_tf, and hidden from everybody. */
 static inline bool kvml_debug_single_step(struct kvml_vcpu *vcpu)
@@ -64,10 +72,16 @@ static inline const unsigned long *kvml_debug_db(struct kvml_vcpu *vcpu)
 	return kvml_debug_owns_db(vcpu) ? vcpu->debug_db : vcpu->db;
 }
 
-static inline void kvml_debug_unload(bool loaded)
+static inline void kvml_debug_enter(struct kvml_vcpu *vcpu)
 {
-	if (unlikely(loaded || hw_breakpoint_active()))
-		kvml_debug_restore_host();
+	if (unlikely(vcpu->debug_load))
+		kvml_debug_load(vcpu);
+}
+
+static inline void kvml_debug_leave(struct kvml_vcpu *vcpu)
+{
+	if (unlikely(vcpu->debug_load || hw_breakpoint_active()))
+		kvml_debug_unload(vcpu);
 }
 
 /* Behind an instruction: a step is due, the guest's or the debugger's. */

@@ -48,7 +48,7 @@ struct kvml_msrs {
 struct access;
 
 struct msr_def {
-	u32 last;		/* 0: only one */
+	u32 last;
 	u32 first;
 	/* NULL: value, which is a constant.  0, or 1: #GP, and data is 0. */
 	int (*get)(struct access *a);
@@ -66,11 +66,6 @@ struct access {
 	bool host;
 };
 
-static u32 last_of(const struct msr_def *msr)
-{
-	return max(msr->first, msr->last);
-}
-
 /* ---- memory and constants ---- */
 
 static u64 *mem(const struct access *a)
@@ -78,7 +73,7 @@ static u64 *mem(const struct access *a)
 	u64 *first = (void *)a->vcpu->msrs + a->msr->offset;
 
 	return first + array_index_nospec(a->index - a->msr->first,
-					  last_of(a->msr) - a->msr->first + 1);
+					  a->msr->last - a->msr->first + 1);
 }
 
 static int get_mem(struct access *a)
@@ -444,7 +439,7 @@ static int set_mce(struct access *a)
 #define MEM(field)	.offset = offsetof(struct kvml_msrs, field)
 #define VCPU(field)	.offset = offsetof(struct kvml_vcpu, field)
 #define RANGE(a, b)	.last = (b), .first = (a)
-#define ONE(index)	.first = (index)
+#define ONE(...)	RANGE(__VA_ARGS__, __VA_ARGS__)
 
 static const struct msr_def msrs[] = {
 	{ RANGE(MSR_IA32_P5_MC_ADDR, MSR_IA32_P5_MC_TYPE) },
@@ -535,7 +530,7 @@ static const struct msr_def *find(u32 index)
 		else
 			high = mid;
 	}
-	return low && index <= last_of(&msrs[low - 1]) ? &msrs[low - 1] : NULL;
+	return low && index <= msrs[low - 1].last ? &msrs[low - 1] : NULL;
 }
 
 static noinline int get_msr(struct kvml_vcpu *vcpu, u32 index, u64 *data, bool host)

@@ -50,6 +50,14 @@ int kvml_priv_mwait(struct kvml_vcpu *vcpu)
 	return kvml_priv_skip(vcpu);
 }
 
+/* Its handler runs: this is no fault of its delivery. */
+static bool hot_gp(struct kvml_vcpu *vcpu)
+{
+	vcpu->event.exception.injected = false;
+	kvml_queue_gp(vcpu);
+	return false;
+}
+
 bool kvml_priv_set_msr(struct kvml_vcpu *vcpu)
 {
 	u32 index = vcpu->reg[KVML_RCX];
@@ -58,12 +66,7 @@ bool kvml_priv_set_msr(struct kvml_vcpu *vcpu)
 
 	vcpu->stat.msr_exits++;
 	trace_kvm_msr(true, index, data, fault);
-	if (!fault)
-		return true;
-	/* Its handler runs: this is no fault of its delivery. */
-	vcpu->event.exception.injected = false;
-	kvml_queue_gp(vcpu);
-	return false;
+	return !fault || hot_gp(vcpu);
 }
 
 int kvml_priv_wrmsr(struct kvml_vcpu *vcpu)
@@ -80,14 +83,6 @@ int kvml_priv_xsetbv(struct kvml_vcpu *vcpu)
 }
 
 /* ---- control registers ---- */
-
-bool kvml_priv_set_cr0(struct kvml_vcpu *vcpu, unsigned long value)
-{
-	if (!kvml_cr0_write(vcpu, value))
-		return true;
-	kvml_queue_gp(vcpu);
-	return false;
-}
 
 static int mov_to_cr8(struct kvml_vcpu *vcpu, unsigned long value)
 {
@@ -109,7 +104,7 @@ int kvml_priv_mov_to_cr(struct kvml_vcpu *vcpu, int cr, unsigned long value)
 {
 	switch (cr) {
 	case 0:
-		return kvml_priv_set_cr0(vcpu, value) ? kvml_priv_skip(vcpu) : 1;
+		return skip_or_gp(vcpu, kvml_cr0_write(vcpu, value));
 	case 4:
 		return skip_or_gp(vcpu, kvml_cr4_write(vcpu, value));
 	case 8:
@@ -120,11 +115,35 @@ int kvml_priv_mov_to_cr(struct kvml_vcpu *vcpu, int cr, unsigned long value)
 
 int kvml_priv_mov_from_cr(struct kvml_vcpu *vcpu, int cr, int reg)
 {
-	unsigned long value = cr == 8 ? vcpu->cr8 :
-			      kvml_reg(vcpu, cr ? KVML_CR4 : KVML_CR0);
-
-	kvml_reg_set(vcpu, reg, value);
+	if (cr == 8)
+		kvml_reg_set(vcpu, reg, vcpu->cr8);
+	else
+		kvml_priv_get_cr(vcpu, cr, reg);
 	return kvml_priv_skip(vcpu);
+}
+
+void kvml_priv_get_cr(struct kvml_vcpu *vcpu, int cr, int reg)
+{
+	kvml_reg_set(vcpu, reg, kvml_reg(vcpu, cr ? KVML_CR4 : KVML_CR0));
+}
+
+/*
+ * Paging goes on and off with EFER.LMA and with tables to be read, and XCR0 is
+ * the guest's with OSXSAVE: it has been loaded for this entry.
+ */
+bool kvml_priv_cr_is_hot(struct kvml_vcpu *vcpu, int cr, unsigned long value)
+{
+	unsigned long old = kvml_reg(vcpu, cr ? KVML_CR4 : KVML_CR0);
+
+	return kvml_long_mode(vcpu) &&
+	       !((old ^ value) & (cr ? X86_CR4_OSXSAVE : X86_CR0_PG));
+}
+
+bool kvml_priv_set_cr(struct kvml_vcpu *vcpu, int cr, unsigned long value)
+{
+	vcpu->stat.cr_exits++;
+	return !(cr ? kvml_cr4_write(vcpu, value) : kvml_cr0_write(vcpu, value)) ||
+	       hot_gp(vcpu);
 }
 
 int kvml_priv_clts(struct kvml_vcpu *vcpu)
@@ -168,9 +187,10 @@ int kvml_priv_mov_dr(struct kvml_vcpu *vcpu, int dr, int reg, bool read)
 		return kvml_priv_gp(vcpu);
 	if (kvml_debug_dr7(vcpu) & KVML_DR7_GD)
 		return dr_detect(vcpu);
-	if (read) {
+	if (read)
 		kvml_reg_set(vcpu, reg, kvml_dr_read(vcpu, dr));
-		return kvml_priv_skip(vcpu);
-	}
-	return skip_or_gp(vcpu, kvml_dr_write(vcpu, dr, kvml_reg(vcpu, reg)));
+	else if (kvml_dr_write(vcpu, dr, kvml_reg(vcpu, reg)))
+		return kvml_priv_gp(vcpu);
+	kvml_debug_open(vcpu);
+	return kvml_priv_skip(vcpu);
 }

@@ -23,13 +23,18 @@ int kvml_priv_mwait(struct kvml_vcpu *vcpu);
 int kvml_priv_wrmsr(struct kvml_vcpu *vcpu);
 /* WRMSR, RIP stays.  False: #GP is queued.  Hot if kvml_msr_write_is_hot(). */
 bool kvml_priv_set_msr(struct kvml_vcpu *vcpu);
-/* MOV to CR0, in the same way; hot if kvml_cr0_write_is_hot(). */
-bool kvml_priv_set_cr0(struct kvml_vcpu *vcpu, unsigned long value);
 int kvml_priv_xsetbv(struct kvml_vcpu *vcpu);
 
 /* @cr: 0, 3, 4 or 8; @reg: GPR. */
 int kvml_priv_mov_to_cr(struct kvml_vcpu *vcpu, int cr, unsigned long value);
 int kvml_priv_mov_from_cr(struct kvml_vcpu *vcpu, int cr, int reg);
+/*
+ * The same of CR0 and CR4 where RIP stays.  False: #GP is queued.  Hot are reads, and
+ * writes if kvml_priv_cr_is_hot().
+ */
+void kvml_priv_get_cr(struct kvml_vcpu *vcpu, int cr, int reg);
+bool kvml_priv_cr_is_hot(struct kvml_vcpu *vcpu, int cr, unsigned long value);
+bool kvml_priv_set_cr(struct kvml_vcpu *vcpu, int cr, unsigned long value);
 int kvml_priv_clts(struct kvml_vcpu *vcpu);
 int kvml_priv_lmsw(struct kvml_vcpu *vcpu, u16 msw);
 /* @dr: 0 to 7, @read: MOV from it. */

@@ -22,13 +22,8 @@
 #define CR4_FLUSH (X86_CR4_PGE | X86_CR4_PAE | X86_CR4_PCIDE | X86_CR4_SMEP | \
 		   X86_CR4_PSE | X86_CR4_SMAP)
 
-/* What a walk of the guest's tables in 64-bit mode goes by (walk.c). */
-#define CR0_WALK (X86_CR0_PE | X86_CR0_WP | X86_CR0_PG)
-#define CR4_WALK (X86_CR4_PAE | X86_CR4_LA57 | X86_CR4_SMEP | X86_CR4_SMAP)
-
-/* Neither translation nor mode */
-#define CR0_HOT (X86_CR0_MP | X86_CR0_EM | X86_CR0_TS | X86_CR0_NE | \
-		 X86_CR0_AM | X86_CR0_CD)
+/* What a fetch in 64-bit mode depends on. */
+#define CR4_FETCH (X86_CR4_PAE | X86_CR4_LA57 | X86_CR4_SMEP)
 
 /* ---- what is valid ---- */
 
@@ -87,7 +82,7 @@ static bool pdptes_valid(struct kvml_vcpu *vcpu, unsigned long cr3)
 
 static void set_cr0(struct kvml_vcpu *vcpu, unsigned long cr0)
 {
-	if ((kvml_reg(vcpu, KVML_CR0) ^ cr0) & CR0_WALK)
+	if ((kvml_reg(vcpu, KVML_CR0) ^ cr0) & X86_CR0_PG)
 		vcpu->mode_changes++;
 	kvml_ops->set_cr0(vcpu, cr0);
 }
@@ -100,7 +95,7 @@ static void set_efer(struct kvml_vcpu *vcpu, u64 efer)
 
 static void set_cr4(struct kvml_vcpu *vcpu, unsigned long cr4)
 {
-	if ((kvml_reg(vcpu, KVML_CR4) ^ cr4) & CR4_WALK)
+	if ((kvml_reg(vcpu, KVML_CR4) ^ cr4) & CR4_FETCH)
 		vcpu->mode_changes++;
 	kvml_ops->set_cr4(vcpu, cr4);
 	kvml_fpu_set_osxsave(vcpu, cr4 & X86_CR4_OSXSAVE);
@@ -133,12 +128,6 @@ static bool cr0_allowed(struct kvml_vcpu *vcpu, unsigned long old, unsigned long
 		return !(changed & X86_CR0_PG) || can_enter_long_mode(vcpu);
 	return !(changed & CR0_PDPTR) || !(kvml_reg(vcpu, KVML_CR4) & X86_CR4_PAE) ||
 	       pdptes_valid(vcpu, kvml_reg(vcpu, KVML_CR3));
-}
-
-bool kvml_cr0_write_is_hot(struct kvml_vcpu *vcpu, unsigned long cr0)
-{
-	return kvml_long_mode(vcpu) &&
-	       !((kvml_reg(vcpu, KVML_CR0) ^ cr0) & ~CR0_HOT);
 }
 
 int kvml_cr0_write(struct kvml_vcpu *vcpu, unsigned long cr0)
@@ -229,7 +218,7 @@ int kvml_dr_write(struct kvml_vcpu *vcpu, int dr, unsigned long value)
 		return 0;
 	}
 	vcpu->dr7 = (value & DR7_VOLATILE) | DR7_FIXED;
-	kvml_ops->update_debug(vcpu);
+	kvml_debug_update(vcpu);
 	return 0;
 }
 
@@ -255,7 +244,7 @@ int kvml_debugregs_set(struct kvml_vcpu *vcpu, const struct kvm_debugregs *in)
 	memcpy(vcpu->db, in->db, sizeof(vcpu->db));
 	vcpu->dr6 = in->dr6;
 	vcpu->dr7 = in->dr7;
-	kvml_ops->update_debug(vcpu);
+	kvml_debug_update(vcpu);
 	return 0;
 }
 
@@ -271,7 +260,7 @@ void kvml_regs_get(struct kvml_vcpu *vcpu, struct kvm_regs *out)
 
 	BUILD_BUG_ON(offsetofend(struct kvm_regs, rflags) -
 		     offsetof(struct kvm_regs, r8) != SAME_ORDER * sizeof(*reg));
-	kvml_ops->regs_fetch(vcpu);
+	kvml_regs_fetch(vcpu);
 	out->rax = reg[KVML_RAX];
 	out->rbx = reg[KVML_RBX];
 	out->rcx = reg[KVML_RCX];
@@ -490,7 +479,7 @@ void kvml_vcpu_reset(struct kvml_vcpu *vcpu)
 	kvml_reg_set(vcpu, KVML_RFLAGS, X86_EFLAGS_FIXED);
 	kvml_reg_set(vcpu, KVML_RIP, RESET_RIP);
 	kvml_reg_set(vcpu, KVML_RSP, 0);
-	kvml_ops->update_debug(vcpu);
+	kvml_debug_update(vcpu);
 }
 
 /* ---- KVM_CAP_SYNC_REGS ---- */

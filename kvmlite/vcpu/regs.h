@@ -11,7 +11,7 @@
 #include "vcpu/vcpu.h"
 
 void kvml_regs_get(struct kvml_vcpu *vcpu, struct kvm_regs *out);
-/* After kvml_ops->regs_fetch(), to userspace; 0 or -EFAULT. */
+/* After kvml_regs_fetch(), to userspace; 0 or -EFAULT. */
 int kvml_regs_put_user(struct kvml_vcpu *vcpu, struct kvm_regs __user *out);
 void kvml_regs_set(struct kvml_vcpu *vcpu, const struct kvm_regs *in);
 void kvml_sregs_get(struct kvml_vcpu *vcpu, struct kvm_sregs *out);
@@ -33,8 +33,6 @@ void kvml_regs_sync_out(struct kvml_vcpu *vcpu);
 
 /* The guest writes a control register.  0, or 1: #GP is due (not queued). */
 int kvml_cr0_write(struct kvml_vcpu *vcpu, unsigned long cr0);
-/* It neither sleeps nor reads guest memory: interrupts may be off. */
-bool kvml_cr0_write_is_hot(struct kvml_vcpu *vcpu, unsigned long cr0);
 int kvml_cr4_write(struct kvml_vcpu *vcpu, unsigned long cr4);
 int kvml_cr8_write(struct kvml_vcpu *vcpu, unsigned long cr8);
 int kvml_efer_write(struct kvml_vcpu *vcpu, u64 efer, bool host);

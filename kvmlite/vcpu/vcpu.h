@@ -52,7 +52,7 @@ struct kvml_vcpu {
 	/* (v) registers */
 	unsigned long reg[KVML_REGS];
 	u32 reg_avail;			/* bit: reg[] is what the guest has */
-	u32 mode_changes;		/* that walks go by: CR0, CR4, EFER, CPUID */
+	u32 mode_changes;		/* by us, of what the way of a fetch depends on */
 	u32 reg_dirty;			/* bit: RSP, RIP, RFLAGS, CR3 to load */
 	unsigned long cr2;
 	unsigned long cr8;
@@ -92,6 +92,8 @@ struct kvml_vcpu {
 	struct kvm_guest_debug guest_debug;	/* (v) debug.c */
 	unsigned long debug_db[4];	/* (v) its breakpoints */
 	bool debug_tf;			/* (v) its RFLAGS.TF, as of reg[] */
+	bool debug_load;		/* (v) entries load DR0 to DR3 */
+	bool dr_open;			/* (v) MOV DR does not exit: see debug.h */
 
 	/*
 	 * (v) To be done when KVM_RUN comes back from userspace with the answer
@@ -125,6 +127,15 @@ static inline unsigned long kvml_reg(struct kvml_vcpu *vcpu, unsigned int reg)
 	if (unlikely(!(vcpu->reg_avail & BIT(reg))))
 		kvml_ops->reg_fetch(vcpu, reg);
 	return vcpu->reg[reg];
+}
+
+/* RSP, RIP and RFLAGS, which are mostly wanted together. */
+#define KVML_EXIT_REGS	(BIT(KVML_RSP) | BIT(KVML_RIP) | BIT(KVML_RFLAGS))
+
+static inline void kvml_regs_fetch(struct kvml_vcpu *vcpu)
+{
+	if (~vcpu->reg_avail & KVML_EXIT_REGS)
+		kvml_ops->regs_fetch(vcpu);
 }
 
 static inline void kvml_reg_set(struct kvml_vcpu *vcpu, unsigned int reg, unsigned long value)

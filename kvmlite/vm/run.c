@@ -166,7 +166,7 @@ static void fill_run(struct kvml_vcpu *vcpu)
 	struct kvm_run *run = vcpu->run;
 
 	/* So that KVM_GET_REGS need not load the vCPU. */
-	kvml_ops->regs_fetch(vcpu);
+	kvml_regs_fetch(vcpu);
 	vcpu->run_told = true;
 	run->if_flag = !!(kvml_reg(vcpu, KVML_RFLAGS) & X86_EFLAGS_IF);
 	run->cr8 = vcpu->cr8;

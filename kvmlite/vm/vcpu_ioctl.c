@@ -164,7 +164,7 @@ static long get_regs(struct kvml_vcpu *vcpu, struct kvm_regs __user *arg)
 
 	if ((vcpu->reg_avail & needed) != needed) {
 		kvml_vcpu_load(vcpu);
-		kvml_ops->regs_fetch(vcpu);
+		kvml_regs_fetch(vcpu);
 		kvml_vcpu_put(vcpu);
 	}
 	return kvml_regs_put_user(vcpu, arg);

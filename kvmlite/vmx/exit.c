@@ -9,6 +9,7 @@
 #include "base/hardware.h"
 #include "base/kick.h"
 #include "emul/emulate.h"
+#include "emul/task.h"
 #include "io/io.h"
 #include "mmu/mmu.h"
 #include "vcpu/debug.h"
@@ -178,6 +179,30 @@ static int handle_dr(struct kvml_vcpu *vcpu)
 	return kvml_priv_mov_dr(vcpu, qual & 7, qual >> 8 & 0xf, qual & BIT(4));
 }
 
+/* ---- tasks ---- */
+
+/* SDM volume 3, table 28-2; reasons are numbered as there. */
+static int handle_task_switch(struct kvml_vcpu *vcpu)
+{
+	const struct vmx_exit *exit = &to_vmx(vcpu)->exit;
+	u32 type = exit->idt_vectoring & INTR_INFO_INTR_TYPE_MASK;
+	struct kvml_task task = {
+		.why = exit->qualification >> 30 & 3,
+		.selector = exit->qualification, .soft = -1, .insn = true,
+	};
+
+	to_vmx(vcpu)->flush_l1d = true;
+	if (!(exit->idt_vectoring & VECTORING_INFO_VALID_MASK))
+		return kvml_task_switch(vcpu, &task);
+	if (type == INTR_TYPE_SOFT_INTR)
+		task.soft = exit->idt_vectoring & INTR_INFO_VECTOR_MASK;
+	task.insn = type != INTR_TYPE_EXT_INTR && type != INTR_TYPE_NMI_INTR &&
+		    type != INTR_TYPE_HARD_EXCEPTION;
+	task.has_error = exit->idt_vectoring & VECTORING_INFO_DELIVER_CODE_MASK;
+	task.error = exit->idt_error;
+	return kvml_task_switch(vcpu, &task);
+}
+
 /* ---- memory ---- */
 
 /* An event's delivery touched what is not memory: it cannot be emulated. */
@@ -243,7 +268,7 @@ static const struct exit_handler exit_handlers[] = {
 	[EXIT_REASON_INTERRUPT_WINDOW] = {
 		"INTERRUPT_WINDOW", handle_interrupt_window },
 	[EXIT_REASON_NMI_WINDOW] = { "NMI_WINDOW", handle_nmi_window },
-	[EXIT_REASON_TASK_SWITCH] = { "TASK_SWITCH", NULL },
+	[EXIT_REASON_TASK_SWITCH] = { "TASK_SWITCH", handle_task_switch },
 	[EXIT_REASON_CPUID] = { "CPUID", NULL },
 	[EXIT_REASON_HLT] = { "HLT", kvml_priv_hlt },
 	[EXIT_REASON_INVD] = { "INVD", kvml_priv_skip },

@@ -82,6 +82,7 @@ const struct kvml_ops kvml_vmx_ops = {
 	.get_idt = kvml_vmx_get_idt,
 	.set_idt = kvml_vmx_set_idt,
 	.update_debug = kvml_vmx_update_debug,
+	.fetch_debug = kvml_vmx_fetch_debug,
 	.update_tsc = kvml_vmx_update_tsc,
 	.get_msr = kvml_vmx_get_msr,
 	.set_msr = kvml_vmx_set_msr,

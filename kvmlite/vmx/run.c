@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Into the guest and back, and the exits that are dealt with on the spot:
- * CPUID, hypercalls, RDMSR, some WRMSR and MOV to CR0, WBINVD.  They neither
- * sleep nor need userspace, so interrupts stay off and the next entry follows
- * at once.
+ * CPUID, hypercalls, MOV CR, MSRs, WBINVD.  They neither sleep nor need userspace,
+ * so interrupts stay off and the next entry follows at once.
  */
 #include <linux/kvm_host.h>
 #include <asm/mmu_context.h>
@@ -38,7 +37,7 @@ enum {
 
 static const u8 exit_needs[] = {
 	[EXIT_REASON_EXCEPTION_NMI] = NEED_IDT,
-	[EXIT_REASON_TASK_SWITCH] = NEED_IDT,
+	[EXIT_REASON_TASK_SWITCH] = NEED_LEN | NEED_QUAL | NEED_IDT,
 	[EXIT_REASON_HLT] = NEED_LEN,
 	[EXIT_REASON_INVD] = NEED_LEN,
 	[EXIT_REASON_CR_ACCESS] = NEED_LEN | NEED_QUAL,
@@ -146,22 +145,24 @@ static bool hot_skip(struct vmx_vcpu *vmx)
 	       !kvml_debug_single_step(vcpu);
 }
 
-/* MOV to CR0 (SDM volume 3, table 28-3): register and number. */
-static bool hot_cr0(struct vmx_vcpu *vmx, unsigned long *cr0)
+/* MOV to CR0 or CR4 only, of which table 28-3 of the SDM has these bits clear. */
+static bool hot_mov_cr(struct vmx_vcpu *vmx, bool *again)
 {
 	unsigned long qual = vmcs_read(EXIT_QUALIFICATION);
+	struct kvml_vcpu *vcpu = &vmx->vcpu;
+	int cr = qual & 0xf, reg = qual >> 8 & 0xf;
 
-	if (qual & 0x3f)
+	if (qual & 0x3b ||
+	    !kvml_priv_cr_is_hot(vcpu, cr, kvml_reg(vcpu, reg)))
 		return false;
-	*cr0 = kvml_reg(&vmx->vcpu, qual >> 8 & 0xf);
-	return kvml_cr0_write_is_hot(&vmx->vcpu, *cr0);
+	*again = kvml_priv_set_cr(vcpu, cr, kvml_reg(vcpu, reg)) && hot_skip(vmx);
+	return true;
 }
 
 /* Returns true if it is done; @again: and there is nothing else to do. */
 static bool handle_hot(struct vmx_vcpu *vmx, bool *again)
 {
 	struct kvml_vcpu *vcpu = &vmx->vcpu;
-	unsigned long cr0;
 
 	switch (vmx->exit.reason) {
 	case EXIT_REASON_CPUID:
@@ -182,10 +183,8 @@ static bool handle_hot(struct vmx_vcpu *vmx, bool *again)
 		*again = kvml_priv_set_msr(vcpu) && hot_skip(vmx);
 		return true;
 	case EXIT_REASON_CR_ACCESS:
-		if (!hot_cr0(vmx, &cr0))
+		if (!hot_mov_cr(vmx, again))
 			break;
-		vcpu->stat.cr_exits++;
-		*again = kvml_priv_set_cr0(vcpu, cr0) && hot_skip(vmx);
 		return true;
 	case EXIT_REASON_WBINVD:
 		*again = hot_skip(vmx);
@@ -302,7 +301,7 @@ static void settle_events(struct vmx_vcpu *vmx)
 void kvml_vmx_run(struct kvml_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
-	bool debug, done, again = false;
+	bool done, again = false;
 	u64 debugctl;
 
 	/* So it stays with exits that cannot come while an event is delivered. */
@@ -320,7 +319,7 @@ void kvml_vmx_run(struct kvml_vcpu *vcpu)
 	/* A step ends the shadow of STI; entry insists on it (SDM 27.3.1.5). */
 	if (unlikely(kvml_debug_stepping(vcpu)))
 		kvml_vmx_set_shadow(vcpu, 0);
-	debug = kvml_debug_load(vcpu);
+	kvml_debug_enter(vcpu);
 	kvml_fpu_enter_xcr0(vcpu);
 	trace_kvm_entry(vcpu);
 	enter_guest_first(vmx);
@@ -337,7 +336,7 @@ void kvml_vmx_run(struct kvml_vcpu *vcpu)
 	if (cpu_feature_enabled(X86_FEATURE_IBPB_EXIT_TO_USER))
 		this_cpu_write(x86_ibpb_exit_to_user, true);
 	kvml_fpu_leave_xcr0(vcpu);
-	kvml_debug_unload(debug);
+	kvml_debug_leave(vcpu);
 	if (unlikely(debugctl))
 		update_debugctlmsr(debugctl);
 	if (static_branch_unlikely(&kvml_vmx_host_pebs))

@@ -29,6 +29,7 @@ void kvml_vmx_set_idt(struct kvml_vcpu *vcpu, const struct kvm_dtable *in);
 int kvml_vmx_get_msr(struct kvml_vcpu *vcpu, u32 index, u64 *data);
 int kvml_vmx_set_msr(struct kvml_vcpu *vcpu, u32 index, u64 data);
 void kvml_vmx_update_debug(struct kvml_vcpu *vcpu);
+void kvml_vmx_fetch_debug(struct kvml_vcpu *vcpu);
 void kvml_vmx_update_tsc(struct kvml_vcpu *vcpu);
 void kvml_vmx_dump(struct kvml_vcpu *vcpu);
 

@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include "kvm_exec.h"
+#include "kvm_stats.h"
 
 #define FLAG_RF		0x10000UL
 
@@ -107,6 +108,33 @@ GUEST(self_break, "mov %rsi, %db0\n\t"
 	GUEST_OUT);
 
 GUEST_LABELS(self_break_at[], self_break_after[]);
+
+GUEST(dr_loop, "1: mov %rsi, %db0\n\t"
+	"mov %db0, %rax\n\t"
+	"dec %rdi\n\t"
+	"jnz 1b\n\t"
+	GUEST_OUT);
+
+/* All of them, from rsi on; DR6 is rdx, DR7 rcx. */
+GUEST(dr_write, "mov %rsi, %db0\n\t"
+	"lea 1(%rsi), %rax\n\t"
+	"mov %rax, %db1\n\t"
+	"lea 2(%rsi), %rax\n\t"
+	"mov %rax, %db2\n\t"
+	"lea 3(%rsi), %rax\n\t"
+	"mov %rax, %db3\n\t"
+	"mov %rdx, %db6\n\t"
+	"mov %rcx, %db7\n\t"
+	GUEST_OUT);
+
+/* In the order of struct kvm_debugregs, to RDI. */
+GUEST(dr_read, "mov %db0, %rax\n\tmov %rax, (%rdi)\n\t"
+	"mov %db1, %rax\n\tmov %rax, 8(%rdi)\n\t"
+	"mov %db2, %rax\n\tmov %rax, 16(%rdi)\n\t"
+	"mov %db3, %rax\n\tmov %rax, 24(%rdi)\n\t"
+	"mov %db6, %rax\n\tmov %rax, 32(%rdi)\n\t"
+	"mov %db7, %rax\n\tmov %rax, 40(%rdi)\n\t"
+	GUEST_OUT);
 
 /* ---- helpers ---- */
 
@@ -674,6 +702,63 @@ static void test_self_break(void)
 	vm_run_to_out(&m);
 }
 
+/* ---- the guest has the registers to itself ---- */
+
+#define DR_LOOPS	1000
+
+/* Accesses of DR_LOOPS loops that exited. */
+static u64 dr_exits(const struct machine *m, const struct stats *s)
+{
+	u64 before = stats_get(s, "exits");
+
+	CHECK_EQ(exec_call(m, guest_dr_loop, (struct kvm_regs){
+			   .rsi = 0x1234, .rdi = DR_LOOPS }).rax, 0x1234);
+	CHECK_EQ(debugregs(m).db[0], 0x1234);
+	return stats_get(s, "exits") - before;
+}
+
+/* Only the first access exits; with a debugger, who needs them, all do. */
+static void test_dr_exits(void)
+{
+	struct machine m = debug_machine();
+	static struct stats s;
+
+	stats_read(&s, m.vcpu);
+	CHECK(dr_exits(&m, &s) < DR_LOOPS / 4);
+	breakpoint(&m, 0, TOOL_DATA, BP_WRITE, BP_LEN4);
+	CHECK(dr_exits(&m, &s) >= 2 * DR_LOOPS);
+	debug(&m, 0);
+	CHECK(dr_exits(&m, &s) < DR_LOOPS / 4);
+}
+
+/* What it has written is there after the exit, and what the VMM sets at the entry. */
+static void test_dr_values(void)
+{
+	struct machine m = debug_machine();
+	struct kvm_debugregs regs;
+	unsigned int n, i;
+
+	for (n = 0; n < 100; n++) {
+		exec_call(&m, guest_dr_write, (struct kvm_regs){
+			.rsi = 0x1000 * n, .rdx = DR6_FIXED | (n & 1 ? DR6_BS : 0),
+			.rcx = DR7_FIXED | (n & 2 ? 0x100 : 0) });
+		regs = debugregs(&m);
+		for (i = 0; i < 4; i++)
+			CHECK_EQ(regs.db[i], 0x1000 * n + i);
+		CHECK_EQ(regs.dr6, DR6_FIXED | (n & 1 ? DR6_BS : 0));
+		CHECK_EQ(regs.dr7, DR7_FIXED | (n & 2 ? 0x100 : 0));
+		for (i = 0; i < 4; i++)
+			regs.db[i] += 4;
+		regs.dr6 ^= DR6_BS;
+		MUST(ioctl(m.vcpu, KVM_SET_DEBUGREGS, &regs));
+		if (n % 10 == 0)
+			sleep_ms(1);
+		exec_call(&m, guest_dr_read,
+			  (struct kvm_regs){ .rdi = TOOL_DATA });
+		CHECK(!memcmp(m.tool + TOOL_DATA, &regs, 6 * sizeof(u64)));
+	}
+}
+
 /* ---- flags ---- */
 
 /*
@@ -727,6 +812,8 @@ static const struct tap_test tests[] = {
 	{ "the guest steps itself", test_self_step },
 	{ "the guest steps itself over STI", test_self_step_sti },
 	{ "the guest's own breakpoints", test_self_break },
+	{ "debug registers exit once", test_dr_exits },
+	{ "debug registers written and read without exits", test_dr_values },
 	{ "flags", test_flags },
 };
 

@@ -46,8 +46,6 @@ GUEST(jump_rdi, "jmp *%rdi");
 GUEST32(load_edi32, "mov (%edi), %eax\n\t" GUEST_OUT);
 GUEST32(store_edi32, "mov %eax, (%edi)\n\t" GUEST_OUT);
 GUEST32(jump_edi32, "jmp *%edi");
-/* To another task. */
-GUEST32(task32, "ljmp $0x58, $0\n\t" GUEST_OUT);
 
 /* The exception comes at a later instruction: 1 / 0. */
 GUEST(mf, "fninit\n\t"
@@ -620,45 +618,7 @@ static void test_triple_fault_injected(void)
 	vm_run_until(&m, KVM_EXIT_SHUTDOWN);
 }
 
-/* ---- tasks, states that cannot be ---- */
-
-#define TASK_TSS	(VM_BUF + 0x1000)
-
-/*
- * A jump to another task.  AMD's CPUs do it, and stock KVM does; kvmlite on
- * Intel's tells the VMM that it does not.
- */
-static void test_task_switch(void)
-{
-	struct machine m = vm_make();
-	u32 *tss = (u32 *)(m.tool + TASK_TSS);
-	u64 *gdt = (u64 *)(m.tool + VM_GDT);
-
-	gdt[11] = 0x0000890000000067 | TASK_TSS << 16;
-	tss[8] = guest_address(guest_out32);
-	tss[9] = RFLAGS;
-	tss[14] = TOOL_STACK;
-	tss[18] = SEL_DATA;
-	tss[19] = SEL_CODE32;
-	tss[20] = SEL_DATA;
-	tss[21] = SEL_DATA;
-	vm_mode(&m, MODE_PROTECTED);
-	exec_start(&m, guest_task32, (struct kvm_regs){ 0 });
-	MUST(vcpu_run(&m));
-	if (!strcmp(kvm_device(), "/dev/kvmlite") && !is_amd()) {
-		vm_check_exit(&m, KVM_EXIT_INTERNAL_ERROR, "an internal error",
-			      __FILE_NAME__, __LINE__);
-		CHECK_EQ(m.run->internal.suberror,
-			 KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON);
-	} else {
-		vm_check_exit(&m, KVM_EXIT_IO, "an OUT", __FILE_NAME__,
-			      __LINE__);
-		CHECK_EQ(vcpu_sregs(&m).tr.selector, 0x58);
-	}
-	/* The VMM can go on with another state. */
-	vm_mode(&m, MODE_LONG);
-	exec_call(&m, guest_out64, (struct kvm_regs){ 0 });
-}
+/* ---- states that cannot be ---- */
 
 /* What the CPU does not enter; then a state that it does. */
 static void test_bad_state(void)
@@ -712,7 +672,6 @@ static const struct tap_test tests[] = {
 	{ "triple faults", test_triple_fault },
 	{ "a triple fault by an injected exception",
 	  test_triple_fault_injected },
-	{ "a task switch", test_task_switch },
 	{ "states that the CPU does not enter", test_bad_state },
 };
 

@@ -155,11 +155,11 @@ static void msr_table_order_test(struct kunit *test)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(msrs); i++) {
-		KUNIT_EXPECT_GE_MSG(test, last_of(&msrs[i]), msrs[i].first,
+		KUNIT_EXPECT_GE_MSG(test, msrs[i].last, msrs[i].first,
 				    "entry %u", i);
 		if (i)
 			KUNIT_EXPECT_GT_MSG(test, msrs[i].first,
-					    last_of(&msrs[i - 1]), "entry %u", i);
+					    msrs[i - 1].last, "entry %u", i);
 	}
 }
 
@@ -168,7 +168,7 @@ static const struct msr_def *find_slowly(u32 index)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(msrs); i++)
-		if (index >= msrs[i].first && index <= last_of(&msrs[i]))
+		if (index >= msrs[i].first && index <= msrs[i].last)
 			return &msrs[i];
 	return NULL;
 }
@@ -195,7 +195,7 @@ static void msr_offsets_test(struct kunit *test)
 
 		if (m->get == get_mem || m->get == get_mce || m->get == get_pat)
 			KUNIT_EXPECT_LE_MSG(test, m->offset +
-					    (last_of(m) - m->first + 1) * 8,
+					    (m->last - m->first + 1) * 8,
 					    sizeof(struct kvml_msrs),
 					    "MSR %x", m->first);
 	}

@@ -667,13 +667,22 @@ static void walk_path_test(struct kunit *test)
 	map(&mode_4, GVA, 0x5000, 1);
 	KUNIT_ASSERT_EQ(test, kvml_walk_path(vcpu, GVA, X, &gpa, &error, &path),
 			0);
-	KUNIT_EXPECT_EQ(test, path.n, 0);
+	KUNIT_EXPECT_NULL(test, (__force void *)path.memory);
 	enter_mode(&mode_pae);
 	map(&mode_pae, GVA, table_gpa(7), 1);
-	path.n = 4;
+	path.memory = (__force void __user *)memory(table_gpa(7));
 	KUNIT_ASSERT_EQ(test, kvml_walk_path(vcpu, GVA, X, &gpa, &error, &path),
 			0);
+	KUNIT_EXPECT_NULL(test, (__force void *)path.memory);
+
+	/* Without paging there are no entries. */
+	vcpu->reg[KVML_CR0] = X86_CR0_PE;
+	KUNIT_ASSERT_EQ(test, kvml_walk_path(vcpu, table_gpa(7) + 5, X, &gpa,
+					     &error, &path), 0);
 	KUNIT_EXPECT_EQ(test, path.n, 0);
+	KUNIT_EXPECT_EQ(test, path.page, table_gpa(7));
+	KUNIT_EXPECT_PTR_EQ(test, (__force void *)path.memory,
+			    memory(table_gpa(7)));
 }
 
 static struct kunit_case walk_cases[] = {
