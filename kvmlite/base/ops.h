@@ -76,6 +76,8 @@ struct kvml_ops {
 	/* Values were checked by the caller (regs.c, exit handlers). */
 	void (*set_cr0)(struct kvml_vcpu *vcpu, unsigned long cr0);
 	void (*set_cr4)(struct kvml_vcpu *vcpu, unsigned long cr4);
+	/* The four top entries of PAE paging; NULL: the CPU reads them when it walks. */
+	void (*set_pdptes)(struct kvml_vcpu *vcpu, const u64 *pdptes);
 	void (*set_efer)(struct kvml_vcpu *vcpu, u64 efer);
 	void (*get_segment)(struct kvml_vcpu *vcpu, enum kvml_seg seg,
 			    struct kvm_segment *out);

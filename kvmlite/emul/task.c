@@ -16,6 +16,7 @@
 #include "emul/walk.h"
 #include "vcpu/debug.h"
 #include "vcpu/event.h"
+#include "vcpu/regs.h"
 #include "vcpu/vcpu.h"
 
 #define TYPE_BUSY	BIT(1)
@@ -186,16 +187,11 @@ static void load_registers(struct kvml_vcpu *vcpu, const struct kvml_task *task,
 
 	if (is_nested(task))
 		flags |= X86_EFLAGS_NT;
-	if (to->layout->word == 4) {
-		kvml_reg_set(vcpu, KVML_CR3, get_word(to, TSS32_CR3));
-		kvml_vcpu_request(vcpu, KVML_REQ_FLUSH_GUEST);
-	}
 	kvml_reg_set(vcpu, KVML_RIP, get_word(to, ip + IP));
 	kvml_reg_set(vcpu, KVML_RFLAGS, flags | X86_EFLAGS_FIXED);
 	for (i = 0; i < 8; i++)
 		kvml_reg_set(vcpu, i, get_word(to, ip + GPRS + i));
 	kvml_ops->set_segment(vcpu, KVML_TR, &to->seg);
-	/* With PAE paging this reads the pointers that CR3 points to. */
 	kvml_ops->set_cr0(vcpu, kvml_reg(vcpu, KVML_CR0) | X86_CR0_TS);
 	vcpu->dr7 &= ~(unsigned long)(DR_LOCAL_ENABLE_MASK | DR_LOCAL_SLOWDOWN);
 	kvml_debug_update(vcpu);
@@ -244,6 +240,8 @@ static int enter(struct kvml_vcpu *vcpu, const struct kvml_task *task,
 	int r;
 
 	load_registers(vcpu, task, to);
+	if (to->layout->word == 4 && kvml_cr3_write(vcpu, get_word(to, TSS32_CR3)))
+		return kvml_queue_gp(vcpu);
 	r = load_segments(vcpu, to);
 	if (r == KVML_EMUL_GO && task->has_error)
 		r = push_error(vcpu, task, to);

@@ -63,8 +63,17 @@ static int pdptes_read(struct kvml_vcpu *vcpu, unsigned long cr3, u64 *pdptes)
 	return err;
 }
 
-/* SDM volume 3, 4.4.1: reserved bits in one that is present give #GP. */
-static bool pdptes_valid(struct kvml_vcpu *vcpu, unsigned long cr3)
+static void set_pdptes(struct kvml_vcpu *vcpu, const u64 *pdptes)
+{
+	if (kvml_ops->set_pdptes)
+		kvml_ops->set_pdptes(vcpu, pdptes);
+}
+
+/*
+ * SDM volume 3, 4.4.1: reserved bits in one that is present give #GP, and the CPU
+ * keeps those that it has.  Read once: other vCPUs may write them.
+ */
+static bool load_pdptes(struct kvml_vcpu *vcpu, unsigned long cr3)
 {
 	u64 reserved = reserved_gpa_bits(vcpu) | 0x1e6;
 	u64 pdptes[4];
@@ -75,6 +84,7 @@ static bool pdptes_valid(struct kvml_vcpu *vcpu, unsigned long cr3)
 	for (i = 0; i < ARRAY_SIZE(pdptes); i++)
 		if (pdptes[i] & 1 && pdptes[i] & reserved)
 			return false;
+	set_pdptes(vcpu, pdptes);
 	return true;
 }
 
@@ -127,7 +137,7 @@ static bool cr0_allowed(struct kvml_vcpu *vcpu, unsigned long old, unsigned long
 	if (vcpu->efer & EFER_LME)
 		return !(changed & X86_CR0_PG) || can_enter_long_mode(vcpu);
 	return !(changed & CR0_PDPTR) || !(kvml_reg(vcpu, KVML_CR4) & X86_CR4_PAE) ||
-	       pdptes_valid(vcpu, kvml_reg(vcpu, KVML_CR3));
+	       load_pdptes(vcpu, kvml_reg(vcpu, KVML_CR3));
 }
 
 int kvml_cr0_write(struct kvml_vcpu *vcpu, unsigned long cr0)
@@ -152,22 +162,31 @@ int kvml_cr0_write(struct kvml_vcpu *vcpu, unsigned long cr0)
 	return 0;
 }
 
+int kvml_cr3_write(struct kvml_vcpu *vcpu, u32 cr3)
+{
+	if (pae_paging(vcpu) && !load_pdptes(vcpu, cr3))
+		return 1;
+	kvml_reg_set(vcpu, KVML_CR3, cr3);
+	kvml_vcpu_request(vcpu, KVML_REQ_FLUSH_GUEST);
+	return 0;
+}
+
 int kvml_cr4_write(struct kvml_vcpu *vcpu, unsigned long cr4)
 {
 	unsigned long changed = kvml_reg(vcpu, KVML_CR4) ^ cr4;
 
 	if (cr4 & vcpu->cr4_reserved)
 		return 1;
+	if (cr4 & changed & X86_CR4_PCIDE &&
+	    (!kvml_long_mode(vcpu) || kvml_reg(vcpu, KVML_CR3) & X86_CR3_PCID_MASK))
+		return 1;
 	if (kvml_long_mode(vcpu)) {
 		if (!(cr4 & X86_CR4_PAE))
 			return 1;
 	} else if (kvml_paging(vcpu) && cr4 & X86_CR4_PAE && changed & CR4_PDPTR &&
-		   !pdptes_valid(vcpu, kvml_reg(vcpu, KVML_CR3))) {
+		   !load_pdptes(vcpu, kvml_reg(vcpu, KVML_CR3))) {
 		return 1;
 	}
-	if (cr4 & changed & X86_CR4_PCIDE &&
-	    (!kvml_long_mode(vcpu) || kvml_reg(vcpu, KVML_CR3) & X86_CR3_PCID_MASK))
-		return 1;
 	set_cr4(vcpu, cr4);
 	if (changed & CR4_FLUSH)
 		kvml_vcpu_request(vcpu, KVML_REQ_FLUSH_GUEST);
@@ -376,9 +395,10 @@ static void sregs_set_control(struct kvml_vcpu *vcpu, const struct kvm_sregs *in
 	vcpu->cr2 = in->cr2;
 	kvml_reg_set(vcpu, KVML_CR3, in->cr3);
 	set_efer(vcpu, in->efer);
-	/* The last of them reads the PAE pointers with all in place. */
 	set_cr0(vcpu, in->cr0 & CR0_DEFINED);
 	set_cr4(vcpu, in->cr4);
+	if (pae_paging(vcpu))
+		load_pdptes(vcpu, in->cr3);
 	if (flush)
 		kvml_vcpu_request(vcpu, KVML_REQ_FLUSH_GUEST);
 }
@@ -435,10 +455,9 @@ int kvml_sregs2_set(struct kvml_vcpu *vcpu, const struct kvm_sregs2 *in)
 	if (in->flags & ~KVM_SREGS2_FLAGS_PDPTRS_VALID || (given && !pae))
 		return -EINVAL;
 	memcpy(&sregs, in, SREGS_COMMON);
-	memcpy(vcpu->pdptrs, in->pdptrs, sizeof(vcpu->pdptrs));
-	vcpu->pdptrs_given = given;
 	err = sregs_set_common(vcpu, &sregs);
-	vcpu->pdptrs_given = false;
+	if (!err && given)
+		set_pdptes(vcpu, in->pdptrs);
 	return err;
 }
 

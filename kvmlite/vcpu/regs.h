@@ -33,6 +33,8 @@ void kvml_regs_sync_out(struct kvml_vcpu *vcpu);
 
 /* The guest writes a control register.  0, or 1: #GP is due (not queued). */
 int kvml_cr0_write(struct kvml_vcpu *vcpu, unsigned long cr0);
+/* Of a task switch: not in long mode. */
+int kvml_cr3_write(struct kvml_vcpu *vcpu, u32 cr3);
 int kvml_cr4_write(struct kvml_vcpu *vcpu, unsigned long cr4);
 int kvml_cr8_write(struct kvml_vcpu *vcpu, unsigned long cr8);
 int kvml_efer_write(struct kvml_vcpu *vcpu, u64 efer, bool host);

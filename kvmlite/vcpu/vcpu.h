@@ -85,9 +85,6 @@ struct kvml_vcpu {
 	u64 pv_wall_msr;
 
 	bool pv_stopped;		/* (v) KVM_KVMCLOCK_CTRL, to be told */
-	/* (v) regs.c: KVM_SET_SREGS2 brought them, not to be read from memory */
-	bool pdptrs_given;
-	u64 pdptrs[4];
 
 	struct kvm_guest_debug guest_debug;	/* (v) debug.c */
 	unsigned long debug_db[4];	/* (v) its breakpoints */

@@ -70,6 +70,7 @@ const struct kvml_ops kvml_vmx_ops = {
 	.regs_fetch = kvml_vmx_regs_fetch,
 	.set_cr0 = kvml_vmx_set_cr0,
 	.set_cr4 = kvml_vmx_set_cr4,
+	.set_pdptes = kvml_vmx_set_pdptes,
 	.set_efer = kvml_vmx_set_efer,
 	.get_segment = kvml_vmx_get_segment,
 	.set_segment = kvml_vmx_set_segment,

@@ -90,32 +90,15 @@ void kvml_vmx_regs_flush(struct vmx_vcpu *vmx)
 	vcpu->reg_dirty = 0;
 }
 
-/* PAE paging takes its four top entries from the VMCS (SDM 4.4.1, 27.3.2.4). */
-static void load_pdptes(struct kvml_vcpu *vcpu)
+void kvml_vmx_set_pdptes(struct kvml_vcpu *vcpu, const u64 *pdptes)
 {
-	u64 pdpte[4] = {};
-	int idx;
+	unsigned int i;
 
-	if (!kvml_paging(vcpu) || kvml_long_mode(vcpu) ||
-	    !(kvml_reg(vcpu, KVML_CR4) & X86_CR4_PAE))
-		return;
-	if (vcpu->pdptrs_given) {
-		memcpy(pdpte, vcpu->pdptrs, sizeof(pdpte));
-		goto write;
-	}
-	idx = srcu_read_lock(&vcpu->vm->srcu);
-	/* Where there is no memory they are not present: #PF at first use. */
-	kvml_guest_read(vcpu, kvml_reg(vcpu, KVML_CR3) & ~0x1full, pdpte,
-			sizeof(pdpte));
-	srcu_read_unlock(&vcpu->vm->srcu, idx);
-write:
-	vmcs_write(GUEST_PDPTR0, pdpte[0]);
-	vmcs_write(GUEST_PDPTR1, pdpte[1]);
-	vmcs_write(GUEST_PDPTR2, pdpte[2]);
-	vmcs_write(GUEST_PDPTR3, pdpte[3]);
+	for (i = 0; i < 4; i++)
+		vmcs_write(GUEST_PDPTR0 + 2 * i, pdptes[i]);
 }
 
-static void vmcs_write_cr0(struct kvml_vcpu *vcpu, unsigned long cr0)
+void kvml_vmx_set_cr0(struct kvml_vcpu *vcpu, unsigned long cr0)
 {
 	unsigned long real = cr0 & ~(X86_CR0_NW | X86_CR0_CD);
 
@@ -127,12 +110,6 @@ static void vmcs_write_cr0(struct kvml_vcpu *vcpu, unsigned long cr0)
 	vmcs_write(CR0_READ_SHADOW, cr0);
 	vcpu->reg[KVML_CR0] = cr0;
 	vcpu->reg_avail |= BIT(KVML_CR0);
-}
-
-void kvml_vmx_set_cr0(struct kvml_vcpu *vcpu, unsigned long cr0)
-{
-	vmcs_write_cr0(vcpu, cr0);
-	load_pdptes(vcpu);
 }
 
 static void update_exceptions(struct vmx_vcpu *vmx)
@@ -159,7 +136,7 @@ void kvml_vmx_set_fpu_trap(struct vmx_vcpu *vmx, bool on)
 
 	vmx->fpu_trap = on;
 	vmcs_write(CR0_GUEST_HOST_MASK, ~cr0_owned(vmx));
-	vmcs_write_cr0(&vmx->vcpu, cr0);
+	kvml_vmx_set_cr0(&vmx->vcpu, cr0);
 	update_exceptions(vmx);
 }
 
@@ -174,7 +151,6 @@ void kvml_vmx_set_cr4(struct kvml_vcpu *vcpu, unsigned long cr4)
 	vmcs_write(CR4_READ_SHADOW, cr4);
 	vcpu->reg[KVML_CR4] = cr4;
 	vcpu->reg_avail |= BIT(KVML_CR4);
-	load_pdptes(vcpu);
 }
 
 void kvml_vmx_set_efer(struct kvml_vcpu *vcpu, u64 efer)

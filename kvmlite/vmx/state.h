@@ -13,6 +13,7 @@ void kvml_vmx_regs_flush(struct vmx_vcpu *vmx);
 void kvml_vmx_set_cr0(struct kvml_vcpu *vcpu, unsigned long cr0);
 void kvml_vmx_set_fpu_trap(struct vmx_vcpu *vmx, bool on);
 void kvml_vmx_set_cr4(struct kvml_vcpu *vcpu, unsigned long cr4);
+void kvml_vmx_set_pdptes(struct kvml_vcpu *vcpu, const u64 *pdptes);
 void kvml_vmx_set_efer(struct kvml_vcpu *vcpu, u64 efer);
 void kvml_vmx_get_segment(struct kvml_vcpu *vcpu, enum kvml_seg seg,
 			  struct kvm_segment *out);

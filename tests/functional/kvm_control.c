@@ -406,7 +406,10 @@ static void test_pae_bad(void)
 		cr_bad(&m, guest_to_cr0_32, cr0,
 		       sregs.cr0 | CR0_PG | CR0_CD);
 		cr_bad(&m, guest_to_cr3_32, cr3, PAE_PDPT);
-		/* What was loaded before still holds. */
+		/* What was loaded before still holds, and other bits load nothing. */
+		check_mapped(&m, 0);
+		exec_call(&m, guest_to_cr0_32,
+			  (struct kvm_regs){ .rax = sregs.cr0 | CR0_PG | CR0_EM });
 		check_mapped(&m, 0);
 		exec_call(&m, guest_to_cr0_32,
 			  (struct kvm_regs){ .rax = sregs.cr0 });

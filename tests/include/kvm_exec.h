@@ -27,6 +27,7 @@ GUEST(name##64, __VA_ARGS__)
 #define GUEST_LABELS(...)	extern const char __VA_ARGS__
 
 #define CR0_PE		(1UL << 0)
+#define CR0_EM		(1UL << 2)
 #define CR0_TS		(1UL << 3)
 #define CR0_NW		(1UL << 29)
 #define CR0_CD		(1UL << 30)
