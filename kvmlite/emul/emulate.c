@@ -10,6 +10,7 @@
 #include "vcpu/debug.h"
 #include "vcpu/error.h"
 #include "vcpu/pv.h"
+#include "vm/vm.h"
 
 /* Elements of one REP, before the run loop may look around. */
 #define MAX_ELEMENTS	1024
@@ -188,7 +189,7 @@ static int run(struct kvml_vcpu *vcpu)
 	return 1;
 }
 
-int kvml_emul_resume(struct kvml_vcpu *vcpu, u64 data)
+static int resume(struct kvml_vcpu *vcpu, u64 data)
 {
 	int r;
 
@@ -199,6 +200,14 @@ int kvml_emul_resume(struct kvml_vcpu *vcpu, u64 data)
 		return run(vcpu);
 	r = kvml_exec_rest(vcpu, data);
 	return r == KVML_EMUL_GO ? kvml_emul_finish(vcpu, 0) : r;
+}
+
+int kvml_emul_resume(struct kvml_vcpu *vcpu, u64 data)
+{
+	int idx = srcu_read_lock(&vcpu->vm->srcu), r = resume(vcpu, data);
+
+	srcu_read_unlock(&vcpu->vm->srcu, idx);
+	return r;
 }
 
 static bool is_string_io(const struct kvml_insn *insn)

@@ -7,6 +7,7 @@
 #include "base/kick.h"
 #include "svm/inject.h"
 #include "svm/insn.h"
+#include "vm/vm.h"
 
 /* What is delivered would push our TF, and the guest see it: no step then. */
 static void end_step(struct svm_vcpu *svm)
@@ -238,8 +239,11 @@ void kvml_svm_set_shadow(struct kvml_vcpu *vcpu, u32 shadow)
 
 int kvml_svm_take_insn(struct svm_vcpu *svm, struct svm_insn *insn)
 {
-	int r = kvml_svm_insn_read(&svm->vcpu, insn);
+	struct srcu_struct *srcu = &svm->vcpu.vm->srcu;
+	/* The end of an IN or OUT comes here without. */
+	int idx = srcu_read_lock(srcu), r = kvml_svm_insn_read(&svm->vcpu, insn);
 
+	srcu_read_unlock(srcu, idx);
 	if (!r)
 		svm->exit.next_rip = kvml_svm_insn_next(&svm->vcpu, insn);
 	return r;

@@ -95,7 +95,7 @@ struct kvml_vcpu {
 	/*
 	 * (v) To be done when KVM_RUN comes back from userspace with the answer
 	 * to an exit: 1 go on, 0 another exit to userspace, negative an errno.
-	 * It is called with vm->srcu held.
+	 * It takes vm->srcu if it looks at slots; exit handlers have it.
 	 */
 	int (*complete)(struct kvml_vcpu *vcpu);
 	struct kvml_spares spares;	/* (v) mmu.c */
@@ -113,7 +113,6 @@ struct kvml_vcpu {
 	sigset_t sigset;
 
 	bool run_told;			/* (v) kvm_run is up to date */
-	int srcu_idx;			/* (v) of vm->srcu, held in exit handlers */
 	struct kvml_vcpu_stat stat;	/* (v), read by anybody */
 	char stats_id[48];
 	struct dentry *debugfs;

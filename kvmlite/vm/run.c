@@ -21,14 +21,16 @@ bool kvml_vcpu_must_leave(struct kvml_vcpu *vcpu)
 /* 1: on into the guest; else as KVM_RUN. */
 static int handle_requests(struct kvml_vcpu *vcpu)
 {
+	int idx;
+
 	if (test_and_clear_bit(KVML_REQ_TRIPLE_FAULT, &vcpu->requests))
 		return kvml_exit_shutdown(vcpu);
 	if (test_and_clear_bit(KVML_REQ_CLOCKS, &vcpu->requests))
 		kvml_vm_request(vcpu->vm, KVML_REQ_CLOCK, false);
 	if (test_and_clear_bit(KVML_REQ_CLOCK, &vcpu->requests)) {
-		vcpu->srcu_idx = srcu_read_lock(&vcpu->vm->srcu);
+		idx = srcu_read_lock(&vcpu->vm->srcu);
 		kvml_pv_update_clock(vcpu);
-		srcu_read_unlock(&vcpu->vm->srcu, vcpu->srcu_idx);
+		srcu_read_unlock(&vcpu->vm->srcu, idx);
 	}
 	if (test_and_clear_bit(KVML_REQ_LOAD, &vcpu->requests))
 		kvml_vcpu_reload(vcpu);
@@ -77,9 +79,9 @@ static void flush_if_asked(struct kvml_vcpu *vcpu)
 
 static void account_guest_end(void)
 {
-	/* A tick that is due comes here and counts for the guest. */
+	/* A tick that is due comes here, behind STI and one more, and counts for the guest. */
 	local_irq_enable();
-	barrier();
+	asm volatile("nop");
 	local_irq_disable();
 	guest_timing_exit_irqoff();
 }
@@ -87,7 +89,7 @@ static void account_guest_end(void)
 /* One stay in the guest; 1, or 0 and an errno as KVM_RUN. */
 static int enter_guest(struct kvml_vcpu *vcpu)
 {
-	int ret;
+	int ret, idx;
 
 	if (READ_ONCE(vcpu->requests)) {
 		ret = handle_requests(vcpu);
@@ -124,9 +126,9 @@ static int enter_guest(struct kvml_vcpu *vcpu)
 	local_irq_enable();
 	preempt_enable();
 	/* Not in the guest: who waits for readers shall not wait for that. */
-	vcpu->srcu_idx = srcu_read_lock(&vcpu->vm->srcu);
+	idx = srcu_read_lock(&vcpu->vm->srcu);
 	ret = kvml_ops->handle_exit(vcpu);
-	srcu_read_unlock(&vcpu->vm->srcu, vcpu->srcu_idx);
+	srcu_read_unlock(&vcpu->vm->srcu, idx);
 	return ret;
 }
 
@@ -177,20 +179,9 @@ static void fill_run(struct kvml_vcpu *vcpu)
 		kvml_regs_sync_out(vcpu);
 }
 
-static int complete_exit(struct kvml_vcpu *vcpu)
-{
-	int (*complete)(struct kvml_vcpu *vcpu) = vcpu->complete;
-	int ret;
-
-	vcpu->complete = NULL;
-	vcpu->srcu_idx = srcu_read_lock(&vcpu->vm->srcu);
-	ret = complete(vcpu);
-	srcu_read_unlock(&vcpu->vm->srcu, vcpu->srcu_idx);
-	return ret;
-}
-
 static int run_loaded(struct kvml_vcpu *vcpu)
 {
+	int (*complete)(struct kvml_vcpu *vcpu) = vcpu->complete;
 	struct kvm_run *run = vcpu->run;
 	int ret = 1;
 
@@ -202,8 +193,10 @@ static int run_loaded(struct kvml_vcpu *vcpu)
 	}
 	if (kvml_cr8_write(vcpu, run->cr8))
 		return -EINVAL;
-	if (vcpu->complete)
-		ret = complete_exit(vcpu);
+	if (complete) {
+		vcpu->complete = NULL;
+		ret = complete(vcpu);
+	}
 	if (ret > 0 && compat_immediate_exit(run)) {
 		vcpu->stat.signal_exits++;
 		ret = -EINTR;
