@@ -39,7 +39,6 @@ static bool take_leaf(struct kvml_hostpage *page, bool write,
 static bool walk(struct mm_struct *mm, unsigned long hva, bool write,
 		 struct kvml_hostpage *page)
 {
-	unsigned long flags;
 	bool found = false;
 	pgd_t pgd;
 	p4d_t p4d;
@@ -47,7 +46,7 @@ static bool walk(struct mm_struct *mm, unsigned long hva, bool write,
 	pmd_t pmd;
 	pte_t pte;
 
-	local_irq_save(flags);
+	local_irq_disable();
 	pgd = READ_ONCE(*pgd_offset(mm, hva));
 	if (pgd_none(pgd))
 		goto out;
@@ -73,7 +72,7 @@ static bool walk(struct mm_struct *mm, unsigned long hva, bool write,
 	pte = READ_ONCE(*pte_offset_kernel(&pmd, hva));
 	found = take_leaf(page, write, pte_val(pte), pte_pfn(pte), 1);
 out:
-	local_irq_restore(flags);
+	local_irq_enable();
 	return found;
 }
 
