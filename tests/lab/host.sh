@@ -236,7 +236,7 @@ boot_watch() {
 		boot_progress "$start"
 		# A host that panics may start again from its disc.
 		[[ -z $panic_seen ]] || { sleep 2 && break; }
-		! grep -qa 'Kernel panic' "$B_DIR/console.log" || panic_seen=1
+		! console_bad "$B_DIR/console.log" | grep -qa 'Kernel panic' || panic_seen=1
 		if ((SECONDS - start > B_TIMEOUT)); then
 			B_TIMED_OUT=1
 			break
@@ -284,11 +284,14 @@ CONSOLE_BAD+='|BUG [^ ]+ [(](Not t|T)ainted'
 CONSOLE_BAD+='|lab: (cannot load|cannot unload|kmemleak|[0-9]+ CPUs instead)'
 
 # The first bad line. What the stock kernel thinks of the emulated hardware
-# before our init starts is not our business, unless it dies of it.
+# before our init starts is not our business, unless it dies of it. Neither is a crash
+# that the command asks for, until its crash kernel comes.
 console_bad() {
 	awk -v bad="$CONSOLE_BAD" '
 		/lab: start/ { started = 1 }
-		/Kernel panic/ || (started && $0 ~ bad) { print; exit }' "$1"
+		/lab: a crash is due/ { crash = 1 }
+		/lab: the crash kernel/ { crash = 0 }
+		!crash && (/Kernel panic/ || (started && $0 ~ bad)) { print; exit }' "$1"
 }
 
 boot_judge() {
