@@ -13,6 +13,7 @@
 #   B_ICOUNT B_NUMA          1: costs are measured; two NUMA nodes
 #   B_MIPS                   a second has so many million instructions, if set
 #   B_ONE_THREAD             1: all CPUs are emulated by one thread, in turns
+#   B_FILES                  array: to be in /root
 #   B_QEMU                   QEMU of this Debian release and a guest for it are in the image
 #   B_TIMEOUT                seconds of wall time
 #   B_QUIET                  1: the command's output goes to the log only
@@ -69,7 +70,7 @@ kernel_of_host() {
 boot_defaults() {
 	B_NAME=run B_HOST=$1 B_KERNEL=$(kernel_of_host "$1" "$2") B_CPUS=1 B_MEM=1024 B_MIPS='' B_APPEND=''
 	B_ICOUNT='' B_NUMA='' B_ONE_THREAD='' B_QEMU='' B_TIMEOUT=600 B_QUIET='' B_STATUS=''
-	B_INTERACTIVE='' B_TTY=ttyS1 B_DIR='' B_LOST='' B_MITIGATIONS=''
+	B_INTERACTIVE='' B_TTY=ttyS1 B_DIR='' B_LOST='' B_MITIGATIONS='' B_FILES=()
 	B_MODULES=$(modules_all)
 	[[ " ${HOSTS[*]} " == *" $B_HOST "* ]] ||
 		die "no such host: $B_HOST (there are: ${HOSTS[*]})"

@@ -186,6 +186,10 @@ image_run() {
 		export TERM='${TERM:-dumb}' COLUMNS=${COLUMNS:-80} LINES=${LINES:-24}
 	END
 	[[ -z $B_INTERACTIVE ]] || cp "$LAB/hints/$H_EMULATOR" "$overlay/lab/hint"
+	if ((${#B_FILES[@]} > 0)); then
+		mkdir "$overlay/root"
+		cp -rL -- "${B_FILES[@]}" "$overlay/root" || return
+	fi
 	if [[ $B_QEMU ]]; then
 		# Another than build_all() has made: it is made once, by who comes first.
 		emulator_get "$B_QEMU" qemu-system-x86

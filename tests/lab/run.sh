@@ -16,7 +16,7 @@ run_options() {
 			REST=("$@")
 			return
 			;;
-		--cpus | --mem | --mips | --append | --mitigations | --modules | --timeout | --name)
+		--cpus | --mem | --mips | --append | --mitigations | --modules | --file | --timeout | --name)
 			(($# > 1)) || die "$1 needs a value"
 			run_option "$1" "$2"
 			shift
@@ -31,6 +31,10 @@ run_option() {
 	case $1 in
 	--append) B_APPEND=$2 ;;
 	--name) B_NAME=$2 ;;
+	--file)
+		[[ -r $2 ]] || die "cannot read $2"
+		B_FILES+=("$2")
+		;;
 	--mitigations) boot_set_mitigations "$2" ;;
 	--modules)
 		B_MODULES=$2
