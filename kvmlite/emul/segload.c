@@ -88,7 +88,7 @@ static bool find_descriptor(struct kvml_vcpu *vcpu, struct load *l, unsigned int
 		l->address = ldt.base + offset;
 		return !ldt.unusable && l->seg < KVML_LDTR && offset + len - 1 <= ldt.limit;
 	}
-	kvml_ops->get_gdt(vcpu, &gdt);
+	kvml_ops->get_table(vcpu, KVML_GDT, &gdt);
 	l->address = gdt.base + offset;
 	return offset + len - 1 <= gdt.limit;
 }

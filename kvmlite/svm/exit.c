@@ -6,17 +6,13 @@
 #include <asm/irq_vectors.h>
 #include <asm/traps.h>
 
-#include "base/hardware.h"
 #include "base/kick.h"
 #include "emul/emulate.h"
 #include "emul/task.h"
 #include "io/io.h"
 #include "svm/assist.h"
-#include "svm/exit.h"
-#include "svm/failure.h"
 #include "svm/inject.h"
 #include "svm/insn.h"
-#include "svm/state.h"
 #include "svm/svm.h"
 #include "svm/vmcb.h"
 #include "vcpu/debug.h"
@@ -362,10 +358,6 @@ int kvml_svm_handle_exit(struct kvml_vcpu *vcpu)
 	struct svm_vcpu *svm = to_svm(vcpu);
 	u32 code = svm->exit.code;
 
-	if (kvml_hardware_lost())
-		return -EIO;
-	if (code == KVML_SVM_EXIT_DONE)
-		return vcpu->event.exception.pending ? 1 : kvml_debug_step(vcpu);
 	if (code == SVM_EXIT_NPF)
 		return handle_npf(vcpu);
 	if (unlikely(code == (u32)SVM_EXIT_ERR))

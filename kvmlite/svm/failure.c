@@ -5,9 +5,8 @@
  * each that is broken.
  */
 
-#include "svm/failure.h"
 #include "svm/inject.h"
-#include "svm/state.h"
+#include "svm/svm.h"
 
 /* Only exceptions 0 to 31, and not as a NMI; types 0, 2, 3, 4. */
 static bool bad_event(const struct vmcb *vmcb)

@@ -48,7 +48,7 @@ u64 kvml_svm_host_save(struct svm_vcpu *svm)
 	return host;
 }
 
-void kvml_svm_host_restore(struct kvml_vcpu *vcpu)
+void kvml_svm_vcpu_put(struct kvml_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
 

@@ -10,11 +10,9 @@
 
 /*
  * Interrupts off, before an entry: what it changes, once while loaded.  Returns
- * where it is, for the way back.
+ * where it is, for the way back after each exit; the rest is kvml_svm_vcpu_put().
  */
 u64 kvml_svm_host_save(struct svm_vcpu *svm);
-/* Preemption off.  The rest is back after each exit. */
-void kvml_svm_host_restore(struct kvml_vcpu *vcpu);
 
 /* When AMD-V is switched on in this CPU: what to put back. */
 void kvml_svm_host_read_msrs(void);

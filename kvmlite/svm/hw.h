@@ -11,13 +11,6 @@ struct kvml_svm_pages {
 
 DECLARE_PER_CPU(struct kvml_svm_pages, kvml_svm_pages);
 
-/*
- * On this CPU, interrupts off.  -EBUSY: somebody else has it; -EIO: it is switched off
- * or cannot do what others can.
- */
-int kvml_svm_hw_enable(void);
-void kvml_svm_hw_disable(void);
-
 /* When the module loads (-ENOMEM), and when it goes. */
 int kvml_svm_hw_init(void);
 void kvml_svm_hw_exit(void);

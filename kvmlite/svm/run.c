@@ -11,8 +11,7 @@
 #include "svm/host.h"
 #include "svm/inject.h"
 #include "svm/insn.h"
-#include "svm/run.h"
-#include "svm/state.h"
+#include "svm/svm.h"
 #include "vcpu/fpu.h"
 #include "vcpu/priv.h"
 #include "vm/run.h"
@@ -239,7 +238,7 @@ static void handle_machine_check(struct svm_vcpu *svm)
 	kvml_vcpu_request(&svm->vcpu, KVML_REQ_TRIPLE_FAULT);
 }
 
-void kvml_svm_run(struct kvml_vcpu *vcpu)
+bool kvml_svm_run(struct kvml_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
 	bool done, again = false;
@@ -268,7 +267,5 @@ void kvml_svm_run(struct kvml_vcpu *vcpu)
 	take_details(svm);
 	if (likely(svm->exit.code != (u32)SVM_EXIT_ERR))
 		kvml_svm_settle_events(svm);
-	/* Dealt with: nothing is left for kvml_svm_handle_exit(). */
-	if (done)
-		svm->exit.code = KVML_SVM_EXIT_DONE;
+	return done;
 }

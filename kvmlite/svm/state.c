@@ -5,7 +5,7 @@
 
 #include "base/quirk.h"
 #include "svm/host.h"
-#include "svm/state.h"
+#include "svm/svm.h"
 
 /* ---- general and control registers ---- */
 
@@ -262,38 +262,26 @@ void kvml_svm_code_mode(struct kvml_vcpu *vcpu, int *bits, int *cpl)
 	*cpl = kvml_svm_cpl(vcpu);
 }
 
-static void get_table(const struct vmcb_seg *in, struct kvm_dtable *out)
+static struct vmcb_seg *table_of(struct kvml_vcpu *vcpu, enum kvml_table table)
 {
-	out->base = in->base;
-	out->limit = in->limit;
+	struct vmcb_save_area *save = &to_svm(vcpu)->vmcb->save;
+
+	return table == KVML_GDT ? &save->gdtr : &save->idtr;
 }
 
-static void set_table(struct kvml_vcpu *vcpu, struct vmcb_seg *out,
-		      const struct kvm_dtable *in)
+void kvml_svm_get_table(struct kvml_vcpu *vcpu, enum kvml_table table,
+			struct kvm_dtable *out)
 {
-	out->base = in->base;
-	out->limit = in->limit;
+	out->base = table_of(vcpu, table)->base;
+	out->limit = table_of(vcpu, table)->limit;
+}
+
+void kvml_svm_set_table(struct kvml_vcpu *vcpu, enum kvml_table table,
+			const struct kvm_dtable *in)
+{
+	table_of(vcpu, table)->base = in->base;
+	table_of(vcpu, table)->limit = in->limit;
 	vmcb_dirty(to_svm(vcpu)->vmcb, VMCB_DT);
-}
-
-void kvml_svm_get_gdt(struct kvml_vcpu *vcpu, struct kvm_dtable *out)
-{
-	get_table(&to_svm(vcpu)->vmcb->save.gdtr, out);
-}
-
-void kvml_svm_set_gdt(struct kvml_vcpu *vcpu, const struct kvm_dtable *in)
-{
-	set_table(vcpu, &to_svm(vcpu)->vmcb->save.gdtr, in);
-}
-
-void kvml_svm_get_idt(struct kvml_vcpu *vcpu, struct kvm_dtable *out)
-{
-	get_table(&to_svm(vcpu)->vmcb->save.idtr, out);
-}
-
-void kvml_svm_set_idt(struct kvml_vcpu *vcpu, const struct kvm_dtable *in)
-{
-	set_table(vcpu, &to_svm(vcpu)->vmcb->save.idtr, in);
 }
 
 /* ---- MSRs ---- */
@@ -376,7 +364,7 @@ static void set_tsc_aux(struct svm_vcpu *svm, u64 data)
 {
 	preempt_disable();
 	/* Loaded with the next entry. */
-	kvml_svm_host_restore(&svm->vcpu);
+	kvml_svm_vcpu_put(&svm->vcpu);
 	svm->tsc_aux = data;
 	preempt_enable();
 }

@@ -7,9 +7,6 @@
 #include "svm/vmcb.h"
 #include "vcpu/debug.h"
 
-/* svm_exit.code: run.c has handled it (not a code of the APM). */
-#define KVML_SVM_EXIT_DONE 0xfffffff0
-
 /*
  * What the CPU told with the last exit.  run.c takes it from the VMCB at once; who
  * handles the exit reads this, and never a control field of the VMCB.  Of a hot exit
@@ -55,7 +52,7 @@ struct svm_vcpu {
 	bool nmi_step;		/* TF is ours: exit after one instruction */
 	bool nmi_step_tf;	/* and the guest's is that */
 
-	/* (v) the host's, to be put back by kvml_svm_host_restore() */
+	/* (v) the host's, to be put back by kvml_svm_vcpu_put() */
 	bool host_saved;
 	u64 tsc_aux;		/* the guest's */
 	u64 de_cfg;		/* (v) the guest's, of no effect */
@@ -66,5 +63,13 @@ static inline struct svm_vcpu *to_svm(struct kvml_vcpu *vcpu)
 {
 	return container_of(vcpu, struct svm_vcpu, vcpu);
 }
+
+/* ---- state.c ---- */
+/* To the VMCB, before an entry. */
+void kvml_svm_regs_flush(struct svm_vcpu *svm);
+void kvml_svm_set_fpu_trap(struct svm_vcpu *svm, bool on);
+
+/* ---- failure.c: lines in the log; fills KVM_EXIT_FAIL_ENTRY; returns 0 ---- */
+int kvml_svm_entry_failed(struct svm_vcpu *svm);
 
 #endif /* _KVMLITE_SVM_SVM_H */

@@ -339,8 +339,8 @@ void kvml_sregs_get(struct kvml_vcpu *vcpu, struct kvm_sregs *out)
 	memset(out, 0, sizeof(*out));
 	for (i = 0; i < ARRAY_SIZE(sregs_segments); i++)
 		kvml_ops->get_segment(vcpu, sregs_segments[i], &out->cs + i);
-	kvml_ops->get_gdt(vcpu, &out->gdt);
-	kvml_ops->get_idt(vcpu, &out->idt);
+	kvml_ops->get_table(vcpu, KVML_GDT, &out->gdt);
+	kvml_ops->get_table(vcpu, KVML_IDT, &out->idt);
 	out->cr0 = kvml_reg(vcpu, KVML_CR0);
 	out->cr2 = vcpu->cr2;
 	out->cr3 = kvml_reg(vcpu, KVML_CR3);
@@ -389,8 +389,8 @@ static int sregs_set_common(struct kvml_vcpu *vcpu, const struct kvm_sregs *in)
 
 	if (!sregs_valid(vcpu, in) || kvml_apic_base_set(vcpu, in->apic_base, true))
 		return -EINVAL;
-	kvml_ops->set_idt(vcpu, &in->idt);
-	kvml_ops->set_gdt(vcpu, &in->gdt);
+	kvml_ops->set_table(vcpu, KVML_IDT, &in->idt);
+	kvml_ops->set_table(vcpu, KVML_GDT, &in->gdt);
 	sregs_set_control(vcpu, in);
 	for (i = 0; i < ARRAY_SIZE(sregs_segments); i++)
 		kvml_ops->set_segment(vcpu, sregs_segments[i], &in->cs + i);
@@ -465,8 +465,8 @@ static void reset_segments(struct kvml_vcpu *vcpu)
 	kvml_ops->set_segment(vcpu, KVML_TR, &seg);
 	seg.type = 2;
 	kvml_ops->set_segment(vcpu, KVML_LDTR, &seg);
-	kvml_ops->set_gdt(vcpu, &table);
-	kvml_ops->set_idt(vcpu, &table);
+	kvml_ops->set_table(vcpu, KVML_GDT, &table);
+	kvml_ops->set_table(vcpu, KVML_IDT, &table);
 }
 
 void kvml_vcpu_reset(struct kvml_vcpu *vcpu)

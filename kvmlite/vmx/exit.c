@@ -6,7 +6,6 @@
 
 #include "../../include/compat/mitigation.h"
 
-#include "base/hardware.h"
 #include "base/kick.h"
 #include "emul/emulate.h"
 #include "emul/task.h"
@@ -18,9 +17,7 @@
 #include "vcpu/fpu.h"
 #include "vcpu/priv.h"
 #include "vmx/exit.h"
-#include "vmx/failure.h"
-#include "vmx/inject.h"
-#include "vmx/state.h"
+#include "vmx/vmx.h"
 
 /* ---- exceptions ---- */
 
@@ -318,10 +315,6 @@ int kvml_vmx_handle_exit(struct kvml_vcpu *vcpu)
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 	u32 reason = vmx->exit.reason;
 
-	if (kvml_hardware_lost())
-		return -EIO;
-	if (reason == KVML_VMX_EXIT_DONE)
-		return vcpu->event.exception.pending ? 1 : kvml_debug_step(vcpu);
 	if (unlikely(reason & VMX_EXIT_REASONS_FAILED_VMENTRY))
 		return kvml_vmx_entry_failed(vmx);
 	if (likely(reason < ARRAY_SIZE(exit_handlers))) {

@@ -4,8 +4,7 @@
  * done again in software, one line in the log for each that is broken.
  */
 
-#include "vmx/failure.h"
-#include "vmx/state.h"
+#include "vmx/vmx.h"
 
 /* SDM volume 3, table 31-1, those that an entry can give. */
 static const char * const instruction_errors[] = {

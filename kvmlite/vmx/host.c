@@ -101,7 +101,7 @@ void kvml_vmx_host_pebs_on(struct vmx_vcpu *vmx)
  * Preemption off.  An exit leaves null selectors, GDT and TSS limits that are
  * too large, and the guest's KERNEL_GS_BASE behind (SDM volume 3, 28.5.2).
  */
-void kvml_vmx_host_restore(struct kvml_vcpu *vcpu)
+void kvml_vmx_vcpu_put(struct kvml_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 

@@ -8,9 +8,8 @@
 /* HOST_ fields that are the same on every CPU; and those that differ. */
 void kvml_vmx_host_init(struct vmx_vcpu *vmx);
 void kvml_vmx_host_set_cpu(int cpu);
-/* Interrupts off, before an entry; preemption off, the way back. */
+/* Interrupts off, before an entry; the way back is kvml_vmx_vcpu_put(). */
 void kvml_vmx_host_save(struct vmx_vcpu *vmx);
-void kvml_vmx_host_restore(struct kvml_vcpu *vcpu);
 
 /* The CPU has PEBS: these are called around entries, interrupts off. */
 DECLARE_STATIC_KEY_FALSE(kvml_vmx_host_pebs);

@@ -3,9 +3,6 @@
 #ifndef _KVMLITE_VMX_HW_H
 #define _KVMLITE_VMX_HW_H
 
-/* On this CPU, interrupts off.  -EBUSY: somebody else has it; -EIO: it failed. */
-int kvml_vmx_hw_enable(void);
-void kvml_vmx_hw_disable(void);
 /* In a crash: base/ops.h. */
 void kvml_vmx_hw_emergency(void);
 

@@ -2,8 +2,7 @@
 /* Events into the guest (SDM volume 3, 27.6, 28.2.4). */
 #include <asm/irq_vectors.h>
 
-#include "vmx/inject.h"
-#include "vmx/state.h"
+#include "vmx/vmx.h"
 
 #define SHADOW_BITS (GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS)
 

@@ -17,9 +17,7 @@
 #include "vmx/entry.h"
 #include "vmx/flush.h"
 #include "vmx/host.h"
-#include "vmx/inject.h"
-#include "vmx/run.h"
-#include "vmx/state.h"
+#include "vmx/vmx.h"
 
 /* Registers in reg[] that an exit leaves stale. */
 #define VMCS_REGS (BIT(KVML_RSP) | BIT(KVML_RIP) | BIT(KVML_RFLAGS) |	\
@@ -298,7 +296,7 @@ static void settle_events(struct vmx_vcpu *vmx)
 		kvml_vmx_requeue(vmx);
 }
 
-void kvml_vmx_run(struct kvml_vcpu *vcpu)
+bool kvml_vmx_run(struct kvml_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 	bool done, again = false;
@@ -342,7 +340,5 @@ void kvml_vmx_run(struct kvml_vcpu *vcpu)
 	if (static_branch_unlikely(&kvml_vmx_host_pebs))
 		kvml_vmx_host_pebs_on(vmx);
 	settle_events(vmx);
-	/* Dealt with: nothing is left for kvml_vmx_handle_exit(). */
-	if (done)
-		vmx->exit.reason = KVML_VMX_EXIT_DONE;
+	return done;
 }

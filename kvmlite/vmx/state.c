@@ -4,7 +4,7 @@
 
 #include "vm/vm.h"
 #include "vmx/permission.h"
-#include "vmx/state.h"
+#include "vmx/vmx.h"
 
 void kvml_vmx_set_cpu_control(struct vmx_vcpu *vmx, u32 bit, bool on)
 {
@@ -197,6 +197,10 @@ void kvml_vmx_set_efer(struct kvml_vcpu *vcpu, u64 efer)
 #define SEG_LIMIT(seg)		(GUEST_ES_LIMIT + 2 * (seg))
 #define SEG_AR(seg)		(GUEST_ES_AR_BYTES + 2 * (seg))
 
+/* And so do those of the two tables. */
+#define TABLE_BASE(table)	(GUEST_GDTR_BASE + 2 * (table))
+#define TABLE_LIMIT(table)	(GUEST_GDTR_LIMIT + 2 * (table))
+
 #define SEG_AR_UNUSABLE	BIT(16)
 #define SEG_AR_L		BIT(13)
 #define SEG_AR_DB		BIT(14)
@@ -276,28 +280,18 @@ void kvml_vmx_code_mode(struct kvml_vcpu *vcpu, int *bits, int *cpl)
 	*cpl = SEG_AR_DPL(vmcs_read(GUEST_SS_AR_BYTES));
 }
 
-void kvml_vmx_get_gdt(struct kvml_vcpu *vcpu, struct kvm_dtable *out)
+void kvml_vmx_get_table(struct kvml_vcpu *vcpu, enum kvml_table table,
+			struct kvm_dtable *out)
 {
-	out->base = vmcs_read(GUEST_GDTR_BASE);
-	out->limit = vmcs_read(GUEST_GDTR_LIMIT);
+	out->base = vmcs_read(TABLE_BASE(table));
+	out->limit = vmcs_read(TABLE_LIMIT(table));
 }
 
-void kvml_vmx_set_gdt(struct kvml_vcpu *vcpu, const struct kvm_dtable *in)
+void kvml_vmx_set_table(struct kvml_vcpu *vcpu, enum kvml_table table,
+			const struct kvm_dtable *in)
 {
-	vmcs_write(GUEST_GDTR_BASE, in->base);
-	vmcs_write(GUEST_GDTR_LIMIT, in->limit);
-}
-
-void kvml_vmx_get_idt(struct kvml_vcpu *vcpu, struct kvm_dtable *out)
-{
-	out->base = vmcs_read(GUEST_IDTR_BASE);
-	out->limit = vmcs_read(GUEST_IDTR_LIMIT);
-}
-
-void kvml_vmx_set_idt(struct kvml_vcpu *vcpu, const struct kvm_dtable *in)
-{
-	vmcs_write(GUEST_IDTR_BASE, in->base);
-	vmcs_write(GUEST_IDTR_LIMIT, in->limit);
+	vmcs_write(TABLE_BASE(table), in->base);
+	vmcs_write(TABLE_LIMIT(table), in->limit);
 }
 
 /* ---- MSRs ---- */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* See vcpu.h. */
+/* Making, loading and unloading a vCPU. */
 #include <linux/io.h>
 
 #include "base/kick.h"
@@ -7,7 +7,7 @@
 #include "vmx/ept.h"
 #include "vmx/host.h"
 #include "vmx/permission.h"
-#include "vmx/vcpu.h"
+#include "vmx/vmx.h"
 #include "vmx/vpid.h"
 
 /* ---- the VMCS of a new vCPU ---- */

@@ -18,9 +18,6 @@
 			     X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT |	\
 			     X86_CR4_PGE | X86_CR4_TSD)
 
-/* exit.reason: run.c has handled it (not a reason of the SDM). */
-#define KVML_VMX_EXIT_DONE 0xffff
-
 /* MSRs of SYSCALL and RDTSCP: the host's come back before userspace runs. */
 enum vmx_user_msr { VMX_STAR, VMX_LSTAR, VMX_FMASK, VMX_TSC_AUX, VMX_USER_MSRS };
 
@@ -103,5 +100,18 @@ static __always_inline unsigned long vmx_rflags(struct kvml_vcpu *vcpu)
 	}
 	return vcpu->reg[KVML_RFLAGS];
 }
+
+/* ---- state.c ---- */
+/* A bit of the primary processor-based controls. */
+void kvml_vmx_set_cpu_control(struct vmx_vcpu *vmx, u32 bit, bool on);
+/* To the VMCS, before an entry. */
+void kvml_vmx_regs_flush(struct vmx_vcpu *vmx);
+void kvml_vmx_set_fpu_trap(struct vmx_vcpu *vmx, bool on);
+
+/* ---- inject.c: what the exit interrupted is queued again ---- */
+void kvml_vmx_requeue(struct vmx_vcpu *vmx);
+
+/* ---- failure.c: lines in the log; fills KVM_EXIT_FAIL_ENTRY; returns 0 ---- */
+int kvml_vmx_entry_failed(struct vmx_vcpu *vmx);
 
 #endif /* _KVMLITE_VMX_VMX_H */

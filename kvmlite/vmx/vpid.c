@@ -35,7 +35,7 @@ void kvml_vmx_vpid_free(u16 vpid)
  * What the CPU remembers of other vCPUs stays, if it can name one.  Without a
  * VPID the entry forgets.
  */
-void kvml_vmx_vpid_flush(struct kvml_vcpu *vcpu)
+void kvml_vmx_flush_guest(struct kvml_vcpu *vcpu)
 {
 	u16 vpid = to_vmx(vcpu)->vpid;
 
@@ -44,5 +44,5 @@ void kvml_vmx_vpid_flush(struct kvml_vcpu *vcpu)
 	if (kvml_vmx_caps.invvpid_context)
 		vmx_invvpid(INVVPID_CONTEXT, vpid);
 	else
-		kvml_vmx_ept_flush(vcpu);
+		kvml_vmx_flush_tlb(vcpu);
 }

@@ -10,7 +10,7 @@
 struct kvml_vmx_caps kvml_vmx_caps;
 
 /* Nothing is flushed here. */
-void kvml_vmx_ept_flush(struct kvml_vcpu *vcpu)
+void kvml_vmx_flush_tlb(struct kvml_vcpu *vcpu)
 {
 }
 
