@@ -19,7 +19,8 @@ static void allow_db_in_shadow(struct kvml_vcpu *vcpu)
 {
 	if (kvml_reg(vcpu, KVML_RFLAGS) & X86_EFLAGS_TF &&
 	    kvml_vmx_get_shadow(vcpu))
-		vmcs_set(GUEST_PENDING_DBG_EXCEPTIONS, DR_STEP);
+		vmcs_write(GUEST_PENDING_DBG_EXCEPTIONS,
+			   vmcs_read(GUEST_PENDING_DBG_EXCEPTIONS) | DR_STEP);
 }
 
 void kvml_vmx_inject_exception(struct kvml_vcpu *vcpu,
@@ -119,11 +120,10 @@ bool kvml_vmx_get_nmi_masked(struct kvml_vcpu *vcpu)
 
 void kvml_vmx_set_nmi_masked(struct kvml_vcpu *vcpu, bool masked)
 {
-	if (masked)
-		vmcs_set(GUEST_INTERRUPTIBILITY_INFO, GUEST_INTR_STATE_NMI);
-	else
-		vmcs_clear_bits(GUEST_INTERRUPTIBILITY_INFO,
-				GUEST_INTR_STATE_NMI);
+	u32 state = vmcs_read(GUEST_INTERRUPTIBILITY_INFO) & ~GUEST_INTR_STATE_NMI;
+
+	vmcs_write(GUEST_INTERRUPTIBILITY_INFO,
+		   masked ? state | GUEST_INTR_STATE_NMI : state);
 }
 
 void kvml_vmx_skip_insn(struct kvml_vcpu *vcpu)

@@ -31,7 +31,7 @@ static void vmclear_page(u64 phys)
 {
 	asm goto("1: vmclear %[phys]\n\t"
 		 "jna %l[failed]\n\t"
-		 VMX_FAULT_TO_OFF
+		 _ASM_EXTABLE(1b, %l[off])
 		 :: [phys] "m"(phys) : "cc", "memory" : failed, off);
 off:
 	return;
@@ -43,7 +43,7 @@ static void vmptrld_page(u64 phys)
 {
 	asm goto("1: vmptrld %[phys]\n\t"
 		 "jna %l[failed]\n\t"
-		 VMX_FAULT_TO_OFF
+		 _ASM_EXTABLE(1b, %l[off])
 		 :: [phys] "m"(phys) : "cc", "memory" : failed, off);
 off:
 	return;

@@ -34,27 +34,6 @@ DECLARE_PER_CPU(u64, kvml_vmwrites);
 void kvml_vmcs_read_failed(unsigned long field);
 void kvml_vmcs_write_failed(unsigned long field, unsigned long value);
 
-/* _ASM_EXTABLE() from the instruction at 1 to the C label "off". */
-#define VMX_FAULT_TO_OFF						\
-	".pushsection __ex_table, \"a\"\n\t"				\
-	".balign 4\n\t"							\
-	".long 1b - .\n\t"						\
-	".long %l[off] - .\n\t"						\
-	".long " __stringify(EX_TYPE_DEFAULT) "\n\t"			\
-	".popsection"
-
-/* The same to 2, with 0 in the operand "value". */
-#define VMX_FAULT_TO_ZERO						\
-	".pushsection __ex_table, \"a\"\n\t"				\
-	".balign 4\n\t"							\
-	".long 1b - .\n\t"						\
-	".long 2b - .\n"						\
-	DEFINE_EXTABLE_TYPE_REG						\
-	"extable_type_reg reg=%[value], type="				\
-		__stringify(EX_TYPE_ZERO_REG) "\n"			\
-	UNDEFINE_EXTABLE_TYPE_REG					\
-	".popsection"
-
 static __always_inline unsigned long vmcs_read(unsigned long field)
 {
 	unsigned long value;
@@ -64,7 +43,7 @@ static __always_inline unsigned long vmcs_read(unsigned long field)
 	asm_goto_output("1: vmread %[field], %[value]\n\t"
 			"jna %l[failed]\n"
 			"2:\n\t"
-			VMX_FAULT_TO_ZERO
+			_ASM_EXTABLE_TYPE_REG(1b, 2b, EX_TYPE_ZERO_REG, %[value])
 			: [value] "=r"(value)
 			: [field] "r"(field)
 			: "cc" : failed);
@@ -80,7 +59,7 @@ static __always_inline void vmcs_write(unsigned long field, unsigned long value)
 		this_cpu_inc(kvml_vmwrites);
 	asm goto("1: vmwrite %[value], %[field]\n\t"
 		 "jna %l[failed]\n\t"
-		 VMX_FAULT_TO_OFF
+		 _ASM_EXTABLE(1b, %l[off])
 		 :: [field] "r"(field), [value] "r"(value)
 		 : "cc" : failed, off);
 off:
@@ -89,18 +68,7 @@ failed:
 	kvml_vmcs_write_failed(field, value);
 }
 
-static __always_inline void vmcs_set(unsigned long field, unsigned long bits)
-{
-	vmcs_write(field, vmcs_read(field) | bits);
-}
-
-static __always_inline void vmcs_clear_bits(unsigned long field,
-					    unsigned long bits)
-{
-	vmcs_write(field, vmcs_read(field) & ~bits);
-}
-
-/* Both return true when the instruction failed. */
+/* True: the instruction failed. */
 static inline bool vmx_on(u64 phys)
 {
 	bool failed;
