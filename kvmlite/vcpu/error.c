@@ -43,3 +43,34 @@ int kvml_tell_signal(struct kvml_vcpu *vcpu, int ret)
 	}
 	return ret;
 }
+
+bool kvml_entry_broken(const struct kvml_vcpu *vcpu, const char *manual,
+		       const struct kvml_entry_rule *rules, unsigned int n)
+{
+	bool any = false;
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		if (!rules[i].broken)
+			continue;
+		pr_err("kvmlite: vCPU %u cannot be entered: %s (%s)\n", vcpu->id,
+		       rules[i].text, manual);
+		any = true;
+	}
+	return any;
+}
+
+void kvml_entry_failed(struct kvml_vcpu *vcpu, u64 reason,
+		       bool (*explain)(struct kvml_vcpu *vcpu))
+{
+	static DEFINE_RATELIMIT_STATE(limit, 5 * HZ, 5);
+
+	vcpu->run->exit_reason = KVM_EXIT_FAIL_ENTRY;
+	vcpu->run->fail_entry.hardware_entry_failure_reason = reason;
+	vcpu->run->fail_entry.cpu = vcpu->cpu;
+	if (!__ratelimit(&limit))
+		return;
+	if (!explain(vcpu))
+		pr_err("kvmlite: vCPU %u cannot be entered: reason %#llx\n", vcpu->id, reason);
+	kvml_ops->dump(vcpu);
+}

@@ -21,4 +21,21 @@ int kvml_exit_shutdown(struct kvml_vcpu *vcpu);
 /* Returns @ret; if that is -EINTR, with KVM_EXIT_INTR: a signal. */
 int kvml_tell_signal(struct kvml_vcpu *vcpu, int ret);
 
+/* What the manual asks of an entry. */
+struct kvml_entry_rule {
+	bool broken;
+	const char *text;
+};
+
+/* A line in the log for each of the @n that is broken; false: none is. */
+bool kvml_entry_broken(const struct kvml_vcpu *vcpu, const char *manual,
+		       const struct kvml_entry_rule *rules, unsigned int n);
+
+/*
+ * KVM_EXIT_FAIL_ENTRY with @reason.  If the log has room, @explain says there why, if it
+ * knows (true), and the guest's state follows.
+ */
+void kvml_entry_failed(struct kvml_vcpu *vcpu, u64 reason,
+		       bool (*explain)(struct kvml_vcpu *vcpu));
+
 #endif /* _KVMLITE_ERROR_H */

@@ -426,8 +426,8 @@ void kvml_vmx_dump(struct kvml_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 
-	pr_info_ratelimited("kvmlite: vCPU %u: exit %#x RIP %04lx:%016lx RSP %016lx RFLAGS %08lx CR0 %08lx CR3 %lx CR4 %lx EFER %llx CS base %lx AR %lx\n",
-			    vcpu->id, vmx->exit.reason,
+	pr_info_ratelimited("kvmlite: vCPU %u: exit %#x qualification %#lx RIP %04lx:%016lx RSP %016lx RFLAGS %08lx CR0 %08lx CR3 %lx CR4 %lx EFER %llx CS base %lx AR %lx\n",
+			    vcpu->id, vmx->exit.reason, vmx->exit.qualification,
 			    vmcs_read(GUEST_CS_SELECTOR), kvml_rip(vcpu),
 			    kvml_reg(vcpu, KVML_RSP),
 			    kvml_reg(vcpu, KVML_RFLAGS),
