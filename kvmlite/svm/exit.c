@@ -34,11 +34,6 @@ static unsigned long take_dr6(struct svm_vcpu *svm)
 	return bits & (DR_TRAP_BITS | KVML_DR6_BD | DR_STEP | DR_SWITCH);
 }
 
-static unsigned long debug_pc(struct kvml_vcpu *vcpu)
-{
-	return to_svm(vcpu)->vmcb->save.cs.base + kvml_rip(vcpu);
-}
-
 static int handle_db(struct kvml_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
@@ -56,16 +51,14 @@ static int handle_db(struct kvml_vcpu *vcpu)
 		return 1;
 	if (vcpu->guest_debug.control &
 	    (KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_HW_BP))
-		return kvml_debug_exit(vcpu, DB_VECTOR, debug_pc(vcpu),
-				       bits | DR6_RESERVED);
-	kvml_debug_queue_db(vcpu, bits);
-	return 1;
+		return kvml_debug_exit(vcpu, DB_VECTOR, bits | DR6_RESERVED);
+	return kvml_debug_queue_db(vcpu, bits);
 }
 
 static int handle_bp(struct kvml_vcpu *vcpu)
 {
 	vcpu->stat.exceptions++;
-	return kvml_debug_exit(vcpu, BP_VECTOR, debug_pc(vcpu), 0);
+	return kvml_debug_exit(vcpu, BP_VECTOR, 0);
 }
 
 static int handle_exception_ud(struct kvml_vcpu *vcpu)
@@ -89,8 +82,7 @@ static int handle_nm(struct kvml_vcpu *vcpu)
 static int handle_ac(struct kvml_vcpu *vcpu)
 {
 	vcpu->stat.exceptions++;
-	kvml_queue_exception_e(vcpu, AC_VECTOR, 0);
-	return 1;
+	return kvml_queue_exception_e(vcpu, AC_VECTOR, 0);
 }
 
 /* ---- interrupts ---- */
@@ -274,17 +266,6 @@ static int handle_task_switch(struct kvml_vcpu *vcpu)
 #define NPF_FETCH	BIT(4)
 #define NPF_WALK	BIT_ULL(33)	/* the CPU walked the guest's tables */
 
-/* An event's delivery touched what is not memory: it cannot be emulated. */
-static int delivery_error(struct kvml_vcpu *vcpu, u64 gpa)
-{
-	struct svm_vcpu *svm = to_svm(vcpu);
-	u64 data[] = { svm->exit.int_info, svm->exit.code,
-		       svm->exit.info_1, gpa };
-
-	return kvml_internal_error(vcpu, KVM_INTERNAL_ERROR_DELIVERY_EV,
-				   ARRAY_SIZE(data), data);
-}
-
 static u32 npf_access(u32 error)
 {
 	if (error & NPF_WRITE)
@@ -311,7 +292,7 @@ static int handle_npf(struct kvml_vcpu *vcpu)
 	if (ret != KVML_FAULT_MMIO)
 		return kvml_tell_signal(vcpu, ret);
 	if (exit->int_info)
-		return delivery_error(vcpu, gpa);
+		return kvml_delivery_error(vcpu, exit->int_info, exit->code, error, gpa);
 	return kvml_emulate_mmio(vcpu, gpa, 0, npf_mmio_flags(error));
 }
 

@@ -124,8 +124,7 @@ int kvml_svm_insn_read(struct kvml_vcpu *vcpu, struct svm_insn *insn)
 			  e->bits))
 			return 0;
 	}
-	kvml_queue_exception(vcpu, X86_TRAP_UD);
-	return 1;
+	return kvml_queue_exception(vcpu, X86_TRAP_UD);
 }
 
 bool kvml_svm_insn_read_known(struct kvml_vcpu *vcpu, struct svm_insn *insn)

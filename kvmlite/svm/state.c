@@ -398,8 +398,6 @@ void kvml_svm_update_debug(struct kvml_vcpu *vcpu)
 	if (vcpu->dr_open)
 		svm->vmcb->save.dr6 = vcpu->dr6;
 	vmcb_dirty(svm->vmcb, VMCB_DR);
-	/* TF comes or goes with the flags. */
-	kvml_reg_set(vcpu, KVML_RFLAGS, kvml_reg(vcpu, KVML_RFLAGS));
 }
 
 /* The handler of #DB looks itself for what is new. */

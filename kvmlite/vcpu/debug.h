@@ -20,10 +20,10 @@
 			 KVM_GUESTDBG_USE_SW_BP | KVM_GUESTDBG_USE_HW_BP |	\
 			 KVM_GUESTDBG_INJECT_DB | KVM_GUESTDBG_INJECT_BP)
 int kvml_debug_set(struct kvml_vcpu *vcpu, const struct kvm_guest_debug *in);
-/* Fills kvm_run for KVM_EXIT_DEBUG; returns 0. */
-int kvml_debug_exit(struct kvml_vcpu *vcpu, u32 vector, unsigned long pc, u64 dr6);
-/* #DB for the guest: DR6 and DR7 as the CPU leaves them. @bits: of DR6. */
-void kvml_debug_queue_db(struct kvml_vcpu *vcpu, unsigned long bits);
+/* Fills kvm_run for KVM_EXIT_DEBUG at RIP; returns 0. */
+int kvml_debug_exit(struct kvml_vcpu *vcpu, u32 vector, u64 dr6);
+/* #DB for the guest: DR6 and DR7 as the CPU leaves them. @bits: of DR6; returns 1. */
+int kvml_debug_queue_db(struct kvml_vcpu *vcpu, unsigned long bits);
 
 /* vcpu->dr6, dr7, guest_debug or dr_open changed. */
 void kvml_debug_update(struct kvml_vcpu *vcpu);

@@ -29,6 +29,13 @@ int kvml_exit_unexpected(struct kvml_vcpu *vcpu, u32 reason)
 				   ARRAY_SIZE(data), data);
 }
 
+int kvml_delivery_error(struct kvml_vcpu *vcpu, u32 event, u32 reason, u64 info, u64 gpa)
+{
+	u64 data[] = { event, reason, info, gpa };
+
+	return kvml_internal_error(vcpu, KVM_INTERNAL_ERROR_DELIVERY_EV, ARRAY_SIZE(data), data);
+}
+
 int kvml_exit_shutdown(struct kvml_vcpu *vcpu)
 {
 	vcpu->run->exit_reason = KVM_EXIT_SHUTDOWN;

@@ -15,6 +15,9 @@ int kvml_internal_error(struct kvml_vcpu *vcpu, u32 suberror,
 /* The same with an exit that no handler is for, and the guest's state in the log. */
 int kvml_exit_unexpected(struct kvml_vcpu *vcpu, u32 reason);
 
+/* And with an @event whose delivery touched what is not memory: it cannot be emulated. */
+int kvml_delivery_error(struct kvml_vcpu *vcpu, u32 event, u32 reason, u64 info, u64 gpa);
+
 /* KVM_EXIT_SHUTDOWN; returns 0. */
 int kvml_exit_shutdown(struct kvml_vcpu *vcpu);
 

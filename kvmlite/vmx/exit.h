@@ -16,7 +16,4 @@ static inline bool kvml_vmx_ac_is_guests(bool detection, int cpl,
 			      rflags & X86_EFLAGS_AC);
 }
 
-/* Names of exit reasons, for the log and the counters; NULL if unknown. */
-const char *kvml_vmx_exit_name(unsigned int reason);
-
 #endif /* _KVMLITE_VMX_EXIT_H */

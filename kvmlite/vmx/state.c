@@ -407,8 +407,6 @@ void kvml_vmx_update_debug(struct kvml_vcpu *vcpu)
 	kvml_vmx_set_cpu_control(to_vmx(vcpu), CPU_BASED_MOV_DR_EXITING,
 				 !vcpu->dr_open);
 	vmcs_write(GUEST_DR7, kvml_debug_dr7(vcpu));
-	/* TF comes or goes with the flags. */
-	kvml_reg_set(vcpu, KVML_RFLAGS, kvml_reg(vcpu, KVML_RFLAGS));
 }
 
 void kvml_vmx_fetch_debug(struct kvml_vcpu *vcpu)
