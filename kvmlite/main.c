@@ -85,6 +85,8 @@ static struct miscdevice device = {
 	.mode = 0660,
 };
 
+const struct kvml_ops *kvml_ops __ro_after_init;
+
 struct vendor {
 	int (*probe)(void);
 	const struct kvml_ops *ops;

@@ -304,12 +304,9 @@ static void end_nmi(struct svm_vcpu *svm)
 
 void kvml_svm_settle_events(struct svm_vcpu *svm)
 {
-	struct kvml_events *event = &svm->vcpu.event;
 	u8 soft_len;
 
-	event->exception.injected = false;
-	event->intr.injected = false;
-	event->nmi.injected = false;
+	kvml_event_arrived(&svm->vcpu.event);
 	if (unlikely(svm->soft.len) &&
 	    !svm_soft_cut_short(&svm->soft, svm->exit.int_info,
 				kvml_rip(&svm->vcpu)))

@@ -6,6 +6,7 @@
 #include "base/quirk.h"
 #include "svm/host.h"
 #include "svm/svm.h"
+#include "vcpu/regs.h"
 
 /* ---- general and control registers ---- */
 
@@ -61,9 +62,6 @@ void kvml_svm_reg_fetch(struct kvml_vcpu *vcpu, unsigned int reg)
 		break;
 	case KVML_CR3:
 		*value = save->cr3;
-		break;
-	case KVML_CR4:
-		*value = svm->cr4;
 		break;
 	default:
 		WARN_ONCE(1, "kvmlite: register %u is not in the VMCB\n", reg);
@@ -125,17 +123,8 @@ void kvml_svm_set_cr0(struct kvml_vcpu *vcpu, unsigned long cr0)
 
 static void update_exceptions(struct svm_vcpu *svm)
 {
-	u32 control = svm->vcpu.guest_debug.control;
-	bool breakpoints = control & KVM_GUESTDBG_ENABLE &&
-			   control & KVM_GUESTDBG_USE_SW_BP;
-	u32 bitmap = BIT(DB_VECTOR) | BIT(UD_VECTOR) | BIT(AC_VECTOR) |
-		     BIT(MC_VECTOR);
-
-	if (breakpoints)
-		bitmap |= BIT(BP_VECTOR);
-	if (svm->fpu_trap)
-		bitmap |= BIT(NM_VECTOR);
-	svm->vmcb->control.intercepts[INTERCEPT_EXCEPTION] = bitmap;
+	svm->vmcb->control.intercepts[INTERCEPT_EXCEPTION] =
+		kvml_exceptions(&svm->vcpu, svm->fpu_trap);
 	vmcb_dirty(svm->vmcb, VMCB_INTERCEPTS);
 }
 
@@ -155,7 +144,6 @@ void kvml_svm_set_cr4(struct kvml_vcpu *vcpu, unsigned long cr4)
 	struct svm_vcpu *svm = to_svm(vcpu);
 	unsigned long real = cr4 | (cr4_read_shadow() & X86_CR4_MCE);
 
-	svm->cr4 = cr4;
 	svm->vmcb->save.cr4 = real;
 	vmcb_dirty(svm->vmcb, VMCB_CR);
 	vmcb_intercept(svm->vmcb, INTERCEPT_CR4_READ, real != cr4);
@@ -198,17 +186,10 @@ void kvml_svm_get_segment(struct kvml_vcpu *vcpu, enum kvml_seg seg,
 	const struct vmcb_seg *in = segment(vcpu, seg);
 	u16 attrib = in->attrib;
 
-	memset(out, 0, sizeof(*out));
+	kvml_segment_unpack(out, (attrib & 0xff) | (attrib & 0xf00) << 4);
 	out->selector = in->selector;
 	out->base = in->base;
 	out->limit = in->limit;
-	out->type = attrib & 0xf;
-	out->s = attrib >> 4 & 1;
-	out->dpl = attrib >> 5 & 3;
-	out->present = attrib >> 7 & 1;
-	out->avl = attrib >> 8 & 1;
-	out->l = attrib >> 9 & 1;
-	out->db = attrib >> 10 & 1;
 	/* CPUs keep CS's no better than others theirs, and go by the limit alone. */
 	out->g = out->limit > 0xfffff;
 	out->unusable = !out->present;
@@ -224,14 +205,14 @@ void kvml_svm_set_segment(struct kvml_vcpu *vcpu, enum kvml_seg seg,
 {
 	struct vmcb *vmcb = to_svm(vcpu)->vmcb;
 	struct vmcb_seg *out = segment(vcpu, seg);
+	u16 ar = kvml_segment_pack(in);
 
 	out->selector = in->selector;
 	out->base = in->base;
 	out->limit = in->limit;
-	out->attrib = (in->type & 0xf) | (in->s & 1) << 4 | (in->dpl & 3) << 5 |
-		      (in->present && !in->unusable) << 7 |
-		      (in->avl & 1) << 8 | (in->l & 1) << 9 |
-		      (in->db & 1) << 10 | (in->g & 1) << 11;
+	out->attrib = (ar & 0xff) | ar >> 12 << 8;
+	if (in->unusable)
+		out->attrib &= ~SVM_SELECTOR_P_MASK;
 	if (seg == KVML_SS)
 		vmcb->save.cpl = in->dpl & 3;
 	vmcb_dirty(vmcb, VMCB_SEG);

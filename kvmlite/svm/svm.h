@@ -38,8 +38,7 @@ struct svm_vcpu {
 	/* (v) the guest's, where the CPU does not virtualize it */
 	u64 spec_ctrl;
 
-	/* (v) as the guest sees them; the VMCB's differ in some bits */
-	unsigned long cr0, cr4;
+	unsigned long cr0;	/* (v) as the guest sees it */
 	bool cr0_hidden;	/* the guest's is not the VMCB's: it exits */
 	bool fpu_trap;		/* CR0.TS is ours: see fpu.h */
 

@@ -5,6 +5,7 @@
 
 #include <linux/kvm.h>
 #include <asm/debugreg.h>
+#include <asm/trapnr.h>
 
 #include "vcpu/vcpu.h"
 
@@ -82,6 +83,16 @@ static inline void kvml_debug_leave(struct kvml_vcpu *vcpu)
 {
 	if (unlikely(vcpu->debug_load || hw_breakpoint_active()))
 		kvml_debug_unload(vcpu);
+}
+
+/* Exceptions that exit; @fpu_trap: CR0.TS is ours (fpu.h). */
+static inline u32 kvml_exceptions(const struct kvml_vcpu *vcpu, bool fpu_trap)
+{
+	u32 control = vcpu->guest_debug.control;
+	bool breakpoints = control & KVM_GUESTDBG_ENABLE && control & KVM_GUESTDBG_USE_SW_BP;
+
+	return BIT(X86_TRAP_DB) | BIT(X86_TRAP_UD) | BIT(X86_TRAP_AC) | BIT(X86_TRAP_MC) |
+	       (breakpoints ? BIT(X86_TRAP_BP) : 0) | (fpu_trap ? BIT(X86_TRAP_NM) : 0);
 }
 
 /* Behind an instruction: a step is due, the guest's or the debugger's. */

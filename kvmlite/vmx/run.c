@@ -281,17 +281,12 @@ static __always_inline void after_exit(struct vmx_vcpu *vmx)
 	trace_kvm_exit(vcpu, reason);
 }
 
-/* What was injected has arrived, except for what the exit cut short. */
 static void settle_events(struct vmx_vcpu *vmx)
 {
-	struct kvml_events *event = &vmx->vcpu.event;
-
 	/* The next entry tries again. */
 	if (unlikely(vmx->exit.reason & VMX_EXIT_REASONS_FAILED_VMENTRY))
 		return;
-	event->exception.injected = false;
-	event->intr.injected = false;
-	event->nmi.injected = false;
+	kvml_event_arrived(&vmx->vcpu.event);
 	if (unlikely(vmx->exit.idt_vectoring & VECTORING_INFO_VALID_MASK))
 		kvml_vmx_requeue(vmx);
 }

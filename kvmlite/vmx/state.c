@@ -2,8 +2,10 @@
 /* The guest's registers in the VMCS (SDM volume 3, chapter 25.4). */
 #include <linux/io.h>
 
+#include "vcpu/regs.h"
 #include "vm/vm.h"
 #include "vmx/permission.h"
+#include "vmx/usermsr.h"
 #include "vmx/vmx.h"
 
 void kvml_vmx_set_cpu_control(struct vmx_vcpu *vmx, u32 bit, bool on)
@@ -137,19 +139,12 @@ void kvml_vmx_set_cr0(struct kvml_vcpu *vcpu, unsigned long cr0)
 
 static void update_exceptions(struct vmx_vcpu *vmx)
 {
-	const struct kvm_guest_debug *debug = &vmx->vcpu.guest_debug;
-	u32 bitmap = BIT(DB_VECTOR) | BIT(UD_VECTOR) | BIT(AC_VECTOR) |
-		     BIT(MC_VECTOR);
+	u32 bitmap = kvml_exceptions(&vmx->vcpu, vmx->fpu_trap);
 
-	if (debug->control & KVM_GUESTDBG_ENABLE &&
-	    debug->control & KVM_GUESTDBG_USE_SW_BP)
-		bitmap |= BIT(BP_VECTOR);
-	if (vmx->fpu_trap)
-		bitmap |= BIT(NM_VECTOR);
-	if (bitmap != vmx->exception_bitmap) {
-		vmx->exception_bitmap = bitmap;
-		vmcs_write(EXCEPTION_BITMAP, bitmap);
-	}
+	if (bitmap == vmx->exception_bitmap)
+		return;
+	vmx->exception_bitmap = bitmap;
+	vmcs_write(EXCEPTION_BITMAP, bitmap);
 }
 
 /* Before an entry; see fpu.h. */
@@ -211,33 +206,23 @@ void kvml_vmx_get_segment(struct kvml_vcpu *vcpu, enum kvml_seg seg,
 {
 	u32 ar = vmcs_read(SEG_AR(seg));
 
-	memset(out, 0, sizeof(*out));
+	kvml_segment_unpack(out, ar);
 	out->selector = vmcs_read(SEG_SELECTOR(seg));
 	out->base = vmcs_read(SEG_BASE(seg));
 	out->limit = vmcs_read(SEG_LIMIT(seg));
 	out->unusable = !!(ar & SEG_AR_UNUSABLE);
-	out->type = ar & 0xf;
-	out->s = ar >> 4;
-	out->s &= 1;
-	out->dpl = SEG_AR_DPL(ar);
 	/* Segments without a descriptor are not present to userspace. */
-	out->present = !out->unusable && (ar >> 7 & 1);
-	out->avl = ar >> 12 & 1;
-	out->l = ar >> 13 & 1;
-	out->db = ar >> 14 & 1;
-	out->g = ar >> 15 & 1;
+	if (out->unusable)
+		out->present = 0;
 }
 
 static u32 segment_ar(enum kvml_seg seg, const struct kvm_segment *in)
 {
-	u32 ar = in->type & 0xf;
+	u32 ar = kvml_segment_pack(in);
 
 	/* The CPU sets "accessed" when it loads one; entry insists on it. */
 	if (seg != KVML_LDTR)
 		ar |= 1;
-	ar |= (in->s & 1) << 4 | (in->dpl & 3) << 5 | (in->present & 1) << 7 |
-	      (in->avl & 1) << 12 | (in->l & 1) << 13 | (in->db & 1) << 14 |
-	      (in->g & 1) << 15;
 	if (in->unusable || !in->present)
 		ar |= SEG_AR_UNUSABLE;
 	return ar;
@@ -296,21 +281,6 @@ void kvml_vmx_set_table(struct kvml_vcpu *vcpu, enum kvml_table table,
 
 /* ---- MSRs ---- */
 
-static int user_msr_number(u32 index)
-{
-	switch (index) {
-	case MSR_STAR:
-		return VMX_STAR;
-	case MSR_LSTAR:
-		return VMX_LSTAR;
-	case MSR_SYSCALL_MASK:
-		return VMX_FMASK;
-	case MSR_TSC_AUX:
-		return VMX_TSC_AUX;
-	}
-	return -1;
-}
-
 /* MSRs that are VMCS fields; 0: none. */
 static unsigned long msr_field(u32 index)
 {
@@ -336,7 +306,7 @@ int kvml_vmx_get_msr(struct kvml_vcpu *vcpu, u32 index, u64 *data)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 	unsigned long field = msr_field(index);
-	int user = user_msr_number(index);
+	int user = kvml_vmx_usermsr_number(index);
 
 	if (field) {
 		*data = vmcs_read(field);
@@ -372,7 +342,7 @@ int kvml_vmx_set_msr(struct kvml_vcpu *vcpu, u32 index, u64 data)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 	unsigned long field = msr_field(index);
-	int user = user_msr_number(index);
+	int user = kvml_vmx_usermsr_number(index);
 
 	if (field) {
 		vmcs_write(field, data);

@@ -24,6 +24,15 @@ static const u32 user_msr_index[VMX_USER_MSRS] = {
 	[VMX_TSC_AUX] = MSR_TSC_AUX,
 };
 
+int kvml_vmx_usermsr_number(u32 index)
+{
+	int i = VMX_USER_MSRS;
+
+	while (--i >= 0 && user_msr_index[i] != index)
+		;
+	return i;
+}
+
 /* Interrupts on or off: a CPU going down restores them as well. */
 static void user_msrs_restore(struct user_return_notifier *notifier)
 {

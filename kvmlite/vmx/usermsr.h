@@ -8,6 +8,8 @@
 
 #include "vmx/vmx.h"
 
+/* Of enum vmx_user_msr; -1: another MSR. */
+int kvml_vmx_usermsr_number(u32 index);
 /* Interrupts off, before an entry. */
 void kvml_vmx_usermsr_load(struct vmx_vcpu *vmx);
 /* When VT-x is switched on in this CPU: what to put back. */

@@ -38,13 +38,14 @@ static void vmcs_init_controls(struct vmx_vcpu *vmx)
 	vmcs_write(EPT_POINTER, kvml_vmx_eptp(vmx->vcpu.vm));
 }
 
-/* 0, those of the guest at RESET. */
+/* 0, those of the guest at RESET; an exit gives the host null selectors. */
 static const u16 zero_fields[] = {
 	VM_EXIT_MSR_STORE_COUNT, VM_EXIT_MSR_LOAD_COUNT, VM_ENTRY_MSR_LOAD_COUNT,
 	VM_ENTRY_INTR_INFO_FIELD, PAGE_FAULT_ERROR_CODE_MASK,
 	PAGE_FAULT_ERROR_CODE_MATCH, CR3_TARGET_COUNT, GUEST_SYSENTER_CS,
 	GUEST_SYSENTER_ESP, GUEST_SYSENTER_EIP, GUEST_IA32_DEBUGCTL,
 	GUEST_INTERRUPTIBILITY_INFO, GUEST_PENDING_DBG_EXCEPTIONS,
+	HOST_DS_SELECTOR, HOST_ES_SELECTOR, HOST_FS_SELECTOR, HOST_GS_SELECTOR,
 };
 
 /* What is beside kvml_vcpu_reset(). */

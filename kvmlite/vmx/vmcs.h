@@ -34,6 +34,18 @@ DECLARE_PER_CPU(u64, kvml_vmwrites);
 void kvml_vmcs_read_failed(unsigned long field);
 void kvml_vmcs_write_failed(unsigned long field, unsigned long value);
 
+/* _ASM_EXTABLE() from the instruction at 1 to 2, with 0 in the operand "value". */
+#define VMX_FAULT_TO_ZERO						\
+	".pushsection __ex_table, \"a\"\n\t"				\
+	".balign 4\n\t"							\
+	".long 1b - .\n\t"						\
+	".long 2b - .\n"						\
+	DEFINE_EXTABLE_TYPE_REG						\
+	"extable_type_reg reg=%[value], type="				\
+		__stringify(EX_TYPE_ZERO_REG) "\n"			\
+	UNDEFINE_EXTABLE_TYPE_REG					\
+	".popsection"
+
 static __always_inline unsigned long vmcs_read(unsigned long field)
 {
 	unsigned long value;
@@ -43,7 +55,7 @@ static __always_inline unsigned long vmcs_read(unsigned long field)
 	asm_goto_output("1: vmread %[field], %[value]\n\t"
 			"jna %l[failed]\n"
 			"2:\n\t"
-			_ASM_EXTABLE_TYPE_REG(1b, 2b, EX_TYPE_ZERO_REG, %[value])
+			VMX_FAULT_TO_ZERO
 			: [value] "=r"(value)
 			: [field] "r"(field)
 			: "cc" : failed);
@@ -58,11 +70,11 @@ static __always_inline void vmcs_write(unsigned long field, unsigned long value)
 	if (static_branch_unlikely(&kvml_vmcs_counting))
 		this_cpu_inc(kvml_vmwrites);
 	asm goto("1: vmwrite %[value], %[field]\n\t"
-		 "jna %l[failed]\n\t"
-		 _ASM_EXTABLE(1b, %l[off])
+		 "jna %l[failed]\n"
+		 "2:\n\t"
+		 _ASM_EXTABLE(1b, 2b)
 		 :: [field] "r"(field), [value] "r"(value)
-		 : "cc" : failed, off);
-off:
+		 : "cc" : failed);
 	return;
 failed:
 	kvml_vmcs_write_failed(field, value);

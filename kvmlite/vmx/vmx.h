@@ -61,7 +61,6 @@ struct vmx_vcpu {
 	u64 cstar;
 	u32 spec_ctrl;		/* as of the last exit */
 	u32 *load_spec_ctrl;	/* NULL: the guest runs with the host's */
-	u64 sysenter_cs;
 
 	/* (v) the host's, to be put back by vmx_restore_host() */
 	bool host_saved;
