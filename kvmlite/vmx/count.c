@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-/* See count.h. */
+/* Counting VMREADs and VMWRITEs: see vmcs.h. */
 #include <linux/debugfs.h>
 #include <linux/seq_file.h>
 #include <linux/tracepoint-defs.h>
 
 #include "vm/stats.h"
-#include "vmx/count.h"
+#include "vmx/vmcs.h"
 
 static const struct trace_print_flags reasons[] = { VMX_EXIT_REASONS };
 

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-/* See hw.h. */
+/* VMXON and VMXOFF (SDM volume 3, 24.7). */
 #include <linux/io.h>
 #include <asm/perf_event.h>
 #include <asm/tlbflush.h>
 
-#include "vmx/hw.h"
 #include "vmx/usermsr.h"
 
 /* Memory of VMXON (SDM volume 3, 25.11.5), one a CPU. */

@@ -3,12 +3,10 @@
 
 #include "cpuid/cpuid.h"
 #include "vm/vm.h"
-#include "vmx/count.h"
 #include "vmx/ept.h"
 #include "vmx/exit.h"
 #include "vmx/flush.h"
 #include "vmx/host.h"
-#include "vmx/hw.h"
 #include "vmx/permission.h"
 #include "vmx/usermsr.h"
 #include "vmx/vpid.h"

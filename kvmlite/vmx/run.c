@@ -13,7 +13,6 @@
 #include "vcpu/priv.h"
 #include "vcpu/regs.h"
 #include "vm/run.h"
-#include "vmx/count.h"
 #include "vmx/entry.h"
 #include "vmx/flush.h"
 #include "vmx/host.h"
@@ -277,7 +276,8 @@ static __always_inline void after_exit(struct vmx_vcpu *vmx)
 	/* A guest state that is not entered does not make it launched. */
 	if (likely(!(reason & VMX_EXIT_REASONS_FAILED_VMENTRY)))
 		vmx->vmcs.launched = true;
-	kvml_vmx_count_exit(reason);
+	if (static_branch_unlikely(&kvml_vmcs_counting))
+		kvml_vmx_count(reason);
 	trace_kvm_exit(vcpu, reason);
 }
 

@@ -26,10 +26,18 @@ struct kvml_vmcs {
 	struct list_head link;	/* in the list of cpu; its interrupts off */
 };
 
-/* Counts VMREADs and VMWRITEs; off, it is a no-op instruction. */
+/*
+ * count.c: VMREADs and VMWRITEs by exit reason, for debugfs: kvmlite/vmcs_accesses.
+ * Accesses from one exit to the next belong to the first one's reason.
+ * Counting begins when "1" is written to the file; until then it costs one
+ * no-op instruction an access.
+ */
 DECLARE_STATIC_KEY_FALSE(kvml_vmcs_counting);
 DECLARE_PER_CPU(u64, kvml_vmreads);
 DECLARE_PER_CPU(u64, kvml_vmwrites);
+/* If it is on, with each exit. */
+void kvml_vmx_count(unsigned int reason);
+void kvml_vmx_count_init(void);
 
 void kvml_vmcs_read_failed(unsigned long field);
 void kvml_vmcs_write_failed(unsigned long field, unsigned long value);

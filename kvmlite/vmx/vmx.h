@@ -100,6 +100,12 @@ static __always_inline unsigned long vmx_rflags(struct kvml_vcpu *vcpu)
 	return vcpu->reg[KVML_RFLAGS];
 }
 
+/* ---- hw.c ---- */
+void kvml_vmx_hw_emergency(void);
+/* When the module loads (-ENOMEM), and when it goes. */
+int kvml_vmx_hw_init(void);
+void kvml_vmx_hw_exit(void);
+
 /* ---- state.c ---- */
 /* A bit of the primary processor-based controls. */
 void kvml_vmx_set_cpu_control(struct vmx_vcpu *vmx, u32 bit, bool on);
