@@ -241,7 +241,7 @@ int kvml_svm_take_insn(struct svm_vcpu *svm, struct svm_insn *insn)
 	int r = kvml_svm_insn_read(&svm->vcpu, insn);
 
 	if (!r)
-		svm->exit.next_rip = kvml_svm_insn_next(&svm->vcpu, insn);
+		svm->exit.next_rip = insn->next;
 	return r;
 }
 

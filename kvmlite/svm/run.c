@@ -38,7 +38,7 @@ static bool knows_next_rip(struct svm_vcpu *svm)
 		return true;
 	if (!kvml_svm_insn_read_known(&svm->vcpu, &insn))
 		return false;
-	svm->exit.next_rip = kvml_svm_insn_next(&svm->vcpu, &insn);
+	svm->exit.next_rip = insn.next;
 	return true;
 }
 
@@ -73,7 +73,7 @@ static bool hot_mov_cr(struct svm_vcpu *svm, bool *again)
 		if (!kvml_svm_insn_read_known(vcpu, &insn) ||
 		    (insn.opcode & ~2) != 0x20)
 			return false;
-		svm->exit.next_rip = kvml_svm_insn_next(vcpu, &insn);
+		svm->exit.next_rip = insn.next;
 		reg = svm_insn_rm(&insn);
 	}
 	if (!(svm->exit.code & 0x10)) {

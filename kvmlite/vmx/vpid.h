@@ -11,7 +11,7 @@
 
 #include "vmx/vmx.h"
 
-/* 0: all are taken. */
+/* 0: all are taken, or no memory. */
 u16 kvml_vmx_vpid_alloc(void);
 void kvml_vmx_vpid_free(u16 vpid);
 

@@ -16,7 +16,7 @@ void kvml_vmx_flush_tlb(struct kvml_vcpu *vcpu)
 
 static void vmx_vpid_test_exit(struct kunit *test)
 {
-	bitmap_zero(vpids, VPIDS);
+	ida_destroy(&vpids);
 }
 
 static void vmx_vpid_exhausted_test(struct kunit *test)
