@@ -3,7 +3,6 @@
 #include <linux/io.h>
 
 #include "svm/host.h"
-#include "svm/hw.h"
 
 static DEFINE_PER_CPU(u64, host_tsc_aux);
 

@@ -8,6 +8,18 @@
 
 #include "svm/svm.h"
 
+/* Pages of a CPU: hw.c. */
+struct kvml_svm_pages {
+	struct page *hsave;	/* the CPU's own, for VMRUN (15.30.4) */
+	struct page *host;	/* a VMCB, for what VMSAVE saves of the host */
+};
+
+DECLARE_PER_CPU(struct kvml_svm_pages, kvml_svm_pages);
+
+/* When the module loads (-ENOMEM), and when it goes. */
+int kvml_svm_hw_init(void);
+void kvml_svm_hw_exit(void);
+
 /*
  * Interrupts off, before an entry: what it changes, once while loaded.  Returns
  * where it is, for the way back after each exit; the rest is kvml_svm_vcpu_put().

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-/* See hw.h. */
+/* EFER.SVME (APM volume 2, 15.4). */
 #include <linux/io.h>
 
 #include "svm/asid.h"
 #include "svm/errata.h"
 #include "svm/host.h"
-#include "svm/hw.h"
 
 DEFINE_PER_CPU(struct kvml_svm_pages, kvml_svm_pages);
 

@@ -3,10 +3,8 @@
 
 #include "svm/asid.h"
 #include "svm/host.h"
-#include "svm/hw.h"
 #include "svm/inject.h"
 #include "svm/npt.h"
-#include "svm/permission.h"
 #include "vm/vm.h"
 
 /* A fifth level above the four of mmu.c, where the host has five. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* See permission.h. */
+/* What does not exit: see svm.h. */
 #include <linux/io.h>
 
-#include "svm/permission.h"
+#include "svm/svm.h"
 
 #define MSR_MAP_SIZE	(2 * PAGE_SIZE)
 #define IO_MAP_SIZE	(3 * PAGE_SIZE)

@@ -63,6 +63,16 @@ static inline struct svm_vcpu *to_svm(struct kvml_vcpu *vcpu)
 	return container_of(vcpu, struct svm_vcpu, vcpu);
 }
 
+/*
+ * ---- permission.c ----
+ * Which MSRs and I/O ports a guest may access without an exit: two bitmaps, the same for
+ * all guests (APM volume 2, 15.10 and 15.11), by their physical addresses for the VMCB.
+ */
+extern u64 kvml_svm_msr_map, kvml_svm_io_map;
+
+int kvml_svm_permission_init(void);
+void kvml_svm_permission_exit(void);
+
 /* ---- state.c ---- */
 /* To the VMCB, before an entry. */
 void kvml_svm_regs_flush(struct svm_vcpu *svm);

@@ -4,7 +4,6 @@
 #include "svm/errata.h"
 #include "svm/host.h"
 #include "svm/npt.h"
-#include "svm/permission.h"
 #include "svm/svm.h"
 #include "vcpu/pv.h"
 

@@ -7,7 +7,6 @@
 
 #include "vmx/entry.h"
 #include "vmx/host.h"
-#include "vmx/usermsr.h"
 
 /* What is the same for every exit, on every CPU. */
 void kvml_vmx_host_init(struct vmx_vcpu *vmx)

@@ -4,7 +4,7 @@
 #include <asm/perf_event.h>
 #include <asm/tlbflush.h>
 
-#include "vmx/usermsr.h"
+#include "vmx/host.h"
 
 /* Memory of VMXON (SDM volume 3, 25.11.5), one a CPU. */
 static DEFINE_PER_CPU(void *, vmxon_region);

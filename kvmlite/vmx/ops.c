@@ -7,8 +7,6 @@
 #include "vmx/exit.h"
 #include "vmx/flush.h"
 #include "vmx/host.h"
-#include "vmx/permission.h"
-#include "vmx/usermsr.h"
 #include "vmx/vpid.h"
 
 /* Instructions that fault in a guest without their control. */

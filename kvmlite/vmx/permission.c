@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-/* See permission.h. */
+/* MSRs that do not exit: see vmx.h. */
 
-#include "vmx/permission.h"
+#include "vmx/vmx.h"
 
 unsigned long *kvml_vmx_msr_bitmap;
 unsigned long *kvml_vmx_msr_bitmap_spec_ctrl;

@@ -4,8 +4,7 @@
 
 #include "vcpu/regs.h"
 #include "vm/vm.h"
-#include "vmx/permission.h"
-#include "vmx/usermsr.h"
+#include "vmx/host.h"
 #include "vmx/vmx.h"
 
 void kvml_vmx_set_cpu_control(struct vmx_vcpu *vmx, u32 bit, bool on)

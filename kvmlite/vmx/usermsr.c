@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-/* See usermsr.h. */
+/* MSRs that only userspace uses: see host.h. */
 
-#include "vmx/usermsr.h"
+#include "vmx/host.h"
 
 /*
  * The guest's MSRs of SYSCALL and RDTSCP stay in the CPU until the task goes

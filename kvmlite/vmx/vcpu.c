@@ -6,7 +6,6 @@
 #include "vcpu/pv.h"
 #include "vmx/ept.h"
 #include "vmx/host.h"
-#include "vmx/permission.h"
 #include "vmx/vmx.h"
 #include "vmx/vpid.h"
 

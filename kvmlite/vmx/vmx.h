@@ -100,9 +100,21 @@ static __always_inline unsigned long vmx_rflags(struct kvml_vcpu *vcpu)
 	return vcpu->reg[KVML_RFLAGS];
 }
 
+/*
+ * ---- permission.c ----
+ * MSRs that do not exit: bitmaps (SDM volume 3, 25.6.9) of all vCPUs, and of those
+ * that have once written something else than 0 to SPEC_CTRL.  They will do it often,
+ * and PRED_CMD with it; for others each exit is cheaper if it need not be saved.
+ */
+extern unsigned long *kvml_vmx_msr_bitmap;
+extern unsigned long *kvml_vmx_msr_bitmap_spec_ctrl;
+
+/* When the module loads (-ENOMEM), and when it goes; those of hw.c, too. */
+int kvml_vmx_permission_init(void);
+void kvml_vmx_permission_exit(void);
+
 /* ---- hw.c ---- */
 void kvml_vmx_hw_emergency(void);
-/* When the module loads (-ENOMEM), and when it goes. */
 int kvml_vmx_hw_init(void);
 void kvml_vmx_hw_exit(void);
 
