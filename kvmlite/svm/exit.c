@@ -13,9 +13,6 @@
 #include "svm/assist.h"
 #include "svm/inject.h"
 #include "svm/insn.h"
-#include "svm/svm.h"
-#include "svm/vmcb.h"
-#include "vcpu/debug.h"
 #include "vcpu/error.h"
 #include "vcpu/event.h"
 #include "vcpu/fpu.h"
@@ -40,7 +37,6 @@ static int handle_db(struct kvml_vcpu *vcpu)
 	unsigned long bits = take_dr6(svm);
 	bool stepped = svm->nmi_step;
 
-	vcpu->stat.exceptions++;
 	if (stepped) {
 		kvml_svm_end_nmi_step(svm);
 		kvml_vcpu_request(vcpu, KVML_REQ_EVENT);
@@ -55,49 +51,28 @@ static int handle_db(struct kvml_vcpu *vcpu)
 	return kvml_debug_queue_db(vcpu, bits);
 }
 
-static int handle_bp(struct kvml_vcpu *vcpu)
+static int handle_exception(struct kvml_vcpu *vcpu)
 {
 	vcpu->stat.exceptions++;
-	return kvml_debug_exit(vcpu, BP_VECTOR, 0);
-}
-
-static int handle_exception_ud(struct kvml_vcpu *vcpu)
-{
-	vcpu->stat.exceptions++;
-	return kvml_emulate_ud(vcpu);
-}
-
-/* If the guest has set TS itself, the instruction faults again. */
-static int handle_nm(struct kvml_vcpu *vcpu)
-{
-	vcpu->stat.exceptions++;
-	if (vcpu->fpu_loaded)
-		kvml_queue_exception(vcpu, NM_VECTOR);
-	else
+	switch (to_svm(vcpu)->exit.code - SVM_EXIT_EXCP_BASE) {
+	case DB_VECTOR:
+		return handle_db(vcpu);
+	case BP_VECTOR:
+		return kvml_debug_exit(vcpu, BP_VECTOR, 0);
+	case UD_VECTOR:
+		return kvml_emulate_ud(vcpu);
+	case NM_VECTOR:
+		/* If the guest has set TS itself, the instruction faults again. */
+		if (vcpu->fpu_loaded)
+			return kvml_queue_exception(vcpu, NM_VECTOR);
 		kvml_fpu_use(vcpu);
-	return 1;
-}
-
-/* An endless loop of them would keep the CPU (CVE-2015-5307). */
-static int handle_ac(struct kvml_vcpu *vcpu)
-{
-	vcpu->stat.exceptions++;
+		return 1;
+	}
+	/* #AC: an endless loop of them would keep the CPU (CVE-2015-5307). */
 	return kvml_queue_exception_e(vcpu, AC_VECTOR, 0);
 }
 
 /* ---- interrupts ---- */
-
-/* The host's: taken when its interrupts came on; or run.c has seen to it. */
-static int handle_nothing(struct kvml_vcpu *vcpu)
-{
-	return 1;
-}
-
-static int handle_intr(struct kvml_vcpu *vcpu)
-{
-	vcpu->stat.irq_exits++;
-	return 1;
-}
 
 static int handle_vintr(struct kvml_vcpu *vcpu)
 {
@@ -304,14 +279,14 @@ static int (*const exit_handlers[])(struct kvml_vcpu *vcpu) = {
 	[SVM_EXIT_WRITE_CR8] = handle_cr,
 	[SVM_EXIT_READ_DR0 ... SVM_EXIT_READ_DR7] = handle_dr,
 	[SVM_EXIT_WRITE_DR0 ... SVM_EXIT_WRITE_DR7] = handle_dr,
-	[SVM_EXIT_EXCP_BASE + DB_VECTOR] = handle_db,
-	[SVM_EXIT_EXCP_BASE + BP_VECTOR] = handle_bp,
-	[SVM_EXIT_EXCP_BASE + UD_VECTOR] = handle_exception_ud,
-	[SVM_EXIT_EXCP_BASE + NM_VECTOR] = handle_nm,
-	[SVM_EXIT_EXCP_BASE + AC_VECTOR] = handle_ac,
-	[SVM_EXIT_EXCP_BASE + MC_VECTOR] = handle_nothing,
-	[SVM_EXIT_INTR] = handle_intr,
-	[SVM_EXIT_NMI ... SVM_EXIT_INIT] = handle_nothing,
+	[SVM_EXIT_EXCP_BASE + DB_VECTOR] = handle_exception,
+	[SVM_EXIT_EXCP_BASE + BP_VECTOR] = handle_exception,
+	[SVM_EXIT_EXCP_BASE + UD_VECTOR] = handle_exception,
+	[SVM_EXIT_EXCP_BASE + NM_VECTOR] = handle_exception,
+	[SVM_EXIT_EXCP_BASE + AC_VECTOR] = handle_exception,
+	[SVM_EXIT_EXCP_BASE + MC_VECTOR] = kvml_exit_nothing,
+	[SVM_EXIT_INTR] = kvml_exit_interrupt,
+	[SVM_EXIT_NMI ... SVM_EXIT_INIT] = kvml_exit_nothing,
 	[SVM_EXIT_VINTR] = handle_vintr,
 	[SVM_EXIT_CR0_SEL_WRITE] = handle_cr,
 	[SVM_EXIT_RDPMC] = kvml_priv_gp,

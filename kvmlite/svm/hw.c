@@ -66,10 +66,8 @@ int __init kvml_svm_hw_init(void)
 
 		pages->hsave = kvml_svm_page_alloc(GFP_KERNEL);
 		pages->host = kvml_svm_page_alloc(GFP_KERNEL);
-		if (!pages->hsave || !pages->host) {
-			kvml_svm_hw_exit();
+		if (!pages->hsave || !pages->host)
 			return -ENOMEM;
-		}
 	}
 	return 0;
 }

@@ -3,7 +3,6 @@
 
 #include "svm/asid.h"
 #include "svm/host.h"
-#include "svm/inject.h"
 #include "svm/npt.h"
 #include "vm/vm.h"
 
@@ -28,6 +27,7 @@ void kvml_svm_flush_guest(struct kvml_vcpu *vcpu)
 	kvml_svm_asid_flush(to_svm(vcpu));
 }
 
+/* Or when the probe fails: what is there of all this. */
 void kvml_svm_unload(void)
 {
 	kvml_svm_hw_exit();
@@ -41,7 +41,6 @@ const struct kvml_ops kvml_svm_ops = {
 	.spec_ctrl = true,
 #define KVML_OP(type, op, ...) .op = kvml_svm_##op,
 #include "base/ops_list.h"
-#include "svm/svm.h"
 };
 
 int __init kvml_svm_probe(void)
@@ -51,11 +50,8 @@ int __init kvml_svm_probe(void)
 	if (err)
 		return err;
 	kvml_svm_npt_init();
-	err = kvml_svm_permission_init();
+	err = kvml_svm_permission_init() ?: kvml_svm_hw_init();
 	if (err)
-		return err;
-	err = kvml_svm_hw_init();
-	if (err)
-		kvml_svm_permission_exit();
+		kvml_svm_unload();
 	return err;
 }

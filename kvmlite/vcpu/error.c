@@ -36,6 +36,17 @@ int kvml_delivery_error(struct kvml_vcpu *vcpu, u32 event, u32 reason, u64 info,
 	return kvml_internal_error(vcpu, KVM_INTERNAL_ERROR_DELIVERY_EV, ARRAY_SIZE(data), data);
 }
 
+int kvml_exit_interrupt(struct kvml_vcpu *vcpu)
+{
+	vcpu->stat.irq_exits++;
+	return 1;
+}
+
+int kvml_exit_nothing(struct kvml_vcpu *vcpu)
+{
+	return 1;
+}
+
 int kvml_exit_shutdown(struct kvml_vcpu *vcpu)
 {
 	vcpu->run->exit_reason = KVM_EXIT_SHUTDOWN;

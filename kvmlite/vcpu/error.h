@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Ends of KVM_RUN that are nobody's in particular (api.rst, 5). */
+/* Exits, and ends of KVM_RUN, that are nobody's in particular (api.rst, 5). */
 #ifndef _KVMLITE_ERROR_H
 #define _KVMLITE_ERROR_H
 
@@ -17,6 +17,10 @@ int kvml_exit_unexpected(struct kvml_vcpu *vcpu, u32 reason);
 
 /* And with an @event whose delivery touched what is not memory: it cannot be emulated. */
 int kvml_delivery_error(struct kvml_vcpu *vcpu, u32 event, u32 reason, u64 info, u64 gpa);
+
+/* The host's, taken when its interrupts came on; or run.c has seen to it.  Return 1. */
+int kvml_exit_interrupt(struct kvml_vcpu *vcpu);
+int kvml_exit_nothing(struct kvml_vcpu *vcpu);
 
 /* KVM_EXIT_SHUTDOWN; returns 0. */
 int kvml_exit_shutdown(struct kvml_vcpu *vcpu);

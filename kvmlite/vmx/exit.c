@@ -11,7 +11,6 @@
 #include "emul/task.h"
 #include "io/io.h"
 #include "mmu/mmu.h"
-#include "vcpu/debug.h"
 #include "vcpu/error.h"
 #include "vcpu/event.h"
 #include "vcpu/fpu.h"
@@ -91,13 +90,6 @@ static int handle_exception(struct kvml_vcpu *vcpu)
 
 /* ---- interrupts ---- */
 
-static int handle_external_interrupt(struct kvml_vcpu *vcpu)
-{
-	/* Taken when the host's interrupts came on. */
-	vcpu->stat.irq_exits++;
-	return 1;
-}
-
 static int handle_interrupt_window(struct kvml_vcpu *vcpu)
 {
 	vcpu->stat.irq_window_exits++;
@@ -113,11 +105,6 @@ static int handle_nmi_window(struct kvml_vcpu *vcpu)
 	kvml_vmx_set_cpu_control(to_vmx(vcpu), CPU_BASED_NMI_WINDOW_EXITING,
 				 false);
 	kvml_vcpu_request(vcpu, KVML_REQ_EVENT);
-	return 1;
-}
-
-static int handle_preemption_timer(struct kvml_vcpu *vcpu)
-{
 	return 1;
 }
 
@@ -238,7 +225,7 @@ static int handle_ept_misconfig(struct kvml_vcpu *vcpu)
 
 static int (*const exit_handlers[])(struct kvml_vcpu *vcpu) = {
 	[EXIT_REASON_EXCEPTION_NMI] = handle_exception,
-	[EXIT_REASON_EXTERNAL_INTERRUPT] = handle_external_interrupt,
+	[EXIT_REASON_EXTERNAL_INTERRUPT] = kvml_exit_interrupt,
 	[EXIT_REASON_TRIPLE_FAULT] = kvml_exit_shutdown,
 	[EXIT_REASON_INTERRUPT_WINDOW] = handle_interrupt_window,
 	[EXIT_REASON_NMI_WINDOW] = handle_nmi_window,
@@ -257,7 +244,7 @@ static int (*const exit_handlers[])(struct kvml_vcpu *vcpu) = {
 	[EXIT_REASON_EPT_VIOLATION] = handle_ept_violation,
 	[EXIT_REASON_EPT_MISCONFIG] = handle_ept_misconfig,
 	[EXIT_REASON_INVEPT] = kvml_priv_ud,
-	[EXIT_REASON_PREEMPTION_TIMER] = handle_preemption_timer,
+	[EXIT_REASON_PREEMPTION_TIMER] = kvml_exit_nothing,
 	[EXIT_REASON_INVVPID] = kvml_priv_ud,
 	[EXIT_REASON_XSETBV] = kvml_priv_xsetbv,
 	[EXIT_REASON_INVPCID] = kvml_priv_ud,

@@ -78,10 +78,8 @@ int __init kvml_vmx_hw_init(void)
 	for_each_possible_cpu(cpu) {
 		u32 *region = (u32 *)get_zeroed_page(GFP_KERNEL);
 
-		if (!region) {
-			kvml_vmx_hw_exit();
+		if (!region)
 			return -ENOMEM;
-		}
 		*region = kvml_vmx_caps.revision;
 		per_cpu(vmxon_region, cpu) = region;
 	}

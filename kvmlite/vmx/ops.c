@@ -4,10 +4,8 @@
 #include "cpuid/cpuid.h"
 #include "vm/vm.h"
 #include "vmx/ept.h"
-#include "vmx/exit.h"
 #include "vmx/flush.h"
 #include "vmx/host.h"
-#include "vmx/vpid.h"
 
 /* Instructions that fault in a guest without their control. */
 static void vmx_forbid_cpuid(void)
@@ -27,6 +25,7 @@ int kvml_vmx_vm_init(struct kvml_vm *vm)
 	return 0;
 }
 
+/* Or when the probe fails: what is there of all this. */
 void kvml_vmx_unload(void)
 {
 	on_each_cpu(kvml_vmx_usermsr_drop, NULL, true);
@@ -49,7 +48,6 @@ const struct kvml_ops kvml_vmx_ops = {
 	.hw_emergency = kvml_vmx_hw_emergency,
 #define KVML_OP(type, op, ...) .op = kvml_vmx_##op,
 #include "base/ops_list.h"
-#include "vmx/vmx.h"
 };
 
 int __init kvml_vmx_probe(void)
@@ -60,21 +58,9 @@ int __init kvml_vmx_probe(void)
 		return err;
 	kvml_vmx_ept_init();
 	kvml_vmx_host_perf_init();
-	err = kvml_vmx_permission_init();
-	if (err)
-		return err;
-	err = kvml_vmx_flush_init();
-	if (err)
-		goto err_permission;
-	err = kvml_vmx_hw_init();
-	if (err)
-		goto err_flush;
 	kvml_vmcs_init();
-	return 0;
-
-err_flush:
-	kvml_vmx_flush_exit();
-err_permission:
-	kvml_vmx_permission_exit();
+	err = kvml_vmx_permission_init() ?: kvml_vmx_flush_init() ?: kvml_vmx_hw_init();
+	if (err)
+		kvml_vmx_unload();
 	return err;
 }
