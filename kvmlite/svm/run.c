@@ -2,8 +2,8 @@
 /* Into the guest and back, and hot exits: vmx/run.c says which and why. */
 #include <linux/kvm_host.h>
 
+#include "base/hardware.h"
 #include "base/kick.h"
-#include "base/mce.h"
 #include "svm/asid.h"
 #include "svm/assist.h"
 #include "svm/entry.h"

@@ -8,7 +8,7 @@
 #include <asm/mmu_context.h>
 #include <asm/tlbflush.h>
 
-#include "base/mce.h"
+#include "base/hardware.h"
 #include "vcpu/fpu.h"
 #include "vcpu/priv.h"
 #include "vcpu/regs.h"
