@@ -85,6 +85,8 @@ static struct miscdevice device = {
 	.mode = 0660,
 };
 
+const struct kvml_ops *kvml_ops __ro_after_init;
+
 struct vendor {
 	int (*probe)(void);
 	const struct kvml_ops *ops;
@@ -121,9 +123,11 @@ static int __init kvmlite_init(void)
 	kvml_xstate_init();
 	kvml_fpu_init();
 	kvml_cpuid_init();
-	kvml_ops->forbid_cpuid();
+	if (kvml_ops->forbid_cpuid)
+		kvml_ops->forbid_cpuid();
 	kvml_stats_init();
-	kvml_ops->debugfs();
+	if (kvml_ops->debugfs)
+		kvml_ops->debugfs();
 	err = kvml_hardware_init();
 	if (err)
 		goto err_vendor;

@@ -6,6 +6,7 @@
 #include <asm/trapnr.h>
 
 #include "emul/emul.h"
+#include "vcpu/regs.h"
 
 /* Types: bits of code and data segments, and two of system segments. */
 #define TYPE_ACCESSED	BIT(0)
@@ -88,21 +89,17 @@ static bool find_descriptor(struct kvml_vcpu *vcpu, struct load *l, unsigned int
 		l->address = ldt.base + offset;
 		return !ldt.unusable && l->seg < KVML_LDTR && offset + len - 1 <= ldt.limit;
 	}
-	kvml_ops->get_gdt(vcpu, &gdt);
+	kvml_ops->get_table(vcpu, KVML_GDT, &gdt);
 	l->address = gdt.base + offset;
 	return offset + len - 1 <= gdt.limit;
 }
 
 static void unpack(u64 d, u16 selector, struct kvm_segment *out)
 {
-	*out = (struct kvm_segment){
-		.base = (d >> 16 & 0xffffff) | (d >> 32 & 0xff000000),
-		.limit = (d & 0xffff) | (d >> 32 & 0xf0000),
-		.selector = selector,
-		.type = d >> 40 & 0xf, .s = d >> 44 & 1, .dpl = d >> 45 & 3,
-		.present = d >> 47 & 1, .avl = d >> 52 & 1, .l = d >> 53 & 1,
-		.db = d >> 54 & 1, .g = d >> 55 & 1,
-	};
+	kvml_segment_unpack(out, d >> 40);
+	out->base = (d >> 16 & 0xffffff) | (d >> 32 & 0xff000000);
+	out->limit = (d & 0xffff) | (d >> 32 & 0xf0000);
+	out->selector = selector;
 	if (out->g)
 		out->limit = out->limit << 12 | 0xfff;
 }

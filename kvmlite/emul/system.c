@@ -107,10 +107,7 @@ int kvml_exec_store_table(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 		r = kvml_exec_find(vcpu, e->insn.size == 8 ? 10 : 6, KVML_WALK_WRITE);
 	if (r != KVML_EMUL_GO)
 		return r;
-	if (e->insn.reg & 1)
-		kvml_ops->get_idt(vcpu, &dt);
-	else
-		kvml_ops->get_gdt(vcpu, &dt);
+	kvml_ops->get_table(vcpu, e->insn.reg & 1 ? KVML_IDT : KVML_GDT, &dt);
 	table.limit = dt.limit;
 	table.base = table_base(e, dt.base);
 	return kvml_operand_write_bytes(vcpu, &e->operand, &table);
@@ -126,10 +123,7 @@ int kvml_exec_load_table(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 	dt.base = table_base(e, dt.base);
 	if (!kvml_canonical(vcpu, dt.base))
 		return kvml_queue_gp(vcpu);
-	if (e->insn.reg & 1)
-		kvml_ops->set_idt(vcpu, &dt);
-	else
-		kvml_ops->set_gdt(vcpu, &dt);
+	kvml_ops->set_table(vcpu, e->insn.reg & 1 ? KVML_IDT : KVML_GDT, &dt);
 	return r;
 }
 

@@ -86,7 +86,7 @@ static int check_gate(struct kvml_vcpu *vcpu, u8 vector)
 	u64 gate;
 	int r;
 
-	kvml_ops->get_idt(vcpu, &idt);
+	kvml_ops->get_table(vcpu, KVML_IDT, &idt);
 	if (vector * 8 + 7 > idt.limit)
 		goto fault;
 	r = kvml_system_access(vcpu, idt.base + vector * 8, &gate, sizeof(gate), 0);

@@ -3,7 +3,6 @@
 #include <linux/io.h>
 
 #include "svm/host.h"
-#include "svm/hw.h"
 
 static DEFINE_PER_CPU(u64, host_tsc_aux);
 
@@ -48,7 +47,7 @@ u64 kvml_svm_host_save(struct svm_vcpu *svm)
 	return host;
 }
 
-void kvml_svm_host_restore(struct kvml_vcpu *vcpu)
+void kvml_svm_vcpu_put(struct kvml_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
 

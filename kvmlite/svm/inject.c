@@ -245,7 +245,7 @@ int kvml_svm_take_insn(struct svm_vcpu *svm, struct svm_insn *insn)
 
 	srcu_read_unlock(srcu, idx);
 	if (!r)
-		svm->exit.next_rip = kvml_svm_insn_next(&svm->vcpu, insn);
+		svm->exit.next_rip = insn->next;
 	return r;
 }
 
@@ -308,12 +308,9 @@ static void end_nmi(struct svm_vcpu *svm)
 
 void kvml_svm_settle_events(struct svm_vcpu *svm)
 {
-	struct kvml_events *event = &svm->vcpu.event;
 	u8 soft_len;
 
-	event->exception.injected = false;
-	event->intr.injected = false;
-	event->nmi.injected = false;
+	kvml_event_arrived(&svm->vcpu.event);
 	if (unlikely(svm->soft.len) &&
 	    !svm_soft_cut_short(&svm->soft, svm->exit.int_info,
 				kvml_rip(&svm->vcpu)))

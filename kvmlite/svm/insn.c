@@ -77,10 +77,12 @@ static unsigned int skip_prefixes(struct svm_insn *insn, const u8 *bytes,
 	return i;
 }
 
-/* Of @n bytes; false: it is longer. */
-static bool parse(struct svm_insn *insn, const u8 *bytes, unsigned int n,
-		  int bits)
+/* Of @n bytes of vcpu->emul; false: it is longer. */
+static bool parse(struct kvml_vcpu *vcpu, struct svm_insn *insn, unsigned int n)
 {
+	const u8 *bytes = vcpu->emul->bytes;
+	int bits = vcpu->emul->bits;
+	unsigned long next;
 	bool wide;
 	unsigned int i = skip_prefixes(insn, bytes, n, bits, &wide);
 
@@ -103,6 +105,9 @@ static bool parse(struct svm_insn *insn, const u8 *bytes, unsigned int n,
 			i += operand_len(insn->modrm, &bytes[i], &bytes[n], wide);
 	}
 	insn->len = i + immediate_len(insn);
+	next = kvml_rip(vcpu) + insn->len;
+	/* Only 64-bit code goes on beyond 4 GiB. */
+	insn->next = bits == 64 ? next : (u32)next;
 	return insn->len <= n;
 }
 
@@ -120,27 +125,13 @@ int kvml_svm_insn_read(struct kvml_vcpu *vcpu, struct svm_insn *insn)
 		if (r != KVML_EMUL_GO || e->nbytes == n)
 			break;
 		n = e->nbytes;
-		if (parse(insn, e->bytes, min_t(unsigned int, n, KVML_INSN_MAX),
-			  e->bits))
+		if (parse(vcpu, insn, min_t(unsigned int, n, KVML_INSN_MAX)))
 			return 0;
 	}
-	kvml_queue_exception(vcpu, X86_TRAP_UD);
-	return 1;
+	return kvml_queue_exception(vcpu, X86_TRAP_UD);
 }
 
 bool kvml_svm_insn_read_known(struct kvml_vcpu *vcpu, struct svm_insn *insn)
 {
-	const struct kvml_emul *e = vcpu->emul;
-
-	return kvml_emulate_fetch_known(vcpu) &&
-	       parse(insn, e->bytes, KVML_INSN_MAX, e->bits);
-}
-
-/* Only 64-bit code goes on beyond 4 GiB. */
-unsigned long kvml_svm_insn_next(struct kvml_vcpu *vcpu,
-				 const struct svm_insn *insn)
-{
-	unsigned long rip = kvml_rip(vcpu) + insn->len;
-
-	return vcpu->emul->bits == 64 ? rip : (u32)rip;
+	return kvml_emulate_fetch_known(vcpu) && parse(vcpu, insn, KVML_INSN_MAX);
 }

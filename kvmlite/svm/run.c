@@ -2,8 +2,8 @@
 /* Into the guest and back, and hot exits: vmx/run.c says which and why. */
 #include <linux/kvm_host.h>
 
+#include "base/hardware.h"
 #include "base/kick.h"
-#include "base/mce.h"
 #include "svm/asid.h"
 #include "svm/assist.h"
 #include "svm/entry.h"
@@ -11,8 +11,7 @@
 #include "svm/host.h"
 #include "svm/inject.h"
 #include "svm/insn.h"
-#include "svm/run.h"
-#include "svm/state.h"
+#include "svm/svm.h"
 #include "vcpu/fpu.h"
 #include "vcpu/priv.h"
 #include "vm/run.h"
@@ -39,7 +38,7 @@ static bool knows_next_rip(struct svm_vcpu *svm)
 		return true;
 	if (!kvml_svm_insn_read_known(&svm->vcpu, &insn))
 		return false;
-	svm->exit.next_rip = kvml_svm_insn_next(&svm->vcpu, &insn);
+	svm->exit.next_rip = insn.next;
 	return true;
 }
 
@@ -74,7 +73,7 @@ static bool hot_mov_cr(struct svm_vcpu *svm, bool *again)
 		if (!kvml_svm_insn_read_known(vcpu, &insn) ||
 		    (insn.opcode & ~2) != 0x20)
 			return false;
-		svm->exit.next_rip = kvml_svm_insn_next(vcpu, &insn);
+		svm->exit.next_rip = insn.next;
 		reg = svm_insn_rm(&insn);
 	}
 	if (!(svm->exit.code & 0x10)) {
@@ -239,7 +238,7 @@ static void handle_machine_check(struct svm_vcpu *svm)
 	kvml_vcpu_request(&svm->vcpu, KVML_REQ_TRIPLE_FAULT);
 }
 
-void kvml_svm_run(struct kvml_vcpu *vcpu)
+bool kvml_svm_run(struct kvml_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
 	bool done, again = false;
@@ -268,7 +267,5 @@ void kvml_svm_run(struct kvml_vcpu *vcpu)
 	take_details(svm);
 	if (likely(svm->exit.code != (u32)SVM_EXIT_ERR))
 		kvml_svm_settle_events(svm);
-	/* Dealt with: nothing is left for kvml_svm_handle_exit(). */
-	if (done)
-		svm->exit.code = KVML_SVM_EXIT_DONE;
+	return done;
 }

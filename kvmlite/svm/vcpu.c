@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-/* See vcpu.h. */
+/* Making, loading and unloading a vCPU. */
 
 #include "svm/errata.h"
 #include "svm/host.h"
 #include "svm/npt.h"
-#include "svm/permission.h"
-#include "svm/vcpu.h"
+#include "svm/svm.h"
 #include "vcpu/pv.h"
 
 /* Preemption off: who ran here last. */

@@ -94,6 +94,14 @@ static inline bool kvml_event_requeue(struct kvml_events *event, u32 info,
 	return false;
 }
 
+/* After an exit: what was injected has arrived, but for what the exit cut short. */
+static inline void kvml_event_arrived(struct kvml_events *event)
+{
+	event->exception.injected = false;
+	event->intr.injected = false;
+	event->nmi.injected = false;
+}
+
 /*
  * Before entry, interrupts off: hand over what can be; open windows for what
  * can not.

@@ -168,12 +168,8 @@ int kvml_priv_lmsw(struct kvml_vcpu *vcpu, u16 msw)
 static int dr_detect(struct kvml_vcpu *vcpu)
 {
 	if (kvml_debug_owns_db(vcpu))
-		return kvml_debug_exit(vcpu, X86_TRAP_DB,
-				       kvml_ops->segment_base(vcpu, KVML_CS) +
-				       kvml_rip(vcpu),
-				       KVML_DR6_BD | DR6_RESERVED);
-	kvml_debug_queue_db(vcpu, KVML_DR6_BD);
-	return 1;
+		return kvml_debug_exit(vcpu, X86_TRAP_DB, KVML_DR6_BD | DR6_RESERVED);
+	return kvml_debug_queue_db(vcpu, KVML_DR6_BD);
 }
 
 int kvml_priv_mov_dr(struct kvml_vcpu *vcpu, int dr, int reg, bool read)

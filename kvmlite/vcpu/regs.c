@@ -63,12 +63,6 @@ static int pdptes_read(struct kvml_vcpu *vcpu, unsigned long cr3, u64 *pdptes)
 	return err;
 }
 
-static void set_pdptes(struct kvml_vcpu *vcpu, const u64 *pdptes)
-{
-	if (kvml_ops->set_pdptes)
-		kvml_ops->set_pdptes(vcpu, pdptes);
-}
-
 /*
  * SDM volume 3, 4.4.1: reserved bits in one that is present give #GP, and the CPU
  * keeps those that it has.  Read once: other vCPUs may write them.
@@ -84,7 +78,7 @@ static bool load_pdptes(struct kvml_vcpu *vcpu, unsigned long cr3)
 	for (i = 0; i < ARRAY_SIZE(pdptes); i++)
 		if (pdptes[i] & 1 && pdptes[i] & reserved)
 			return false;
-	set_pdptes(vcpu, pdptes);
+	kvml_ops->set_pdptes(vcpu, pdptes);
 	return true;
 }
 
@@ -358,8 +352,8 @@ void kvml_sregs_get(struct kvml_vcpu *vcpu, struct kvm_sregs *out)
 	memset(out, 0, sizeof(*out));
 	for (i = 0; i < ARRAY_SIZE(sregs_segments); i++)
 		kvml_ops->get_segment(vcpu, sregs_segments[i], &out->cs + i);
-	kvml_ops->get_gdt(vcpu, &out->gdt);
-	kvml_ops->get_idt(vcpu, &out->idt);
+	kvml_ops->get_table(vcpu, KVML_GDT, &out->gdt);
+	kvml_ops->get_table(vcpu, KVML_IDT, &out->idt);
 	out->cr0 = kvml_reg(vcpu, KVML_CR0);
 	out->cr2 = vcpu->cr2;
 	out->cr3 = kvml_reg(vcpu, KVML_CR3);
@@ -409,8 +403,8 @@ static int sregs_set_common(struct kvml_vcpu *vcpu, const struct kvm_sregs *in)
 
 	if (!sregs_valid(vcpu, in) || kvml_apic_base_set(vcpu, in->apic_base, true))
 		return -EINVAL;
-	kvml_ops->set_idt(vcpu, &in->idt);
-	kvml_ops->set_gdt(vcpu, &in->gdt);
+	kvml_ops->set_table(vcpu, KVML_IDT, &in->idt);
+	kvml_ops->set_table(vcpu, KVML_GDT, &in->gdt);
 	sregs_set_control(vcpu, in);
 	for (i = 0; i < ARRAY_SIZE(sregs_segments); i++)
 		kvml_ops->set_segment(vcpu, sregs_segments[i], &in->cs + i);
@@ -457,7 +451,7 @@ int kvml_sregs2_set(struct kvml_vcpu *vcpu, const struct kvm_sregs2 *in)
 	memcpy(&sregs, in, SREGS_COMMON);
 	err = sregs_set_common(vcpu, &sregs);
 	if (!err && given)
-		set_pdptes(vcpu, in->pdptrs);
+		kvml_ops->set_pdptes(vcpu, in->pdptrs);
 	return err;
 }
 
@@ -484,8 +478,8 @@ static void reset_segments(struct kvml_vcpu *vcpu)
 	kvml_ops->set_segment(vcpu, KVML_TR, &seg);
 	seg.type = 2;
 	kvml_ops->set_segment(vcpu, KVML_LDTR, &seg);
-	kvml_ops->set_gdt(vcpu, &table);
-	kvml_ops->set_idt(vcpu, &table);
+	kvml_ops->set_table(vcpu, KVML_GDT, &table);
+	kvml_ops->set_table(vcpu, KVML_IDT, &table);
 }
 
 void kvml_vcpu_reset(struct kvml_vcpu *vcpu)

@@ -3,7 +3,9 @@
 #include <linux/entry-kvm.h>
 #include <linux/kvm_host.h>
 
+#include "base/hardware.h"
 #include "base/kick.h"
+#include "vcpu/debug.h"
 #include "vcpu/error.h"
 #include "vcpu/fpu.h"
 #include "vcpu/load.h"
@@ -86,10 +88,21 @@ static void account_guest_end(void)
 	guest_timing_exit_irqoff();
 }
 
+/* @done: it was hot; as ops->handle_exit. */
+static int handle_exit(struct kvml_vcpu *vcpu, bool done)
+{
+	if (kvml_hardware_lost())
+		return -EIO;
+	if (!done)
+		return kvml_ops->handle_exit(vcpu);
+	return vcpu->event.exception.pending ? 1 : kvml_debug_step(vcpu);
+}
+
 /* One stay in the guest; 1, or 0 and an errno as KVM_RUN. */
 static int enter_guest(struct kvml_vcpu *vcpu)
 {
 	int ret, idx;
+	bool done;
 
 	if (READ_ONCE(vcpu->requests)) {
 		ret = handle_requests(vcpu);
@@ -120,14 +133,14 @@ static int enter_guest(struct kvml_vcpu *vcpu)
 		switch_fpu_return();
 	}
 	guest_timing_enter_irqoff();
-	kvml_ops->enter(vcpu);
+	done = kvml_ops->run(vcpu);
 	WRITE_ONCE(vcpu->mode, KVML_OUTSIDE);
 	account_guest_end();
 	local_irq_enable();
 	preempt_enable();
 	/* Not in the guest: who waits for readers shall not wait for that. */
 	idx = srcu_read_lock(&vcpu->vm->srcu);
-	ret = kvml_ops->handle_exit(vcpu);
+	ret = handle_exit(vcpu, done);
 	srcu_read_unlock(&vcpu->vm->srcu, idx);
 	return ret;
 }

@@ -221,9 +221,6 @@ int __init kvml_vmx_caps_init(void)
 		if (err)
 			return err;
 	}
-	/* Switched off by default: see vmx.c for when each is on. */
-	caps->cpu &= ~(CPU_BASED_CR3_LOAD_EXITING | CPU_BASED_CR3_STORE_EXITING |
-		       CPU_BASED_INVLPG_EXITING);
 	rdmsrl(MSR_IA32_VMX_CR0_FIXED0, caps->cr0_fixed0);
 	rdmsrl(MSR_IA32_VMX_CR0_FIXED1, caps->cr0_fixed1);
 	rdmsrl(MSR_IA32_VMX_CR4_FIXED0, caps->cr4_fixed0);

@@ -28,7 +28,7 @@ u64 kvml_vmx_eptp(struct kvml_vm *vm)
 	return virt_to_phys(vm->mmu.root) | kvml_vmx_caps.eptp_bits;
 }
 
-void kvml_vmx_ept_flush(struct kvml_vcpu *vcpu)
+void kvml_vmx_flush_tlb(struct kvml_vcpu *vcpu)
 {
 	if (kvml_vmx_caps.invept_context)
 		vmx_invept(INVEPT_CONTEXT, kvml_vmx_eptp(vcpu->vm));

@@ -7,7 +7,6 @@
 
 #include "vmx/entry.h"
 #include "vmx/host.h"
-#include "vmx/usermsr.h"
 
 /* What is the same for every exit, on every CPU. */
 void kvml_vmx_host_init(struct vmx_vcpu *vmx)
@@ -19,10 +18,6 @@ void kvml_vmx_host_init(struct vmx_vcpu *vmx)
 	vmcs_write(HOST_CR0, read_cr0() & ~X86_CR0_TS);
 	vmcs_write(HOST_CS_SELECTOR, __KERNEL_CS);
 	vmcs_write(HOST_SS_SELECTOR, __KERNEL_DS);
-	vmcs_write(HOST_DS_SELECTOR, 0);
-	vmcs_write(HOST_ES_SELECTOR, 0);
-	vmcs_write(HOST_FS_SELECTOR, 0);
-	vmcs_write(HOST_GS_SELECTOR, 0);
 	vmcs_write(HOST_TR_SELECTOR, GDT_ENTRY_TSS * 8);
 	vmcs_write(HOST_RIP, (unsigned long)kvml_vmx_exit_point);
 	vmcs_write(HOST_IA32_SYSENTER_CS, __rdmsr(MSR_IA32_SYSENTER_CS));
@@ -101,7 +96,7 @@ void kvml_vmx_host_pebs_on(struct vmx_vcpu *vmx)
  * Preemption off.  An exit leaves null selectors, GDT and TSS limits that are
  * too large, and the guest's KERNEL_GS_BASE behind (SDM volume 3, 28.5.2).
  */
-void kvml_vmx_host_restore(struct kvml_vcpu *vcpu)
+void kvml_vmx_vcpu_put(struct kvml_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 

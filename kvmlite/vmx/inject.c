@@ -2,8 +2,7 @@
 /* Events into the guest (SDM volume 3, 27.6, 28.2.4). */
 #include <asm/irq_vectors.h>
 
-#include "vmx/inject.h"
-#include "vmx/state.h"
+#include "vmx/vmx.h"
 
 #define SHADOW_BITS (GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS)
 
@@ -20,7 +19,8 @@ static void allow_db_in_shadow(struct kvml_vcpu *vcpu)
 {
 	if (kvml_reg(vcpu, KVML_RFLAGS) & X86_EFLAGS_TF &&
 	    kvml_vmx_get_shadow(vcpu))
-		vmcs_set(GUEST_PENDING_DBG_EXCEPTIONS, DR_STEP);
+		vmcs_write(GUEST_PENDING_DBG_EXCEPTIONS,
+			   vmcs_read(GUEST_PENDING_DBG_EXCEPTIONS) | DR_STEP);
 }
 
 void kvml_vmx_inject_exception(struct kvml_vcpu *vcpu,
@@ -120,11 +120,10 @@ bool kvml_vmx_get_nmi_masked(struct kvml_vcpu *vcpu)
 
 void kvml_vmx_set_nmi_masked(struct kvml_vcpu *vcpu, bool masked)
 {
-	if (masked)
-		vmcs_set(GUEST_INTERRUPTIBILITY_INFO, GUEST_INTR_STATE_NMI);
-	else
-		vmcs_clear_bits(GUEST_INTERRUPTIBILITY_INFO,
-				GUEST_INTR_STATE_NMI);
+	u32 state = vmcs_read(GUEST_INTERRUPTIBILITY_INFO) & ~GUEST_INTR_STATE_NMI;
+
+	vmcs_write(GUEST_INTERRUPTIBILITY_INFO,
+		   masked ? state | GUEST_INTR_STATE_NMI : state);
 }
 
 void kvml_vmx_skip_insn(struct kvml_vcpu *vcpu)

@@ -8,18 +8,15 @@
 #include <asm/mmu_context.h>
 #include <asm/tlbflush.h>
 
-#include "base/mce.h"
+#include "base/hardware.h"
 #include "vcpu/fpu.h"
 #include "vcpu/priv.h"
 #include "vcpu/regs.h"
 #include "vm/run.h"
-#include "vmx/count.h"
 #include "vmx/entry.h"
 #include "vmx/flush.h"
 #include "vmx/host.h"
-#include "vmx/inject.h"
-#include "vmx/run.h"
-#include "vmx/state.h"
+#include "vmx/vmx.h"
 
 /* Registers in reg[] that an exit leaves stale. */
 #define VMCS_REGS (BIT(KVML_RSP) | BIT(KVML_RIP) | BIT(KVML_RFLAGS) |	\
@@ -279,26 +276,22 @@ static __always_inline void after_exit(struct vmx_vcpu *vmx)
 	/* A guest state that is not entered does not make it launched. */
 	if (likely(!(reason & VMX_EXIT_REASONS_FAILED_VMENTRY)))
 		vmx->vmcs.launched = true;
-	kvml_vmx_count_exit(reason);
+	if (static_branch_unlikely(&kvml_vmcs_counting))
+		kvml_vmx_count(reason);
 	trace_kvm_exit(vcpu, reason);
 }
 
-/* What was injected has arrived, except for what the exit cut short. */
 static void settle_events(struct vmx_vcpu *vmx)
 {
-	struct kvml_events *event = &vmx->vcpu.event;
-
 	/* The next entry tries again. */
 	if (unlikely(vmx->exit.reason & VMX_EXIT_REASONS_FAILED_VMENTRY))
 		return;
-	event->exception.injected = false;
-	event->intr.injected = false;
-	event->nmi.injected = false;
+	kvml_event_arrived(&vmx->vcpu.event);
 	if (unlikely(vmx->exit.idt_vectoring & VECTORING_INFO_VALID_MASK))
 		kvml_vmx_requeue(vmx);
 }
 
-void kvml_vmx_run(struct kvml_vcpu *vcpu)
+bool kvml_vmx_run(struct kvml_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 	bool done, again = false;
@@ -342,7 +335,5 @@ void kvml_vmx_run(struct kvml_vcpu *vcpu)
 	if (static_branch_unlikely(&kvml_vmx_host_pebs))
 		kvml_vmx_host_pebs_on(vmx);
 	settle_events(vmx);
-	/* Dealt with: nothing is left for kvml_vmx_handle_exit(). */
-	if (done)
-		vmx->exit.reason = KVML_VMX_EXIT_DONE;
+	return done;
 }

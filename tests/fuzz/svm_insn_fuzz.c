@@ -110,7 +110,7 @@ static void check(const struct svm_insn *insn, int bits)
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	static struct kvml_emul emul;
-	struct kvml_vcpu vcpu = { .emul = &emul };
+	struct kvml_vcpu vcpu = { .emul = &emul, .reg_avail = ~0 };
 	struct svm_insn insn;
 	int r;
 

@@ -55,6 +55,8 @@ static int svm_insn_init(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, vcpu);
 	vcpu->emul = kunit_kzalloc(test, sizeof(*vcpu->emul), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, vcpu->emul);
+	vcpu->reg[KVML_RIP] = U32_MAX;
+	vcpu->reg_avail = ~0;
 	fetches = 0;
 	exceptions = 0;
 	return 0;
@@ -149,6 +151,8 @@ static void expect_insn(struct kunit *test, const struct insn_case *c,
 			const struct svm_insn *got)
 {
 	KUNIT_EXPECT_EQ(test, got->len, c->n);
+	/* Only 64-bit code goes on beyond 4 GiB. */
+	KUNIT_EXPECT_EQ(test, got->next, (c->bits == 64 ? 1ul << 32 : 0) + c->n - 1);
 	KUNIT_EXPECT_EQ(test, got->opcode, c->want.opcode);
 	KUNIT_EXPECT_EQ(test, got->two_bytes, c->want.two_bytes);
 	KUNIT_EXPECT_EQ(test, got->rex, c->want.rex);
