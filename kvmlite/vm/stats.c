@@ -50,29 +50,10 @@ static const struct desc vm_descs[] = {
 	VM_NOW(pages_4k), VM_NOW(pages_2m), VM_NOW(tables),
 };
 
-/* The last ones of vm_descs. */
-static const struct {
-	const char *name;
-	size_t offset;
-} gauges[] = {
-	{ "pages_4k", offsetof(struct kvml_mmu, pages_4k) },
-	{ "pages_2m", offsetof(struct kvml_mmu, pages_2m) },
-	{ "tables", offsetof(struct kvml_mmu, tables) },
-};
-
 static_assert(ARRAY_SIZE(vcpu_descs) * sizeof(u64) ==
 	      sizeof(struct kvml_vcpu_stat));
 static_assert(ARRAY_SIZE(vm_descs) * sizeof(u64) ==
 	      sizeof(struct kvml_vm_stat));
-
-/* All of a VM's; gauges are kept where they are changed. */
-static void vm_stat_read(struct kvml_vm *vm, struct kvml_vm_stat *out)
-{
-	*out = vm->stat;
-	out->pages_4k = atomic_long_read(&vm->mmu.pages_4k);
-	out->pages_2m = atomic_long_read(&vm->mmu.pages_2m);
-	out->tables = atomic_long_read(&vm->mmu.tables);
-}
 
 /* ---- KVM_GET_STATS_FD: header, id, descriptors, data ---- */
 
@@ -106,11 +87,9 @@ static ssize_t vm_read(struct file *file, char __user *user, size_t count,
 		       loff_t *pos)
 {
 	struct kvml_vm *vm = file->private_data;
-	struct kvml_vm_stat stat;
 
-	vm_stat_read(vm, &stat);
 	return read_image(user, count, pos, vm->stats_id, vm_descs,
-			  ARRAY_SIZE(vm_descs), &stat);
+			  ARRAY_SIZE(vm_descs), &vm->mmu.stat);
 }
 
 static const struct file_operations vm_stats_fops = {
@@ -209,14 +188,6 @@ static int total_get(void *data, u64 *value)
 
 DEFINE_DEBUGFS_ATTRIBUTE(total_fops, total_get, NULL, "%llu\n");
 
-static int gauge_get(void *data, u64 *value)
-{
-	*value = atomic_long_read(data);
-	return 0;
-}
-
-DEFINE_DEBUGFS_ATTRIBUTE(gauge_fops, gauge_get, NULL, "%llu\n");
-
 static void add_files(struct dentry *dir, const struct desc *descs,
 		      unsigned int nr, void *stat)
 {
@@ -231,19 +202,13 @@ void kvml_stats_vm_add(struct kvml_vm *vm)
 {
 	static atomic_t count;
 	char name[32];
-	unsigned int i;
 
 	snprintf(vm->stats_id, sizeof(vm->stats_id), "kvm-%d",
 		 task_pid_nr(current));
 	snprintf(name, sizeof(name), "%d-%d", task_pid_nr(current),
 		 atomic_inc_return(&count));
 	vm->debugfs = debugfs_create_dir(name, kvml_debugfs);
-	add_files(vm->debugfs, vm_descs,
-		  ARRAY_SIZE(vm_descs) - ARRAY_SIZE(gauges), &vm->stat);
-	for (i = 0; i < ARRAY_SIZE(gauges); i++)
-		debugfs_create_file(gauges[i].name, 0444, vm->debugfs,
-				    (void *)&vm->mmu + gauges[i].offset,
-				    &gauge_fops);
+	add_files(vm->debugfs, vm_descs, ARRAY_SIZE(vm_descs), &vm->mmu.stat);
 	mutex_lock(&vms_lock);
 	list_add_tail(&vm->stats_link, &vms);
 	mutex_unlock(&vms_lock);

@@ -41,10 +41,10 @@ struct kvml_vcpu_stat {
 struct kvml_vm_stat {
 	u64 remote_tlb_flush;		/* flushes asked of all vCPUs */
 	u64 mmu_unmapped;		/* pages unmapped by MMU notifiers */
-	/* What there is now; struct kvml_mmu has them. */
-	u64 pages_4k;			/* pages mapped in 4 KiB pieces */
-	u64 pages_2m;			/* pages mapped in 2 MiB pieces */
-	u64 tables;			/* pages of second-stage tables */
+	/* What there is now */
+	atomic_long_t pages_4k;		/* pages mapped in 4 KiB pieces */
+	atomic_long_t pages_2m;		/* pages mapped in 2 MiB pieces */
+	atomic_long_t tables;		/* pages of second-stage tables */
 };
 
 /* debugfs: kvmlite/; made by kvml_stats_init(). */

@@ -9,7 +9,6 @@
 
 #include "mmu/mmu.h"
 #include "vcpu/tsc.h"
-#include "vm/stats.h"
 
 /* The APIC ids of xAPIC; vCPU numbers are below. */
 #define KVML_MAX_VCPUS	255
@@ -39,7 +38,6 @@ struct kvml_vm {
 	u64 boot_ns;			/* host's time when kvmclock was 0 */
 	u64 clock_tsc, clock_ns;	/* host's TSC when kvmclock was that */
 	u64 clock_lost;			/* kvml_tsc_lost with that */
-	struct kvml_vm_stat stat;
 	char stats_id[48];
 	struct dentry *debugfs;
 	struct list_head stats_link;	/* stats.c */

@@ -374,7 +374,7 @@ static void model_look(void)
 		model.young[i] = entry && (!fmt->accessed || entry & fmt->accessed);
 		model.large |= entry && level == 2;
 	}
-	model.unmapped = vm.stat.mmu_unmapped;
+	model.unmapped = vm.mmu.stat.mmu_unmapped;
 }
 
 /* ---- what must hold ---- */
@@ -464,9 +464,9 @@ static void check_counters(void)
 	FUZZ_CHECK(pages_used == c.tables + spares,
 		   "%u pages, for %ld tables and %u spare ones", pages_used,
 		   c.tables, spares);
-	FUZZ_CHECK(vm.stat.mmu_unmapped == model.unmapped,
+	FUZZ_CHECK(vm.mmu.stat.mmu_unmapped == model.unmapped,
 		   "%llu pages unmapped, and %llu counted", model.unmapped,
-		   vm.stat.mmu_unmapped);
+		   vm.mmu.stat.mmu_unmapped);
 	FUZZ_CHECK(c.small + c.large == model_leaves(), "%ld leaves, not %u",
 		   c.small + c.large, model_leaves());
 }
