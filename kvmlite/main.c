@@ -28,8 +28,7 @@ static int create_vm(struct file *file, unsigned long type)
 	return fd;
 }
 
-static long device_ioctl(struct file *file, unsigned int cmd,
-			 unsigned long value)
+static long device_ioctl(struct file *file, unsigned int cmd, unsigned long value)
 {
 	void __user *arg = (void __user *)value;
 

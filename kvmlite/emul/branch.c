@@ -7,8 +7,7 @@
 /* Go on at @target, if that is an address of code with the segment @cs. */
 static int set_next(struct kvml_vcpu *vcpu, const struct kvm_segment *cs, u64 target)
 {
-	if (kvml_long_mode(vcpu) && cs->l ? !kvml_canonical(vcpu, target) :
-					    target > cs->limit)
+	if (kvml_long_mode(vcpu) && cs->l ? !kvml_canonical(vcpu, target) : target > cs->limit)
 		return kvml_queue_gp(vcpu);
 	vcpu->emul->next = target;
 	return KVML_EMUL_GO;

@@ -229,8 +229,7 @@ static int find_protected(struct kvml_vcpu *vcpu, struct load *l, struct kvm_seg
 	if ((l->why == KVML_RETURN && l->rpl < l->cpl) || !allowed(vcpu, l, out))
 		return fault(vcpu, not_allowed(l), l->selector);
 	if (!out->present)
-		return fault(vcpu, l->seg == KVML_SS ? X86_TRAP_SS :
-			     X86_TRAP_NP, l->selector);
+		return fault(vcpu, l->seg == KVML_SS ? X86_TRAP_SS : X86_TRAP_NP, l->selector);
 	if (l->seg == KVML_CS)
 		out->selector = (l->selector & ~3) | l->cpl;
 	if (wide)

@@ -169,8 +169,7 @@ int kvml_exec_cli_sti(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 		return KVML_EMUL_GO;
 	}
 	kvml_reg_set(vcpu, KVML_RFLAGS, flags | X86_EFLAGS_IF);
-	return kvml_emul_finish(vcpu, flags & X86_EFLAGS_IF ? 0 :
-				KVM_X86_SHADOW_INT_STI);
+	return kvml_emul_finish(vcpu, flags & X86_EFLAGS_IF ? 0 : KVM_X86_SHADOW_INT_STI);
 }
 
 int kvml_exec_hlt(struct kvml_vcpu *vcpu, struct kvml_emul *e)

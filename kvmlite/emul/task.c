@@ -97,8 +97,7 @@ fault:
 }
 
 /* What the CPU has not checked before the exit. */
-static int check(struct kvml_vcpu *vcpu, const struct kvml_task *task,
-		 struct tss *to)
+static int check(struct kvml_vcpu *vcpu, const struct kvml_task *task, struct tss *to)
 {
 	int r = KVML_EMUL_GO;
 
@@ -109,15 +108,13 @@ static int check(struct kvml_vcpu *vcpu, const struct kvml_task *task,
 	if (r != KVML_EMUL_GO)
 		return r;
 	if (to->seg.present && to->seg.limit >= to->layout->limit)
-		return access_tss(vcpu, to, 0,
-				  (to->layout->limit + 1) / to->layout->word, 0);
+		return access_tss(vcpu, to, 0, (to->layout->limit + 1) / to->layout->word, 0);
 	kvml_queue_exception_e(vcpu, X86_TRAP_TS, task->selector & ~3);
 	return 1;
 }
 
 /* To the old TSS, by its own width: stock KVM takes that of the new one. */
-static int save(struct kvml_vcpu *vcpu, const struct kvml_task *task,
-		struct tss *from)
+static int save(struct kvml_vcpu *vcpu, const struct kvml_task *task, struct tss *from)
 {
 	unsigned long flags = kvml_reg(vcpu, KVML_RFLAGS);
 	unsigned int i, ip = from->layout->ip;
@@ -133,8 +130,7 @@ static int save(struct kvml_vcpu *vcpu, const struct kvml_task *task,
 		kvml_ops->get_segment(vcpu, KVML_ES + i, &s);
 		put_word(from, ip + SEGS + i, s.selector);
 	}
-	return access_tss(vcpu, from, ip, SEGS + from->layout->segs,
-			  KVML_WALK_WRITE);
+	return access_tss(vcpu, from, ip, SEGS + from->layout->segs, KVML_WALK_WRITE);
 }
 
 static bool is_nested(const struct kvml_task *task)
@@ -157,12 +153,10 @@ static int link_tasks(struct kvml_vcpu *vcpu, const struct kvml_task *task,
 	}
 	if (r != KVML_EMUL_GO)
 		return r;
-	return kvml_segment_set_type(vcpu, to->address, &to->seg,
-				     to->seg.type | TYPE_BUSY);
+	return kvml_segment_set_type(vcpu, to->address, &to->seg, to->seg.type | TYPE_BUSY);
 }
 
-static int leave(struct kvml_vcpu *vcpu, const struct kvml_task *task,
-		 struct tss *to)
+static int leave(struct kvml_vcpu *vcpu, const struct kvml_task *task, struct tss *to)
 {
 	struct tss from = { };
 	struct kvm_segment tr;
@@ -238,8 +232,7 @@ static int push_error(struct kvml_vcpu *vcpu, const struct kvml_task *task,
 	return r;
 }
 
-static int enter(struct kvml_vcpu *vcpu, const struct kvml_task *task,
-		 const struct tss *to)
+static int enter(struct kvml_vcpu *vcpu, const struct kvml_task *task, const struct tss *to)
 {
 	int r;
 

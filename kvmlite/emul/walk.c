@@ -270,8 +270,7 @@ static void remember(const struct walk *w, u64 gpa, struct kvml_path *path)
 		if (!path->entry[path->n])
 			return;
 	}
-	remember_page(vcpu, w->gva, w->flags, memory_at(vcpu, gpa & PAGE_MASK),
-		      path);
+	remember_page(vcpu, w->gva, w->flags, memory_at(vcpu, gpa & PAGE_MASK), path);
 }
 
 static void remember_physical(struct kvml_vcpu *vcpu, u32 gpa, u32 flags,

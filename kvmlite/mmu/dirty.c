@@ -57,8 +57,7 @@ static bool fetch_dirty(struct kvml_vm *vm, struct kvml_slot *slot,
 	return !manual && protect_words(vm, slot, first, nr, words);
 }
 
-static int copy_log(struct kvml_vm *vm, struct kvml_slot *slot,
-		    const struct kvm_dirty_log *log)
+static int copy_log(struct kvml_vm *vm, struct kvml_slot *slot, const struct kvm_dirty_log *log)
 {
 	unsigned long words[DIRTY_CHUNK], first, nr;
 	bool flush = false;

@@ -32,8 +32,7 @@ static int handle_requests(struct kvml_vcpu *vcpu)
 	}
 	if (test_and_clear_bit(KVML_REQ_LOAD, &vcpu->requests))
 		kvml_vcpu_reload(vcpu);
-	if (test_and_clear_bit(KVML_REQ_FPU, &vcpu->requests) &&
-	    !vcpu->fpu_loaded)
+	if (test_and_clear_bit(KVML_REQ_FPU, &vcpu->requests) && !vcpu->fpu_loaded)
 		kvml_fpu_use(vcpu);
 	clear_bit(KVML_REQ_EVENT, &vcpu->requests);
 	return 1;
@@ -104,8 +103,7 @@ static int enter_guest(struct kvml_vcpu *vcpu)
 	/* Pairs with the barrier in kvml_vm_request(). */
 	smp_store_mb(vcpu->mode, KVML_IN_GUEST);
 	flush_if_asked(vcpu);
-	if (unlikely(READ_ONCE(vcpu->requests) ||
-		     __xfer_to_guest_mode_work_pending())) {
+	if (unlikely(READ_ONCE(vcpu->requests) || __xfer_to_guest_mode_work_pending())) {
 		WRITE_ONCE(vcpu->mode, KVML_OUTSIDE);
 		local_irq_enable();
 		preempt_enable();
@@ -245,8 +243,7 @@ int kvml_vcpu_run(struct kvml_vcpu *vcpu)
 		vcpu->stat.signal_exits++;
 		return -EINTR;
 	}
-	if (run->kvm_valid_regs & ~KVML_SYNC_REGS ||
-	    run->kvm_dirty_regs & ~KVML_SYNC_REGS)
+	if (run->kvm_valid_regs & ~KVML_SYNC_REGS || run->kvm_dirty_regs & ~KVML_SYNC_REGS)
 		return -EINVAL;
 	if (vcpu->sigset_active)
 		sigprocmask(SIG_SETMASK, &vcpu->sigset, &saved);

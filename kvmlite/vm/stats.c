@@ -50,10 +50,8 @@ static const struct desc vm_descs[] = {
 	VM_NOW(pages_4k), VM_NOW(pages_2m), VM_NOW(tables),
 };
 
-static_assert(ARRAY_SIZE(vcpu_descs) * sizeof(u64) ==
-	      sizeof(struct kvml_vcpu_stat));
-static_assert(ARRAY_SIZE(vm_descs) * sizeof(u64) ==
-	      sizeof(struct kvml_vm_stat));
+static_assert(ARRAY_SIZE(vcpu_descs) * sizeof(u64) == sizeof(struct kvml_vcpu_stat));
+static_assert(ARRAY_SIZE(vm_descs) * sizeof(u64) == sizeof(struct kvml_vm_stat));
 
 /* ---- KVM_GET_STATS_FD: header, id, descriptors, data ---- */
 
@@ -83,8 +81,7 @@ static ssize_t read_image(char __user *user, size_t count, loff_t *pos,
 	return ret;
 }
 
-static ssize_t vm_read(struct file *file, char __user *user, size_t count,
-		       loff_t *pos)
+static ssize_t vm_read(struct file *file, char __user *user, size_t count, loff_t *pos)
 {
 	struct kvml_vm *vm = file->private_data;
 
@@ -99,8 +96,7 @@ static const struct file_operations vm_stats_fops = {
 	.llseek = noop_llseek,
 };
 
-static ssize_t vcpu_read(struct file *file, char __user *user, size_t count,
-			 loff_t *pos)
+static ssize_t vcpu_read(struct file *file, char __user *user, size_t count, loff_t *pos)
 {
 	struct kvml_vcpu *vcpu = file->private_data;
 
@@ -188,14 +184,12 @@ static int total_get(void *data, u64 *value)
 
 DEFINE_DEBUGFS_ATTRIBUTE(total_fops, total_get, NULL, "%llu\n");
 
-static void add_files(struct dentry *dir, const struct desc *descs,
-		      unsigned int nr, void *stat)
+static void add_files(struct dentry *dir, const struct desc *descs, unsigned int nr, void *stat)
 {
 	unsigned int i;
 
 	for (i = 0; i < nr; i++)
-		debugfs_create_u64(descs[i].name, 0444, dir,
-				   stat + descs[i].offset);
+		debugfs_create_u64(descs[i].name, 0444, dir, stat + descs[i].offset);
 }
 
 void kvml_stats_vm_add(struct kvml_vm *vm)
@@ -239,8 +233,7 @@ void kvml_stats_vcpu_add(struct kvml_vcpu *vcpu)
 		 vcpu->vm->stats_id, vcpu->id);
 	snprintf(name, sizeof(name), "vcpu%u", vcpu->id);
 	vcpu->debugfs = debugfs_create_dir(name, vcpu->vm->debugfs);
-	add_files(vcpu->debugfs, vcpu_descs, ARRAY_SIZE(vcpu_descs),
-		  &vcpu->stat);
+	add_files(vcpu->debugfs, vcpu_descs, ARRAY_SIZE(vcpu_descs), &vcpu->stat);
 }
 
 void kvml_stats_init(void)

@@ -42,8 +42,7 @@ static int translate(struct kvml_vcpu *vcpu, struct kvm_translation *tr)
 	u64 gpa;
 	u32 error;
 
-	tr->valid = !kvml_walk(vcpu, tr->linear_address, KVML_WALK_PROBE, &gpa,
-			       &error);
+	tr->valid = !kvml_walk(vcpu, tr->linear_address, KVML_WALK_PROBE, &gpa, &error);
 	srcu_read_unlock(&vcpu->vm->srcu, idx);
 	tr->physical_address = tr->valid ? gpa : ~0ull;
 	tr->writeable = 1;
@@ -70,8 +69,7 @@ static bool is_copied(unsigned int cmd)
 	return false;
 }
 
-static int get_copied(struct kvml_vcpu *vcpu, unsigned int cmd,
-		      union vcpu_arg *out)
+static int get_copied(struct kvml_vcpu *vcpu, unsigned int cmd, union vcpu_arg *out)
 {
 	switch (cmd) {
 	case KVM_GET_SREGS:
@@ -100,8 +98,7 @@ static int get_copied(struct kvml_vcpu *vcpu, unsigned int cmd,
 }
 
 /* There is no capability to enable. */
-static int set_copied(struct kvml_vcpu *vcpu, unsigned int cmd,
-		      union vcpu_arg *in)
+static int set_copied(struct kvml_vcpu *vcpu, unsigned int cmd, union vcpu_arg *in)
 {
 	switch (cmd) {
 	case KVM_SET_REGS:
@@ -135,8 +132,7 @@ static int set_copied(struct kvml_vcpu *vcpu, unsigned int cmd,
 	return -EINVAL;
 }
 
-static long vcpu_ioctl_copied(struct kvml_vcpu *vcpu, unsigned int cmd,
-			      void __user *arg)
+static long vcpu_ioctl_copied(struct kvml_vcpu *vcpu, unsigned int cmd, void __user *arg)
 {
 	size_t size = _IOC_SIZE(cmd);
 	union vcpu_arg data;
@@ -170,8 +166,7 @@ static long get_regs(struct kvml_vcpu *vcpu, struct kvm_regs __user *arg)
 	return kvml_regs_put_user(vcpu, arg);
 }
 
-static int set_signal_mask(struct kvml_vcpu *vcpu,
-			   struct kvm_signal_mask __user *arg)
+static int set_signal_mask(struct kvml_vcpu *vcpu, struct kvm_signal_mask __user *arg)
 {
 	struct kvm_signal_mask mask;
 	sigset_t set;
@@ -192,8 +187,7 @@ static int set_signal_mask(struct kvml_vcpu *vcpu,
 	return 0;
 }
 
-static long vcpu_ioctl_loaded(struct kvml_vcpu *vcpu, unsigned int cmd,
-			      unsigned long value)
+static long vcpu_ioctl_loaded(struct kvml_vcpu *vcpu, unsigned int cmd, unsigned long value)
 {
 	void __user *arg = (void __user *)value;
 
@@ -226,8 +220,7 @@ static long vcpu_ioctl_loaded(struct kvml_vcpu *vcpu, unsigned int cmd,
 	return -EINVAL;
 }
 
-static long vcpu_ioctl_locked(struct kvml_vcpu *vcpu, unsigned int cmd,
-			      unsigned long value)
+static long vcpu_ioctl_locked(struct kvml_vcpu *vcpu, unsigned int cmd, unsigned long value)
 {
 	void __user *arg = (void __user *)value;
 	long ret;

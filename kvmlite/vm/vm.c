@@ -165,8 +165,7 @@ static void __user *user_pointer(void __user *p)
 }
 
 /* Those that only copy a structure in, of the size that their number encodes. */
-static int vm_ioctl_copied(struct kvml_vm *vm, unsigned int cmd,
-			   void __user *arg)
+static int vm_ioctl_copied(struct kvml_vm *vm, unsigned int cmd, void __user *arg)
 {
 	union {
 		struct kvm_userspace_memory_region region;
