@@ -53,7 +53,8 @@ int kvml_emul_failed(struct kvml_vcpu *vcpu)
 		bytes[0] = size;
 		memcpy(bytes + 1, e->bytes, size);
 	}
-	return kvml_internal_error(vcpu, KVM_INTERNAL_ERROR_EMULATION, size ? 3 : 1, data);
+	kvml_internal_error(vcpu, KVM_INTERNAL_ERROR_EMULATION, size ? 3 : 1, data);
+	return KVML_EMUL_USER;
 }
 
 /* These bytes were decoded last: loops come back to the same instruction. */
@@ -113,10 +114,10 @@ static int fetch_and_decode(struct kvml_vcpu *vcpu)
 		r = kvml_fetch(vcpu, linear);
 		if (r == KVML_FETCH_NO_MEMORY)
 			return kvml_emul_failed(vcpu);
-		if (r != KVML_EMUL_GO)
+		if (r)
 			return r;
 		if (decoded_before(e))
-			return KVML_EMUL_GO;
+			return 0;
 		e->decoded_bits = 0;
 		n = min_t(unsigned int, e->nbytes, KVML_INSN_MAX);
 		r = kvml_decode(&e->insn, e->bytes, n, e->bits);
@@ -124,7 +125,7 @@ static int fetch_and_decode(struct kvml_vcpu *vcpu)
 	if (!r) {
 		e->decoded_bits = e->nbytes == sizeof(e->bytes) ? e->bits : 0;
 		memcpy(e->decoded_bytes, e->bytes, sizeof(e->bytes));
-		return KVML_EMUL_GO;
+		return 0;
 	}
 	if (r == KVML_DECODE_UNKNOWN)
 		return kvml_emul_failed(vcpu);
@@ -174,8 +175,8 @@ static int run(struct kvml_vcpu *vcpu)
 	for (n = 0; n < MAX_ELEMENTS; n++) {
 		e->mmio_pos = 0;
 		r = kvml_exec(vcpu);
-		if (r != KVML_EMUL_GO)
-			return r;
+		if (r)
+			return kvml_emul_result(r);
 		if (!e->more)
 			return kvml_emul_finish(vcpu, 0);
 		e->mmio_done = 0;
@@ -198,7 +199,7 @@ int kvml_emul_resume(struct kvml_vcpu *vcpu, u64 data)
 	if (vcpu->emul->stage == KVML_EMUL_AGAIN)
 		return run(vcpu);
 	r = kvml_exec_rest(vcpu, data);
-	return r == KVML_EMUL_GO ? kvml_emul_finish(vcpu, 0) : r;
+	return r ? kvml_emul_result(r) : kvml_emul_finish(vcpu, 0);
 }
 
 static bool is_string_io(const struct kvml_insn *insn)
@@ -225,8 +226,8 @@ int kvml_emulate_mmio(struct kvml_vcpu *vcpu, u64 gpa, unsigned long gva, u32 fl
 	struct kvml_emul *e = vcpu->emul;
 	int r = prepare(vcpu);
 
-	if (r != KVML_EMUL_GO)
-		return r;
+	if (r)
+		return kvml_emul_result(r);
 	/* These exit before they access memory, or the code was changed. */
 	if (is_string_io(&e->insn))
 		return flags & KVML_MMIO_WALK ? kvml_emulate_string_io(vcpu) : 1;
@@ -249,12 +250,12 @@ int kvml_emulate_ud(struct kvml_vcpu *vcpu)
 	struct kvml_emul *e = vcpu->emul;
 	int r = kvml_emulate_fetch(vcpu, 0);
 
-	if (r == KVML_EMUL_GO && e->nbytes < 3)
+	if (!r && e->nbytes < 3)
 		r = kvml_emulate_fetch(vcpu, e->nbytes);
 	if (r == 1 || r < 0)
 		return r;	/* the page went away meanwhile */
 	if (!kvml_has_quirk(vcpu, KVM_X86_QUIRK_FIX_HYPERCALL_INSN) ||
-	    r != KVML_EMUL_GO || e->bytes[0] != 0x0f || e->bytes[1] != 0x01 ||
+	    r || e->bytes[0] != 0x0f || e->bytes[1] != 0x01 ||
 	    !memchr(calls, e->bytes[2], sizeof(calls)))
 		return kvml_queue_exception(vcpu, 6);
 	vcpu->stat.hypercalls++;
@@ -267,8 +268,8 @@ int kvml_emulate_string_io(struct kvml_vcpu *vcpu)
 {
 	int r = prepare(vcpu);
 
-	if (r != KVML_EMUL_GO)
-		return r;
+	if (r)
+		return kvml_emul_result(r);
 	if (!is_string_io(&vcpu->emul->insn))
 		return 1;	/* as above */
 	if (!kvml_io_allowed(vcpu))

@@ -86,9 +86,8 @@ int kvml_operand_translate(struct kvml_vcpu *vcpu, unsigned long linear, u32 fla
 {
 	u32 error;
 
-	if (!kvml_walk(vcpu, linear, flags, gpa, &error))
-		return KVML_EMUL_GO;
-	return kvml_queue_pf(vcpu, linear, error);
+	return kvml_walk(vcpu, linear, flags, gpa, &error) ?
+	       kvml_queue_pf(vcpu, linear, error) : 0;
 }
 
 int kvml_operand_find(struct kvml_vcpu *vcpu, enum kvml_seg seg,
@@ -107,7 +106,7 @@ int kvml_operand_find(struct kvml_vcpu *vcpu, enum kvml_seg seg,
 		o->piece[0].len = len;
 		o->pieces = 1;
 		o->mmio = true;
-		return KVML_EMUL_GO;
+		return 0;
 	}
 	if (e->bits == 64 ? !linear_64(vcpu, seg, offset, len, &linear) :
 			    !linear_32(vcpu, seg, offset, len, flags, &linear))
@@ -119,12 +118,12 @@ int kvml_operand_find(struct kvml_vcpu *vcpu, enum kvml_seg seg,
 	o->pieces = first == len ? 1 : 2;
 	if (first == len && exit_gpa(e, linear, flags, &o->piece[0].gpa)) {
 		o->mmio = true;
-		return KVML_EMUL_GO;
+		return 0;
 	}
 	if (e->user)
 		flags |= KVML_WALK_USER;
 	r = kvml_operand_translate(vcpu, linear, flags, &o->piece[0].gpa);
-	if (r != KVML_EMUL_GO || first == len)
+	if (r || first == len)
 		return r;
 	o->piece[1].len = len - first;
 	linear += first;
@@ -158,7 +157,7 @@ static int mmio_exit(struct kvml_vcpu *vcpu, const struct kvml_emul_mmio *m)
 	run->mmio.len = m->len;
 	run->mmio.is_write = m->write;
 	vcpu->complete = complete_mmio;
-	return 0;
+	return KVML_EMUL_USER;
 }
 
 /* The next access of the instruction to MMIO: done already, or to be done. */
@@ -171,7 +170,7 @@ static int mmio_access(struct kvml_vcpu *vcpu, u64 gpa, unsigned int len, bool w
 	if (i < e->mmio_done && m->gpa == gpa && m->len == len && m->write == write) {
 		if (!write)
 			*data = m->data;
-		return KVML_EMUL_GO;
+		return 0;
 	}
 	/* The guest's page tables changed: what was done after it is void. */
 	*m = (struct kvml_emul_mmio){ gpa, write ? *data : 0, len, write };
@@ -181,7 +180,7 @@ static int mmio_access(struct kvml_vcpu *vcpu, u64 gpa, unsigned int len, bool w
 		trace_kvm_mmio(KVML_TRACE_WRITE, len, gpa, *data);
 	if (write && !kvml_bus_write(vcpu->vm, KVML_BUS_MMIO, gpa, len, data)) {
 		e->mmio_done = i + 1;
-		return KVML_EMUL_GO;
+		return 0;
 	}
 	return mmio_exit(vcpu, m);
 }
@@ -200,13 +199,13 @@ static int mmio_bytes(struct kvml_vcpu *vcpu, u64 gpa, unsigned int len, bool wr
 		if (write)
 			memcpy(&part, data, n);
 		r = mmio_access(vcpu, gpa, n, write, &part);
-		if (r != KVML_EMUL_GO)
+		if (r)
 			return r;
 		if (!write)
 			memcpy(data, &part, n);
 		part = 0;
 	}
-	return KVML_EMUL_GO;
+	return 0;
 }
 
 /* A write to a read-only slot exits as well: it can be read. */
@@ -227,10 +226,10 @@ int kvml_operand_read_bytes(struct kvml_vcpu *vcpu, const struct kvml_operand *o
 		if (!no_memory(vcpu, o) && !kvml_guest_read(vcpu, gpa, data, len))
 			continue;
 		r = mmio_bytes(vcpu, gpa, len, false, data);
-		if (r != KVML_EMUL_GO)
+		if (r)
 			return r;
 	}
-	return KVML_EMUL_GO;
+	return 0;
 }
 
 int kvml_operand_read(struct kvml_vcpu *vcpu, const struct kvml_operand *o, u64 *value)
@@ -282,14 +281,14 @@ int kvml_operand_write_bytes(struct kvml_vcpu *vcpu,
 			continue;
 		r = mmio_bytes(vcpu, o->piece[i].gpa, o->piece[i].len, true,
 			       (void *)data + (i ? first : 0));
-		if (r != KVML_EMUL_GO)
+		if (r)
 			return r;
 	}
 	for (i = 0; i < o->pieces; i++)
 		if (memory[i] && kvml_guest_write(vcpu, o->piece[i].gpa, data + (i ? first : 0),
 						  o->piece[i].len))
 			return -EFAULT;
-	return KVML_EMUL_GO;
+	return 0;
 }
 
 int kvml_operand_write(struct kvml_vcpu *vcpu, const struct kvml_operand *o, u64 value)
@@ -312,13 +311,8 @@ int kvml_operand_exchange(struct kvml_vcpu *vcpu, const struct kvml_operand *o,
 {
 	unsigned int len = o->piece[0].len;
 	u64 gpa = o->piece[0].gpa;
-	int r;
-
 	if (!kvml_operand_writable(vcpu, o) || gpa & (len - 1))
 		return kvml_operand_write(vcpu, o, new);
-	r = kvml_guest_cmpxchg(vcpu, gpa, &old, new, len);
-	if (r < 0)
-		return r;
-	/* Another one was faster: the guest runs the instruction again. */
-	return r ? 1 : KVML_EMUL_GO;
+	/* 1: another one was faster, and the guest runs the instruction again. */
+	return kvml_guest_cmpxchg(vcpu, gpa, &old, new, len);
 }

@@ -48,14 +48,14 @@ int kvml_system_access(struct kvml_vcpu *vcpu, unsigned long linear, void *data,
 	for (; len; linear += n, data += n, len -= n) {
 		n = min_t(unsigned int, len, PAGE_SIZE - offset_in_page(linear));
 		r = kvml_operand_translate(vcpu, linear, KVML_WALK_IMPLICIT | flags, &gpa);
-		if (r != KVML_EMUL_GO)
+		if (r)
 			return r;
 		if (flags & KVML_WALK_WRITE ?
 		    kvml_guest_write(vcpu, gpa, data, n) :
 		    kvml_guest_read(vcpu, gpa, data, n))
 			return kvml_emul_failed(vcpu);
 	}
-	return KVML_EMUL_GO;
+	return 0;
 }
 
 /* As the CPU does; read-only memory stays as it is. */
@@ -66,10 +66,10 @@ int kvml_segment_set_type(struct kvml_vcpu *vcpu, unsigned long address,
 	int r;
 
 	if (s->type == type)
-		return KVML_EMUL_GO;
+		return 0;
 	r = kvml_operand_translate(vcpu, address + 5,
 				   KVML_WALK_IMPLICIT | KVML_WALK_WRITE, &gpa);
-	if (r != KVML_EMUL_GO)
+	if (r)
 		return r;
 	kvml_guest_cmpxchg(vcpu, gpa, &old, (old & ~0xf) | type, 1);
 	s->type = type;
@@ -118,7 +118,7 @@ int kvml_segment_find_tss(struct kvml_vcpu *vcpu, u16 selector,
 		return fault(vcpu, X86_TRAP_GP, selector);
 	*address = l.address;
 	r = kvml_system_access(vcpu, l.address, &d, sizeof(d), 0);
-	if (r == KVML_EMUL_GO)
+	if (!r)
 		unpack(d, selector, out);
 	return r;
 }
@@ -129,7 +129,7 @@ static int read_base(struct kvml_vcpu *vcpu, const struct load *l, struct kvm_se
 	u32 high;
 	int r = kvml_system_access(vcpu, l->address + 8, &high, sizeof(high), 0);
 
-	if (r != KVML_EMUL_GO)
+	if (r)
 		return r;
 	s->base |= (u64)high << 32;
 	return kvml_canonical(vcpu, s->base) ? r : fault(vcpu, X86_TRAP_GP, l->selector);
@@ -190,7 +190,7 @@ static int find_real(struct kvml_vcpu *vcpu, const struct load *l, struct kvm_se
 		};
 	out->selector = l->selector;
 	out->base = l->selector << 4;
-	return KVML_EMUL_GO;
+	return 0;
 }
 
 static int find_null(struct kvml_vcpu *vcpu, const struct load *l, struct kvm_segment *out)
@@ -208,7 +208,7 @@ static int find_null(struct kvml_vcpu *vcpu, const struct load *l, struct kvm_se
 			.db = 1, .g = 1,
 		};
 	out->selector = l->selector;
-	return KVML_EMUL_GO;
+	return 0;
 }
 
 static int find_protected(struct kvml_vcpu *vcpu, struct load *l, struct kvm_segment *out)
@@ -221,7 +221,7 @@ static int find_protected(struct kvml_vcpu *vcpu, struct load *l, struct kvm_seg
 	if (!find_descriptor(vcpu, l, wide ? 16 : 8))
 		return fault(vcpu, not_allowed(l), l->selector);
 	r = kvml_system_access(vcpu, l->address, &d, sizeof(d), 0);
-	if (r != KVML_EMUL_GO)
+	if (r)
 		return r;
 	unpack(d, l->selector, out);
 	if ((l->why == KVML_JUMP && !out->s) || (l->why == KVML_RETURN && l->rpl > l->cpl))
@@ -234,7 +234,7 @@ static int find_protected(struct kvml_vcpu *vcpu, struct load *l, struct kvm_seg
 		out->selector = (l->selector & ~3) | l->cpl;
 	if (wide)
 		r = read_base(vcpu, l, out);
-	if (r != KVML_EMUL_GO || l->seg == KVML_LDTR)
+	if (r || l->seg == KVML_LDTR)
 		return r;
 	return kvml_segment_set_type(vcpu, l->address, out, out->type |
 				     (system ? TYPE_RW : TYPE_ACCESSED));
@@ -271,7 +271,7 @@ int kvml_segment_load(struct kvml_vcpu *vcpu, enum kvml_seg seg, u16 selector,
 	struct kvm_segment s;
 	int r = kvml_segment_find(vcpu, seg, selector, why, &s);
 
-	if (r == KVML_EMUL_GO)
+	if (!r)
 		kvml_ops->set_segment(vcpu, seg, &s);
 	return r;
 }

@@ -24,7 +24,7 @@ static int check_enabled(struct kvml_vcpu *vcpu)
 		return kvml_queue_exception(vcpu, X86_TRAP_UD);
 	if (cr0 & X86_CR0_TS)
 		return kvml_queue_exception(vcpu, X86_TRAP_NM);
-	return KVML_EMUL_GO;
+	return 0;
 }
 
 /* Their mode: TOP is 0, no register is empty (SDM volume 1, 9.6.2). */
@@ -79,14 +79,13 @@ static int load(struct kvml_vcpu *vcpu, struct fxregs_state *fx)
 	if (insn->flags & KVML_INSN_RM_REG) {
 		memcpy(data, vector_register(vcpu, fx, insn->rm), insn->size);
 	} else {
-		r = find_memory(vcpu, 0);
-		if (r == KVML_EMUL_GO)
-			r = kvml_operand_read_bytes(vcpu, &vcpu->emul->operand, data);
-		if (r != KVML_EMUL_GO)
+		r = find_memory(vcpu, 0) ?:
+		    kvml_operand_read_bytes(vcpu, &vcpu->emul->operand, data);
+		if (r)
 			return r;
 	}
 	write_register(vcpu, fx, insn->reg, data);
-	return KVML_EMUL_GO;
+	return 0;
 }
 
 static int store(struct kvml_vcpu *vcpu, struct fxregs_state *fx)
@@ -98,11 +97,10 @@ static int store(struct kvml_vcpu *vcpu, struct fxregs_state *fx)
 	memcpy(data, vector_register(vcpu, fx, insn->reg), insn->size);
 	if (insn->flags & KVML_INSN_RM_REG) {
 		write_register(vcpu, fx, insn->rm, data);
-		return KVML_EMUL_GO;
+		return 0;
 	}
 	r = find_memory(vcpu, KVML_WALK_WRITE);
-	return r == KVML_EMUL_GO ?
-	       kvml_operand_write_bytes(vcpu, &vcpu->emul->operand, data) : r;
+	return r ?: kvml_operand_write_bytes(vcpu, &vcpu->emul->operand, data);
 }
 
 int kvml_exec_mov_sse(struct kvml_vcpu *vcpu, struct kvml_emul *e)
@@ -110,7 +108,7 @@ int kvml_exec_mov_sse(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 	struct fxregs_state fx __aligned(16);
 	int r = check_enabled(vcpu);
 
-	if (r != KVML_EMUL_GO)
+	if (r)
 		return r;
 	kvml_fpu_save_legacy(vcpu, &fx);
 	if (e->insn.flags & KVML_INSN_MMX) {
@@ -119,7 +117,7 @@ int kvml_exec_mov_sse(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 		enter_mmx(&fx);
 	}
 	r = e->insn.flags & KVML_INSN_TO_REG ? load(vcpu, &fx) : store(vcpu, &fx);
-	if (r == KVML_EMUL_GO)
+	if (!r)
 		kvml_fpu_load_legacy(vcpu, &fx);
 	return r;
 }
@@ -134,9 +132,9 @@ int kvml_exec_x87(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 	kvml_fpu_save_legacy(vcpu, &fx);
 	e->value = e->insn.opcode == 0xd9 ? fx.cwd : fx.swd;
 	if (e->insn.opcode != 0xdb)
-		return KVML_EMUL_GO;
+		return 0;
 	memset(&fx, 0, offsetof(struct fxregs_state, mxcsr));
 	fx.cwd = 0x37f;
 	kvml_fpu_load_legacy(vcpu, &fx);
-	return KVML_EMUL_GO;
+	return 0;
 }

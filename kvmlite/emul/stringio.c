@@ -42,7 +42,7 @@ static int to_userspace(struct kvml_vcpu *vcpu, u8 direction, unsigned int n)
 	kvml_io_exit(vcpu, direction, port(vcpu), vcpu->emul->insn.size, n);
 	vcpu->emul->pio_count = n;
 	vcpu->complete = complete_string_io;
-	return 0;
+	return KVML_EMUL_USER;
 }
 
 static int done(struct kvml_vcpu *vcpu, unsigned int reg, unsigned int n)
@@ -50,7 +50,7 @@ static int done(struct kvml_vcpu *vcpu, unsigned int reg, unsigned int n)
 	vcpu->emul->pio_done = 0;
 	kvml_string_advance(vcpu, reg, n);
 	kvml_string_done(vcpu, n);
-	return KVML_EMUL_GO;
+	return 0;
 }
 
 static int store(struct kvml_vcpu *vcpu, const struct kvml_operand *o, unsigned int n)
@@ -59,8 +59,7 @@ static int store(struct kvml_vcpu *vcpu, const struct kvml_operand *o, unsigned 
 	u64 value = 0;
 
 	if (n > 1)
-		return kvml_guest_write(vcpu, o->piece[0].gpa, vcpu->pio_data, n * size) ?
-		       -EFAULT : KVML_EMUL_GO;
+		return kvml_guest_write(vcpu, o->piece[0].gpa, vcpu->pio_data, n * size);
 	memcpy(&value, vcpu->pio_data, size);
 	return kvml_operand_write(vcpu, o, value);
 }
@@ -73,7 +72,7 @@ static int exec_ins(struct kvml_vcpu *vcpu)
 	int r;
 
 	r = kvml_operand_find(vcpu, KVML_ES, offset, size, KVML_WALK_WRITE, &o);
-	if (r != KVML_EMUL_GO)
+	if (r)
 		return r;
 	if (kvml_operand_writable(vcpu, &o))
 		n = batch(vcpu, KVML_ES, offset, &o);
@@ -83,10 +82,7 @@ static int exec_ins(struct kvml_vcpu *vcpu)
 	}
 	/* Less fits now only if the VMM changed registers meanwhile. */
 	n = min_t(unsigned int, n, vcpu->emul->pio_done);
-	r = store(vcpu, &o, n);
-	if (r != KVML_EMUL_GO)
-		return r;
-	return done(vcpu, KVML_RDI, n);
+	return store(vcpu, &o, n) ?: done(vcpu, KVML_RDI, n);
 }
 
 /* Elements copied to vcpu->pio_data; 0: none, so the first by itself. */
@@ -118,13 +114,13 @@ static int exec_outs(struct kvml_vcpu *vcpu)
 	if (n)
 		return done(vcpu, KVML_RSI, n);
 	r = kvml_operand_find(vcpu, insn->seg, offset, insn->size, 0, &o);
-	if (r != KVML_EMUL_GO)
+	if (r)
 		return r;
 	n = load_batch(vcpu, offset, &o);
 	if (n)
 		return to_userspace(vcpu, KVM_EXIT_IO_OUT, n);
 	r = kvml_operand_read(vcpu, &o, &value);
-	if (r != KVML_EMUL_GO)
+	if (r)
 		return r;
 	if (!kvml_bus_write(vcpu->vm, KVML_BUS_PIO, port(vcpu), insn->size, &value))
 		return done(vcpu, KVML_RSI, 1);
@@ -147,7 +143,7 @@ int kvml_exec_io(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 	if (!kvml_io_allowed(vcpu))
 		return kvml_queue_gp(vcpu);
 	if (!in && !kvml_bus_write(vcpu->vm, KVML_BUS_PIO, port(vcpu), e->insn.size, &e->value))
-		return KVML_EMUL_GO;
+		return 0;
 	if (!e->pio_done) {
 		memcpy(vcpu->pio_data, &e->value, sizeof(e->value));
 		return to_userspace(vcpu, in ? KVM_EXIT_IO_IN : KVM_EXIT_IO_OUT, 1);
@@ -157,7 +153,7 @@ int kvml_exec_io(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 		memcpy(&e->value, vcpu->pio_data, e->insn.size);
 		kvml_gpr_write(vcpu, KVML_RAX, e->insn.size, true, e->value);
 	}
-	return KVML_EMUL_GO;
+	return 0;
 }
 
 /* Two bytes of the TSS, which the CPU reads as supervisor. */

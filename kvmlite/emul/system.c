@@ -2,13 +2,15 @@
 /* Instructions with segment, table and control registers. */
 #include "base/kick.h"
 #include "emul/emul.h"
+#include "vcpu/error.h"
 #include "vcpu/regs.h"
 
 /* User-mode instruction prevention: SDM volume 3, 2.5. */
 static int check_umip(struct kvml_vcpu *vcpu)
 {
-	return kvml_reg(vcpu, KVML_CR4) & X86_CR4_UMIP &&
-	       kvml_ops->cpl(vcpu) ? kvml_queue_gp(vcpu) : KVML_EMUL_GO;
+	bool denied = kvml_reg(vcpu, KVML_CR4) & X86_CR4_UMIP && kvml_ops->cpl(vcpu);
+
+	return denied ? kvml_queue_gp(vcpu) : 0;
 }
 
 /* ---- segment registers ---- */
@@ -18,8 +20,9 @@ int kvml_exec_load_sreg(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 	enum kvml_seg seg = e->insn.reg & 7;
 	int r = kvml_segment_load(vcpu, seg, e->value, KVML_LOAD);
 
-	return r == KVML_EMUL_GO && seg == KVML_SS ?
-	       kvml_emul_finish(vcpu, KVM_X86_SHADOW_INT_MOV_SS) : r;
+	if (r || seg != KVML_SS)
+		return r;
+	return kvml_emul_finish(vcpu, KVM_X86_SHADOW_INT_MOV_SS) ?: KVML_EMUL_USER;
 }
 
 static int selector(struct kvml_vcpu *vcpu, enum kvml_seg seg, u64 *value)
@@ -28,7 +31,7 @@ static int selector(struct kvml_vcpu *vcpu, enum kvml_seg seg, u64 *value)
 
 	kvml_ops->get_segment(vcpu, seg, &s);
 	*value = s.selector;
-	return KVML_EMUL_GO;
+	return 0;
 }
 
 int kvml_exec_store_sreg(struct kvml_vcpu *vcpu, struct kvml_emul *e)
@@ -43,7 +46,7 @@ static int read_pair(struct kvml_vcpu *vcpu, struct kvml_emul *e, void *first,
 	int r = kvml_exec_find(vcpu, n + m, 0);
 	u8 bytes[10];
 
-	if (r == KVML_EMUL_GO)
+	if (!r)
 		r = kvml_operand_read_bytes(vcpu, &e->operand, bytes);
 	memcpy(first, bytes, n);
 	memcpy(second, bytes + n, m);
@@ -65,9 +68,9 @@ int kvml_exec_load_far(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 
 	if (e->insn.opcode >= 0xc4)
 		seg = e->insn.opcode == 0xc4 ? KVML_ES : KVML_DS;
-	if (r == KVML_EMUL_GO)
+	if (!r)
 		r = kvml_segment_load(vcpu, seg, selector, KVML_LOAD);
-	if (r == KVML_EMUL_GO)
+	if (!r)
 		kvml_gpr_write(vcpu, e->insn.reg, e->insn.size, true, e->value);
 	return r;
 }
@@ -76,9 +79,7 @@ int kvml_exec_load_far(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 
 int kvml_exec_store_system(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
-	int r = check_umip(vcpu);
-
-	return r == KVML_EMUL_GO ? selector(vcpu, KVML_LDTR + (e->insn.reg & 1), &e->value) : r;
+	return check_umip(vcpu) ?: selector(vcpu, KVML_LDTR + (e->insn.reg & 1), &e->value);
 }
 
 int kvml_exec_load_system(struct kvml_vcpu *vcpu, struct kvml_emul *e)
@@ -101,11 +102,10 @@ int kvml_exec_store_table(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 		u16 limit;
 		u64 base;
 	} __packed table;
-	int r = check_umip(vcpu);
+	int r = check_umip(vcpu) ?:
+		kvml_exec_find(vcpu, e->insn.size == 8 ? 10 : 6, KVML_WALK_WRITE);
 
-	if (r == KVML_EMUL_GO)
-		r = kvml_exec_find(vcpu, e->insn.size == 8 ? 10 : 6, KVML_WALK_WRITE);
-	if (r != KVML_EMUL_GO)
+	if (r)
 		return r;
 	if (e->insn.reg & 1)
 		kvml_ops->get_idt(vcpu, &dt);
@@ -121,7 +121,7 @@ int kvml_exec_load_table(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 	struct kvm_dtable dt = { };
 	int r = read_pair(vcpu, e, &dt.limit, 2, &dt.base, e->insn.size == 8 ? 8 : 4);
 
-	if (r != KVML_EMUL_GO)
+	if (r)
 		return r;
 	dt.base = table_base(e, dt.base);
 	if (!kvml_canonical(vcpu, dt.base))
@@ -144,15 +144,14 @@ int kvml_exec_lmsw(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
 	unsigned long cr0 = kvml_reg(vcpu, KVML_CR0) & ~0xeul;
 
-	return kvml_cr0_write(vcpu, cr0 | (e->value & 0xf)) ? kvml_queue_gp(vcpu) :
-							    KVML_EMUL_GO;
+	return kvml_cr0_write(vcpu, cr0 | (e->value & 0xf)) ? kvml_queue_gp(vcpu) : 0;
 }
 
 /* Of the guest's own translations all are forgotten. */
 int kvml_exec_invlpg(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
 	kvml_vcpu_request(vcpu, KVML_REQ_FLUSH_GUEST);
-	return KVML_EMUL_GO;
+	return 0;
 }
 
 /* ---- interrupts ---- */
@@ -166,19 +165,14 @@ int kvml_exec_cli_sti(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 		return kvml_queue_gp(vcpu);
 	if (e->insn.opcode == 0xfa) {
 		kvml_reg_set(vcpu, KVML_RFLAGS, flags & ~X86_EFLAGS_IF);
-		return KVML_EMUL_GO;
+		return 0;
 	}
 	kvml_reg_set(vcpu, KVML_RFLAGS, flags | X86_EFLAGS_IF);
-	return kvml_emul_finish(vcpu, flags & X86_EFLAGS_IF ? 0 : KVM_X86_SHADOW_INT_STI);
+	return kvml_emul_finish(vcpu, flags & X86_EFLAGS_IF ? 0 : KVM_X86_SHADOW_INT_STI) ?:
+	       KVML_EMUL_USER;
 }
 
 int kvml_exec_hlt(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
-	int r = kvml_emul_finish(vcpu, 0);
-
-	vcpu->stat.halt_exits++;
-	if (r <= 0)
-		return r;
-	vcpu->run->exit_reason = KVM_EXIT_HLT;
-	return 0;
+	return kvml_exit_hlt(vcpu, kvml_emul_finish(vcpu, 0)) ?: KVML_EMUL_USER;
 }

@@ -35,6 +35,16 @@ int kvml_exit_shutdown(struct kvml_vcpu *vcpu)
 	return 0;
 }
 
+int kvml_exit_hlt(struct kvml_vcpu *vcpu, int done)
+{
+	vcpu->stat.halt_exits++;
+	if (done <= 0)
+		return done;
+	/* Userspace has the APIC and knows what wakes it. */
+	vcpu->run->exit_reason = KVM_EXIT_HLT;
+	return 0;
+}
+
 int kvml_tell_signal(struct kvml_vcpu *vcpu, int ret)
 {
 	if (ret == -EINTR) {

@@ -5,6 +5,7 @@
 
 #include "base/quirk.h"
 #include "vcpu/debug.h"
+#include "vcpu/error.h"
 #include "vcpu/fpu.h"
 #include "vcpu/priv.h"
 #include "vcpu/regs.h"
@@ -32,14 +33,7 @@ static int skip_or_gp(struct kvml_vcpu *vcpu, int fault)
 
 int kvml_priv_hlt(struct kvml_vcpu *vcpu)
 {
-	int ret = kvml_priv_skip(vcpu);
-
-	vcpu->stat.halt_exits++;
-	if (ret <= 0)
-		return ret;
-	/* Userspace has the APIC and knows what wakes it. */
-	vcpu->run->exit_reason = KVM_EXIT_HLT;
-	return 0;
+	return kvml_exit_hlt(vcpu, kvml_priv_skip(vcpu));
 }
 
 int kvml_priv_mwait(struct kvml_vcpu *vcpu)
