@@ -118,8 +118,7 @@ struct kvml_vcpu {
 	bool run_told;			/* (v) kvm_run is up to date */
 	int srcu_idx;			/* (v) of vm->srcu, held in exit handlers */
 	struct kvml_vcpu_stat stat;	/* (v), read by anybody */
-	char stats_id[48];
-	struct dentry *debugfs;
+	struct kvml_stats stats;
 };
 
 static inline unsigned long kvml_reg(struct kvml_vcpu *vcpu, unsigned int reg)

@@ -47,11 +47,21 @@ struct kvml_vm_stat {
 	atomic_long_t tables;		/* pages of second-stage tables */
 };
 
+/* What userspace is told of the counters of a VM, or of a vCPU. */
+struct kvml_stats {
+	struct kvml_vm *vm;
+	const struct kvml_stat_desc *descs;
+	unsigned int nr;
+	void *counters;
+	char id[48];
+	struct dentry *debugfs;
+};
+
 /* debugfs: kvmlite/; made by kvml_stats_init(). */
 extern struct dentry *kvml_debugfs;
 
-int kvml_stats_vm_fd(struct kvml_vm *vm);
-int kvml_stats_vcpu_fd(struct kvml_vcpu *vcpu);
+/* KVM_GET_STATS_FD; @name: of the file. */
+int kvml_stats_fd(struct kvml_stats *s, const char *name);
 void kvml_stats_vm_add(struct kvml_vm *vm);
 void kvml_stats_vm_remove(struct kvml_vm *vm);
 void kvml_stats_vcpu_add(struct kvml_vcpu *vcpu);

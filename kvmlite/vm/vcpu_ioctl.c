@@ -253,7 +253,7 @@ static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long value)
 	if (_IOC_TYPE(cmd) != KVMIO)
 		return -EINVAL;
 	if (cmd == KVM_GET_STATS_FD)
-		return kvml_stats_vcpu_fd(vcpu);
+		return kvml_stats_fd(&vcpu->stats, "kvm-vcpu-stats");
 	if (mutex_lock_killable(&vcpu->mutex))
 		return -EINTR;
 	ret = vcpu_ioctl_locked(vcpu, cmd, value);
@@ -288,7 +288,7 @@ static int vcpu_mmap(struct file *file, struct vm_area_struct *vma)
 	return 0;
 }
 
-int kvml_vcpu_release(struct inode *inode, struct file *file)
+static int vcpu_release(struct inode *inode, struct file *file)
 {
 	struct kvml_vcpu *vcpu = file->private_data;
 
@@ -301,7 +301,7 @@ static const struct file_operations vcpu_fops = {
 	.unlocked_ioctl = vcpu_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	.mmap = vcpu_mmap,
-	.release = kvml_vcpu_release,
+	.release = vcpu_release,
 	.llseek = noop_llseek,
 };
 

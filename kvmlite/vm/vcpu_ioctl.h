@@ -7,7 +7,5 @@ struct kvml_vcpu;
 
 /* A new file, which holds the VM; or ERR_PTR(). */
 struct file *kvml_vcpu_file(struct kvml_vcpu *vcpu);
-/* Of that file and others that hold a VM by one of its vCPUs. */
-int kvml_vcpu_release(struct inode *inode, struct file *file);
 
 #endif /* _KVMLITE_VCPU_IOCTL_H */

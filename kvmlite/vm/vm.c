@@ -235,12 +235,12 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long value)
 	case KVM_SET_TSC_KHZ:
 		return kvml_tsc_set_khz(&vm->tsc_khz, value);
 	case KVM_GET_STATS_FD:
-		return kvml_stats_vm_fd(vm);
+		return kvml_stats_fd(&vm->stats, "kvm-vm-stats");
 	}
 	return -ENOTTY;
 }
 
-int kvml_vm_release(struct inode *inode, struct file *file)
+static int vm_release(struct inode *inode, struct file *file)
 {
 	kvml_vm_put(file->private_data);
 	return 0;
@@ -250,7 +250,7 @@ static const struct file_operations vm_fops = {
 	.owner = THIS_MODULE,
 	.unlocked_ioctl = vm_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
-	.release = kvml_vm_release,
+	.release = vm_release,
 	.llseek = noop_llseek,
 };
 

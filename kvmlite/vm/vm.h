@@ -13,8 +13,6 @@
 /* The APIC ids of xAPIC; vCPU numbers are below. */
 #define KVML_MAX_VCPUS	255
 
-struct file;
-struct inode;
 struct kvml_iobus;
 struct kvml_notifier;
 
@@ -38,8 +36,7 @@ struct kvml_vm {
 	u64 boot_ns;			/* host's time when kvmclock was 0 */
 	u64 clock_tsc, clock_ns;	/* host's TSC when kvmclock was that */
 	u64 clock_lost;			/* kvml_tsc_lost with that */
-	char stats_id[48];
-	struct dentry *debugfs;
+	struct kvml_stats stats;
 	struct list_head stats_link;	/* stats.c */
 	void *vendor;			/* (i) a page, or NULL */
 };
@@ -47,7 +44,5 @@ struct kvml_vm {
 int kvml_vm_create(unsigned long type);
 void kvml_vm_get(struct kvml_vm *vm);
 void kvml_vm_put(struct kvml_vm *vm);
-/* Of files whose private_data is a VM that they hold. */
-int kvml_vm_release(struct inode *inode, struct file *file);
 
 #endif /* _KVMLITE_VM_H */
