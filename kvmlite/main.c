@@ -44,11 +44,11 @@ static long device_ioctl(struct file *file, unsigned int cmd, unsigned long valu
 	case KVM_GET_SUPPORTED_CPUID:
 		return kvml_cpuid_supported(arg);
 	case KVM_GET_MSR_INDEX_LIST:
-		return kvml_msr_get_list(arg);
+		return kvml_msr_get_list(arg, false);
 	case KVM_GET_MSR_FEATURE_INDEX_LIST:
-		return kvml_msr_get_feature_list(arg);
+		return kvml_msr_get_list(arg, true);
 	case KVM_GET_MSRS:
-		return kvml_msr_get_features(arg);
+		return kvml_msrs_get(NULL, arg);
 	case KVM_X86_GET_MCE_CAP_SUPPORTED:
 		return put_user(kvml_msr_mce_cap(), (u64 __user *)arg);
 	}

@@ -336,23 +336,28 @@ static void add_all(struct list *l)
 	add_hypervisor(l);
 }
 
-int kvml_cpuid_supported(struct kvm_cpuid2 __user *arg)
+static int entries_to_user(struct kvm_cpuid2 __user *arg,
+			   const struct kvm_cpuid_entry2 *entries, u32 n)
 {
 	struct kvm_cpuid2 head;
-	struct list *l;
-	int err = 0;
 
 	if (copy_from_user(&head, arg, sizeof(head)))
 		return -EFAULT;
-	l = kvzalloc(sizeof(*l), GFP_KERNEL);
+	if (head.nent < n)
+		return -E2BIG;
+	return copy_to_user(arg->entries, entries, n * sizeof(*entries)) ||
+	       put_user(n, &arg->nent) ? -EFAULT : 0;
+}
+
+int kvml_cpuid_supported(struct kvm_cpuid2 __user *arg)
+{
+	struct list *l = kvzalloc(sizeof(*l), GFP_KERNEL);
+	int err;
+
 	if (!l)
 		return -ENOMEM;
 	add_all(l);
-	if (head.nent < l->nent)
-		err = -E2BIG;
-	else if (copy_to_user(arg->entries, l->entry, l->nent * sizeof(l->entry[0])) ||
-		 put_user(l->nent, &arg->nent))
-		err = -EFAULT;
+	err = entries_to_user(arg, l->entry, l->nent);
 	kvfree(l);
 	return err;
 }
@@ -561,41 +566,15 @@ static struct kvml_cpuid *cpuid_alloc(u32 nent)
 	return c;
 }
 
-int kvml_cpuid_set(struct kvml_vcpu *vcpu, struct kvm_cpuid2 __user *arg)
-{
-	struct kvm_cpuid2 head;
-	struct kvml_cpuid *c;
-
-	if (copy_from_user(&head, arg, sizeof(head)))
-		return -EFAULT;
-	c = cpuid_alloc(head.nent);
-	if (IS_ERR(c))
-		return PTR_ERR(c);
-	if (copy_from_user(c->entry, arg->entries, head.nent * sizeof(c->entry[0]))) {
-		kvfree(c);
-		return -EFAULT;
-	}
-	return install(vcpu, c);
-}
-
-/* KVM_SET_CPUID: entries without an index. */
-int kvml_cpuid_set_v1(struct kvml_vcpu *vcpu, struct kvm_cpuid __user *arg)
+/* Entries of KVM_SET_CPUID have no index. */
+static int copy_v1(struct kvml_cpuid *c, const struct kvm_cpuid_entry __user *entries)
 {
 	struct kvm_cpuid_entry in;
-	struct kvm_cpuid head;
-	struct kvml_cpuid *c;
 	u32 i;
 
-	if (copy_from_user(&head, arg, sizeof(head)))
-		return -EFAULT;
-	c = cpuid_alloc(head.nent);
-	if (IS_ERR(c))
-		return PTR_ERR(c);
-	for (i = 0; i < head.nent; i++) {
-		if (copy_from_user(&in, &arg->entries[i], sizeof(in))) {
-			kvfree(c);
+	for (i = 0; i < c->nent; i++) {
+		if (copy_from_user(&in, &entries[i], sizeof(in)))
 			return -EFAULT;
-		}
 		c->entry[i] = (struct kvm_cpuid_entry2){
 			.function = in.function,
 			.eax = in.eax,
@@ -604,29 +583,33 @@ int kvml_cpuid_set_v1(struct kvml_vcpu *vcpu, struct kvm_cpuid __user *arg)
 			.edx = in.edx,
 		};
 	}
+	return 0;
+}
+
+int kvml_cpuid_set(struct kvml_vcpu *vcpu, const void __user *arg, bool v1)
+{
+	const void __user *entries = arg + sizeof(struct kvm_cpuid2);
+	struct kvm_cpuid2 head;		/* and struct kvm_cpuid */
+	struct kvml_cpuid *c;
+
+	if (copy_from_user(&head, arg, sizeof(head)))
+		return -EFAULT;
+	c = cpuid_alloc(head.nent);
+	if (IS_ERR(c))
+		return PTR_ERR(c);
+	if (v1 ? copy_v1(c, entries) :
+		 copy_from_user(c->entry, entries, head.nent * sizeof(c->entry[0]))) {
+		kvfree(c);
+		return -EFAULT;
+	}
 	return install(vcpu, c);
 }
 
 int kvml_cpuid_get(struct kvml_vcpu *vcpu, struct kvm_cpuid2 __user *arg)
 {
-	struct kvml_cpuid *c = vcpu->cpuid;
-	struct kvm_cpuid2 head;
-	u32 have = c ? c->nent : 0;
+	const struct kvml_cpuid *c = vcpu->cpuid;
 
-	if (copy_from_user(&head, arg, sizeof(head)))
-		return -EFAULT;
-	if (head.nent < have)
-		return -E2BIG;
-	if ((have && copy_to_user(arg->entries, c->entry, have * sizeof(c->entry[0]))) ||
-	    put_user(have, &arg->nent))
-		return -EFAULT;
-	return 0;
-}
-
-void kvml_cpuid_free(struct kvml_vcpu *vcpu)
-{
-	kvfree(vcpu->cpuid);
-	vcpu->cpuid = NULL;
+	return entries_to_user(arg, c ? c->entry : NULL, c ? c->nent : 0);
 }
 
 bool kvml_cpuid_has(struct kvml_vcpu *vcpu, unsigned int feature)

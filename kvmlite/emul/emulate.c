@@ -20,12 +20,6 @@ int kvml_emulate_alloc(struct kvml_vcpu *vcpu)
 	return vcpu->emul ? 0 : -ENOMEM;
 }
 
-void kvml_emulate_free(struct kvml_vcpu *vcpu)
-{
-	kfree(vcpu->emul);
-	vcpu->emul = NULL;
-}
-
 /*
  * As stock KVM: #UD for the guest; and an exit to userspace, if it is not
  * just a program of the guest.  The layout is kvm_run.emulation_failure.

@@ -616,12 +616,6 @@ int kvml_msrs_alloc(struct kvml_vcpu *vcpu)
 	return 0;
 }
 
-void kvml_msrs_free(struct kvml_vcpu *vcpu)
-{
-	kvfree(vcpu->msrs);
-	vcpu->msrs = NULL;
-}
-
 /* ---- lists ---- */
 
 /* What a VMM has to save; the CPU's MTRR and MCE registers it knows of. */
@@ -677,14 +671,10 @@ static int list_to_user(struct kvm_msr_list __user *arg, const u32 *list, unsign
 	return 0;
 }
 
-int kvml_msr_get_list(struct kvm_msr_list __user *arg)
+int kvml_msr_get_list(struct kvm_msr_list __user *arg, bool of_features)
 {
-	return list_to_user(arg, saved, ARRAY_SIZE(saved));
-}
-
-int kvml_msr_get_feature_list(struct kvm_msr_list __user *arg)
-{
-	return list_to_user(arg, features, ARRAY_SIZE(features));
+	return of_features ? list_to_user(arg, features, ARRAY_SIZE(features)) :
+			     list_to_user(arg, saved, ARRAY_SIZE(saved));
 }
 
 /* ---- KVM_GET_MSRS, KVM_SET_MSRS ---- */
@@ -753,14 +743,9 @@ static int do_msrs(struct kvml_vcpu *vcpu, struct kvm_msrs __user *arg,
 	return i;
 }
 
-int kvml_msr_get_features(struct kvm_msrs __user *arg)
-{
-	return do_msrs(NULL, arg, get_feature, true);
-}
-
 int kvml_msrs_get(struct kvml_vcpu *vcpu, struct kvm_msrs __user *arg)
 {
-	return do_msrs(vcpu, arg, get_one, true);
+	return do_msrs(vcpu, arg, vcpu ? get_one : get_feature, true);
 }
 
 int kvml_msrs_set(struct kvml_vcpu *vcpu, struct kvm_msrs __user *arg)

@@ -3,14 +3,11 @@
 #include <linux/file.h>
 #include <asm/debugreg.h>
 
-#include "cpuid/cpuid.h"
 #include "emul/emulate.h"
 #include "vcpu/fpu.h"
 #include "vcpu/load.h"
 #include "vcpu/msr.h"
 #include "vcpu/regs.h"
-#include "vcpu/vcpu.h"
-#include "vm/stats.h"
 #include "vm/vcpu.h"
 #include "vm/vcpu_ioctl.h"
 #include "vm/vm.h"
@@ -18,10 +15,10 @@
 void kvml_vcpu_free(struct kvml_vcpu *vcpu)
 {
 	kvml_mmu_vcpu_free(vcpu);
-	kvml_emulate_free(vcpu);
 	kvml_fpu_free(vcpu);
-	kvml_msrs_free(vcpu);
-	kvml_cpuid_free(vcpu);
+	kfree(vcpu->emul);
+	kvfree(vcpu->msrs);
+	kvfree(vcpu->cpuid);
 	free_page((unsigned long)vcpu->run);
 	free_page((unsigned long)vcpu->pio_data);
 	free_page((unsigned long)vcpu->coalesced);

@@ -50,7 +50,7 @@ static int translate(struct kvml_vcpu *vcpu, struct kvm_translation *tr)
 	return 0;
 }
 
-/* What get_copied() or set_copied() knows: none is larger than vcpu_arg. */
+/* What do_copied() knows: none is larger than vcpu_arg. */
 static bool is_copied(unsigned int cmd)
 {
 	static const unsigned int copied[] = {
@@ -69,65 +69,57 @@ static bool is_copied(unsigned int cmd)
 	return false;
 }
 
-static int get_copied(struct kvml_vcpu *vcpu, unsigned int cmd, union vcpu_arg *out)
-{
-	switch (cmd) {
-	case KVM_GET_SREGS:
-		kvml_sregs_get(vcpu, &out->sregs);
-		break;
-	case KVM_GET_SREGS2:
-		return kvml_sregs2_get(vcpu, &out->sregs2);
-	case KVM_GET_FPU:
-		kvml_fpu_get(vcpu, &out->fpu);
-		break;
-	case KVM_GET_XCRS:
-		kvml_fpu_get_xcrs(vcpu, &out->xcrs);
-		break;
-	case KVM_GET_DEBUGREGS:
-		kvml_debugregs_get(vcpu, &out->debugregs);
-		break;
-	case KVM_GET_VCPU_EVENTS:
-		kvml_event_get(vcpu, &out->events);
-		break;
-	case KVM_GET_MP_STATE:
-		/* The VMM has the APIC: it alone knows of INIT and SIPI. */
-		out->mp_state.mp_state = KVM_MP_STATE_RUNNABLE;
-		break;
-	}
-	return 0;
-}
-
 /* There is no capability to enable. */
-static int set_copied(struct kvml_vcpu *vcpu, unsigned int cmd, union vcpu_arg *in)
+static int do_copied(struct kvml_vcpu *vcpu, unsigned int cmd, union vcpu_arg *data)
 {
 	switch (cmd) {
 	case KVM_SET_REGS:
-		kvml_regs_set(vcpu, &in->regs);
+		kvml_regs_set(vcpu, &data->regs);
+		return 0;
+	case KVM_GET_SREGS:
+		kvml_sregs_get(vcpu, &data->sregs);
 		return 0;
 	case KVM_SET_SREGS:
-		return kvml_sregs_set(vcpu, &in->sregs);
+		return kvml_sregs_set(vcpu, &data->sregs);
+	case KVM_GET_SREGS2:
+		return kvml_sregs2_get(vcpu, &data->sregs2);
 	case KVM_SET_SREGS2:
-		return kvml_sregs2_set(vcpu, &in->sregs2);
+		return kvml_sregs2_set(vcpu, &data->sregs2);
+	case KVM_GET_FPU:
+		kvml_fpu_get(vcpu, &data->fpu);
+		return 0;
 	case KVM_SET_FPU:
-		kvml_fpu_set(vcpu, &in->fpu);
+		kvml_fpu_set(vcpu, &data->fpu);
+		return 0;
+	case KVM_GET_XCRS:
+		kvml_fpu_get_xcrs(vcpu, &data->xcrs);
 		return 0;
 	case KVM_SET_XCRS:
-		return kvml_fpu_set_xcrs(vcpu, &in->xcrs);
+		return kvml_fpu_set_xcrs(vcpu, &data->xcrs);
+	case KVM_GET_DEBUGREGS:
+		kvml_debugregs_get(vcpu, &data->debugregs);
+		return 0;
 	case KVM_SET_DEBUGREGS:
-		return kvml_debugregs_set(vcpu, &in->debugregs);
+		return kvml_debugregs_set(vcpu, &data->debugregs);
+	case KVM_GET_VCPU_EVENTS:
+		kvml_event_get(vcpu, &data->events);
+		return 0;
 	case KVM_SET_VCPU_EVENTS:
-		return kvml_event_set(vcpu, &in->events);
+		return kvml_event_set(vcpu, &data->events);
+	case KVM_GET_MP_STATE:
+		/* The VMM has the APIC: it alone knows of INIT and SIPI. */
+		data->mp_state.mp_state = KVM_MP_STATE_RUNNABLE;
+		return 0;
 	case KVM_SET_MP_STATE:
-		return in->mp_state.mp_state == KVM_MP_STATE_RUNNABLE ? 0 :
-									-EINVAL;
+		return data->mp_state.mp_state == KVM_MP_STATE_RUNNABLE ? 0 : -EINVAL;
 	case KVM_INTERRUPT:
-		return kvml_event_interrupt(vcpu, in->irq.irq);
+		return kvml_event_interrupt(vcpu, data->irq.irq);
 	case KVM_TRANSLATE:
-		return translate(vcpu, &in->translation);
+		return translate(vcpu, &data->translation);
 	case KVM_SET_GUEST_DEBUG:
-		return kvml_debug_set(vcpu, &in->debug);
+		return kvml_debug_set(vcpu, &data->debug);
 	case KVM_X86_SETUP_MCE:
-		return kvml_msr_setup_mce(vcpu, in->value);
+		return kvml_msr_setup_mce(vcpu, data->value);
 	}
 	return -EINVAL;
 }
@@ -141,8 +133,7 @@ static long vcpu_ioctl_copied(struct kvml_vcpu *vcpu, unsigned int cmd, void __u
 	if (_IOC_DIR(cmd) & _IOC_WRITE && copy_from_user(&data, arg, size))
 		return -EFAULT;
 	kvml_vcpu_load(vcpu);
-	err = _IOC_DIR(cmd) & _IOC_WRITE ? set_copied(vcpu, cmd, &data) :
-					   get_copied(vcpu, cmd, &data);
+	err = do_copied(vcpu, cmd, &data);
 	kvml_vcpu_put(vcpu);
 	if (err)
 		return err;
@@ -197,15 +188,13 @@ static long vcpu_ioctl_loaded(struct kvml_vcpu *vcpu, unsigned int cmd, unsigned
 	case KVM_SET_MSRS:
 		return kvml_msrs_set(vcpu, arg);
 	case KVM_SET_CPUID:
-		return kvml_cpuid_set_v1(vcpu, arg);
 	case KVM_SET_CPUID2:
-		return kvml_cpuid_set(vcpu, arg);
+		return kvml_cpuid_set(vcpu, arg, cmd == KVM_SET_CPUID);
 	case KVM_GET_CPUID2:
 		return kvml_cpuid_get(vcpu, arg);
 	case KVM_GET_XSAVE:
-		return kvml_fpu_get_xsave(vcpu, arg, sizeof(struct kvm_xsave));
 	case KVM_GET_XSAVE2:
-		return kvml_fpu_get_xsave(vcpu, arg, kvml_xsave_size());
+		return kvml_fpu_get_xsave(vcpu, arg);
 	case KVM_SET_XSAVE:
 		return kvml_fpu_set_xsave(vcpu, arg);
 	case KVM_NMI:
