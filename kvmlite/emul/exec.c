@@ -412,10 +412,8 @@ static int access_value(struct kvml_vcpu *vcpu, bool write)
 		return 0;
 	}
 	r = kvml_exec_find(vcpu, insn->mem_size, write ? KVML_WALK_WRITE : 0);
-	if (r)
-		return r;
-	return write ? kvml_operand_write(vcpu, &e->operand, e->value) :
-		       kvml_operand_read(vcpu, &e->operand, &e->value);
+	return r ?: write ? kvml_operand_write(vcpu, &e->operand, e->value) :
+			    kvml_operand_read(vcpu, &e->operand, &e->value);
 }
 
 /* Around an executor of its own: its operand, and the stack pointer. */
@@ -432,8 +430,7 @@ static int exec_own(struct kvml_vcpu *vcpu, const struct kvml_insn *insn)
 		kvml_stack_begin(vcpu);
 	if (access & KVML_INSN_READ)
 		r = access_value(vcpu, false);
-	if (!r)
-		r = executors[insn->op](vcpu, vcpu->emul);
+	r = r ?: executors[insn->op](vcpu, vcpu->emul);
 	if (!r && access & KVML_INSN_WRITE)
 		r = access_value(vcpu, true);
 	if (!r && stack)

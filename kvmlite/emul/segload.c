@@ -93,33 +93,44 @@ static bool find_descriptor(struct kvml_vcpu *vcpu, struct load *l, unsigned int
 	return offset + len - 1 <= gdt.limit;
 }
 
-static void unpack(u64 d, u16 selector, struct kvm_segment *out)
+/* The new task has the selectors: it has to do with those that are none. */
+static u8 not_allowed(const struct load *l)
 {
+	return l->why == KVML_TASK ? X86_TRAP_TS : X86_TRAP_GP;
+}
+
+/* The table has room for @len bytes of it; @out has what its first eight say. */
+static int read_descriptor(struct kvml_vcpu *vcpu, struct load *l, unsigned int len,
+			   struct kvm_segment *out)
+{
+	u64 d;
+	int r;
+
+	if (!find_descriptor(vcpu, l, len))
+		return fault(vcpu, not_allowed(l), l->selector);
+	r = kvml_system_access(vcpu, l->address, &d, sizeof(d), 0);
+	if (r)
+		return r;
 	*out = (struct kvm_segment){
 		.base = (d >> 16 & 0xffffff) | (d >> 32 & 0xff000000),
 		.limit = (d & 0xffff) | (d >> 32 & 0xf0000),
-		.selector = selector,
+		.selector = l->selector,
 		.type = d >> 40 & 0xf, .s = d >> 44 & 1, .dpl = d >> 45 & 3,
 		.present = d >> 47 & 1, .avl = d >> 52 & 1, .l = d >> 53 & 1,
 		.db = d >> 54 & 1, .g = d >> 55 & 1,
 	};
 	if (out->g)
 		out->limit = out->limit << 12 | 0xfff;
+	return 0;
 }
 
 int kvml_segment_find_tss(struct kvml_vcpu *vcpu, u16 selector,
 			  struct kvm_segment *out, unsigned long *address)
 {
-	struct load l = { .seg = KVML_TR, .selector = selector };
-	u64 d;
-	int r;
+	struct load l = { .seg = KVML_TR, .why = KVML_LOAD, .selector = selector };
+	int r = read_descriptor(vcpu, &l, 8, out);
 
-	if (!find_descriptor(vcpu, &l, sizeof(d)))
-		return fault(vcpu, X86_TRAP_GP, selector);
 	*address = l.address;
-	r = kvml_system_access(vcpu, l.address, &d, sizeof(d), 0);
-	if (!r)
-		unpack(d, selector, out);
 	return r;
 }
 
@@ -136,12 +147,6 @@ static int read_base(struct kvml_vcpu *vcpu, const struct load *l, struct kvm_se
 }
 
 /* ---- rights: SDM volume 2, MOV, CALL, RET, LLDT, LTR; volume 3, 8.3 ---- */
-
-/* The new task has the selectors: it has to do with those that are none. */
-static u8 not_allowed(const struct load *l)
-{
-	return l->why == KVML_TASK ? X86_TRAP_TS : X86_TRAP_GP;
-}
 
 static bool code_allowed(struct kvml_vcpu *vcpu, const struct load *l,
 			 const struct kvm_segment *s)
@@ -215,15 +220,10 @@ static int find_protected(struct kvml_vcpu *vcpu, struct load *l, struct kvm_seg
 {
 	bool system = l->seg >= KVML_LDTR;
 	bool wide = system && kvml_long_mode(vcpu);
-	u64 d;
-	int r;
+	int r = read_descriptor(vcpu, l, wide ? 16 : 8, out);
 
-	if (!find_descriptor(vcpu, l, wide ? 16 : 8))
-		return fault(vcpu, not_allowed(l), l->selector);
-	r = kvml_system_access(vcpu, l->address, &d, sizeof(d), 0);
 	if (r)
 		return r;
-	unpack(d, l->selector, out);
 	if ((l->why == KVML_JUMP && !out->s) || (l->why == KVML_RETURN && l->rpl > l->cpl))
 		return kvml_emul_failed(vcpu);
 	if ((l->why == KVML_RETURN && l->rpl < l->cpl) || !allowed(vcpu, l, out))

@@ -53,10 +53,7 @@ static int string_rax(struct kvml_vcpu *vcpu, enum kvml_seg seg, unsigned int re
 
 	r = kvml_operand_find(vcpu, seg, kvml_gpr_addr(vcpu, reg), insn->size,
 			      store ? KVML_WALK_WRITE : 0, &o);
-	if (r)
-		return r;
-	r = store ? kvml_operand_write(vcpu, &o, rax) :
-		    kvml_operand_read(vcpu, &o, &mem);
+	r = r ?: store ? kvml_operand_write(vcpu, &o, rax) : kvml_operand_read(vcpu, &o, &mem);
 	if (r)
 		return r;
 	if (insn->op == KVML_OP_LODS)
@@ -78,14 +75,10 @@ static int string_memory(struct kvml_vcpu *vcpu)
 
 	r = kvml_operand_find(vcpu, insn->seg, kvml_gpr_addr(vcpu, KVML_RSI),
 			      insn->size, 0, &src);
-	if (!r)
-		r = kvml_operand_find(vcpu, KVML_ES, kvml_gpr_addr(vcpu, KVML_RDI),
-				      insn->size, move ? KVML_WALK_WRITE : 0, &dst);
-	if (!r)
-		r = kvml_operand_read(vcpu, &src, &a);
-	if (!r)
-		r = move ? kvml_operand_write(vcpu, &dst, a) :
-			   kvml_operand_read(vcpu, &dst, &b);
+	r = r ?: kvml_operand_find(vcpu, KVML_ES, kvml_gpr_addr(vcpu, KVML_RDI), insn->size,
+				   move ? KVML_WALK_WRITE : 0, &dst);
+	r = r ?: kvml_operand_read(vcpu, &src, &a);
+	r = r ?: move ? kvml_operand_write(vcpu, &dst, a) : kvml_operand_read(vcpu, &dst, &b);
 	if (r)
 		return r;
 	if (!move)

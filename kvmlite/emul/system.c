@@ -43,11 +43,10 @@ int kvml_exec_store_sreg(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 static int read_pair(struct kvml_vcpu *vcpu, struct kvml_emul *e, void *first,
 		     unsigned int n, void *second, unsigned int m)
 {
-	int r = kvml_exec_find(vcpu, n + m, 0);
 	u8 bytes[10];
+	int r = kvml_exec_find(vcpu, n + m, 0) ?:
+		kvml_operand_read_bytes(vcpu, &e->operand, bytes);
 
-	if (!r)
-		r = kvml_operand_read_bytes(vcpu, &e->operand, bytes);
 	memcpy(first, bytes, n);
 	memcpy(second, bytes + n, m);
 	return r;
@@ -68,8 +67,7 @@ int kvml_exec_load_far(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 
 	if (e->insn.opcode >= 0xc4)
 		seg = e->insn.opcode == 0xc4 ? KVML_ES : KVML_DS;
-	if (!r)
-		r = kvml_segment_load(vcpu, seg, selector, KVML_LOAD);
+	r = r ?: kvml_segment_load(vcpu, seg, selector, KVML_LOAD);
 	if (!r)
 		kvml_gpr_write(vcpu, e->insn.reg, e->insn.size, true, e->value);
 	return r;

@@ -86,14 +86,27 @@ static void bus_publish(struct kvml_vm *vm, int bus, struct kvml_iobus *new)
 	kvfree(old);
 }
 
-static struct kvml_iobus *bus_alloc(unsigned int nr)
+/* A bus with @e at @at, or without what is there (NULL). */
+static int bus_change(struct kvml_vm *vm, int bus, unsigned int at, struct ioeventfd *e)
 {
-	struct kvml_iobus *bus;
+	struct kvml_iobus *old = current_bus(vm, bus), *new = NULL;
+	unsigned int from = e ? at : at + 1, to = e ? at + 1 : at;
+	unsigned int behind = old ? old->nr - from : 0, nr = to + behind;
 
-	bus = kvmalloc(struct_size(bus, dev, nr), GFP_KERNEL_ACCOUNT);
-	if (bus)
-		bus->nr = nr;
-	return bus;
+	if (nr) {
+		new = kvmalloc(struct_size(new, dev, nr), GFP_KERNEL_ACCOUNT);
+		if (!new)
+			return -ENOMEM;
+		new->nr = nr;
+		if (e)
+			new->dev[at] = e;
+		if (old) {
+			memcpy(new->dev, old->dev, at * sizeof(*new->dev));
+			memcpy(new->dev + to, old->dev + from, behind * sizeof(*new->dev));
+		}
+	}
+	bus_publish(vm, bus, new);
+	return 0;
 }
 
 /* Is there a write that both would take? */
@@ -106,39 +119,22 @@ static bool collides(const struct ioeventfd *a, const struct ioeventfd *b)
 
 static int bus_add(struct kvml_vm *vm, int bus, struct ioeventfd *e)
 {
-	struct kvml_iobus *old = current_bus(vm, bus), *new;
-	unsigned int nr = old ? old->nr : 0;
-	unsigned int at = old ? bus_position(old, e->addr) : 0;
+	struct kvml_iobus *b = current_bus(vm, bus);
+	unsigned int at = b ? bus_position(b, e->addr) : 0;
 
-	for (; at < nr && old->dev[at]->addr == e->addr; at++)
-		if (collides(old->dev[at], e))
+	for (; b && at < b->nr && b->dev[at]->addr == e->addr; at++)
+		if (collides(b->dev[at], e))
 			return -EEXIST;
-
-	new = bus_alloc(nr + 1);
-	if (!new)
-		return -ENOMEM;
-	if (old) {
-		memcpy(new->dev, old->dev, at * sizeof(*new->dev));
-		memcpy(new->dev + at + 1, old->dev + at, (nr - at) * sizeof(*new->dev));
-	}
-	new->dev[at] = e;
-	bus_publish(vm, bus, new);
-	return 0;
+	return bus_change(vm, bus, at, e);
 }
 
 static int bus_remove(struct kvml_vm *vm, int bus, unsigned int at)
 {
-	struct kvml_iobus *old = current_bus(vm, bus), *new = NULL;
-	struct ioeventfd *gone = old->dev[at];
+	struct ioeventfd *gone = current_bus(vm, bus)->dev[at];
+	int r = bus_change(vm, bus, at, NULL);
 
-	if (old->nr > 1) {
-		new = bus_alloc(old->nr - 1);
-		if (!new)
-			return -ENOMEM;
-		memcpy(new->dev, old->dev, at * sizeof(*new->dev));
-		memcpy(new->dev + at, old->dev + at + 1, (new->nr - at) * sizeof(*new->dev));
-	}
-	bus_publish(vm, bus, new);
+	if (r)
+		return r;
 	eventfd_ctx_put(gone->eventfd);
 	kfree(gone);
 	return 0;
