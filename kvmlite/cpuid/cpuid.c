@@ -7,7 +7,6 @@
 #include "cpuid/cpuid.h"
 #include "cpuid/xstate.h"
 #include "cpuid/spec_ctrl.h"
-#include "vcpu/vcpu.h"
 
 #define MAX_BASIC	0x1f
 #define MAX_EXTENDED	0x80000021

@@ -100,12 +100,11 @@ int kvml_exec_jmp_far(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 int kvml_exec_call_far(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
 	unsigned long back = e->next;
-	struct kvm_segment old, cs;
-	int r = find_pointer(vcpu, e, &cs);
+	u16 selector = kvml_segment_selector(vcpu, KVML_CS);
+	struct kvm_segment cs;
+	int r = find_pointer(vcpu, e, &cs) ?: kvml_stack_push(vcpu, selector, e->insn.size) ?:
+		kvml_stack_push(vcpu, back, e->insn.size);
 
-	kvml_ops->get_segment(vcpu, KVML_CS, &old);
-	r = r ?: kvml_stack_push(vcpu, old.selector, e->insn.size) ?:
-		 kvml_stack_push(vcpu, back, e->insn.size);
 	if (!r)
 		kvml_ops->set_segment(vcpu, KVML_CS, &cs);
 	return r;

@@ -240,6 +240,7 @@ int kvml_segment_set_type(struct kvml_vcpu *vcpu, unsigned long address,
 int kvml_system_access(struct kvml_vcpu *vcpu, unsigned long linear, void *data,
 		       unsigned int len, u32 flags);
 
+u16 kvml_segment_selector(struct kvml_vcpu *vcpu, enum kvml_seg seg);
 /* Real mode, or virtual-8086 mode. */
 bool kvml_segment_is_real(struct kvml_vcpu *vcpu);
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Instructions done in software: fetch, run, finish. */
-#include <linux/kvm.h>
 #include <linux/ratelimit.h>
 #include <asm/trapnr.h>
 

@@ -3,8 +3,6 @@
  * Memory operands: from segment and offset to pieces of guest-physical memory
  * (SDM volume 3, chapters 4 and 5), and to userspace where there is none.
  */
-#include <linux/kvm.h>
-
 #include "base/trace.h"
 #include "emul/emul.h"
 #include "io/io.h"
@@ -241,16 +239,9 @@ int kvml_operand_read(struct kvml_vcpu *vcpu, const struct kvml_operand *o, u64 
 	return kvml_operand_read_bytes(vcpu, o, value);
 }
 
-static bool writable(struct kvml_vcpu *vcpu, u64 gpa)
-{
-	struct kvml_slot *slot = kvml_slot_find(vcpu, gpa >> PAGE_SHIFT);
-
-	return slot && !(slot->flags & (KVM_MEM_READONLY | KVML_SLOT_INVALID));
-}
-
 bool kvml_operand_writable(struct kvml_vcpu *vcpu, const struct kvml_operand *o)
 {
-	return o->pieces == 1 && !o->mmio && writable(vcpu, o->piece[0].gpa);
+	return o->pieces == 1 && !o->mmio && kvml_slot_writable(vcpu, o->piece[0].gpa);
 }
 
 unsigned int kvml_operand_room(struct kvml_vcpu *vcpu, enum kvml_seg seg, unsigned long offset,
@@ -276,7 +267,7 @@ int kvml_operand_write_bytes(struct kvml_vcpu *vcpu,
 	int r;
 
 	for (i = 0; i < o->pieces; i++) {
-		memory[i] = !o->mmio && writable(vcpu, o->piece[i].gpa);
+		memory[i] = !o->mmio && kvml_slot_writable(vcpu, o->piece[i].gpa);
 		if (memory[i])
 			continue;
 		r = mmio_bytes(vcpu, o->piece[i].gpa, o->piece[i].len, true,

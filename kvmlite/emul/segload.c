@@ -30,6 +30,14 @@ bool kvml_segment_is_real(struct kvml_vcpu *vcpu)
 	return !kvml_protected_mode(vcpu) || kvml_reg(vcpu, KVML_RFLAGS) & X86_EFLAGS_VM;
 }
 
+u16 kvml_segment_selector(struct kvml_vcpu *vcpu, enum kvml_seg seg)
+{
+	struct kvm_segment s;
+
+	kvml_ops->get_segment(vcpu, seg, &s);
+	return s.selector;
+}
+
 static int fault(struct kvml_vcpu *vcpu, u8 vector, u16 selector)
 {
 	return kvml_queue_exception_e(vcpu, vector, selector & ~3);
@@ -240,15 +248,6 @@ static int find_protected(struct kvml_vcpu *vcpu, struct load *l, struct kvm_seg
 				     (system ? TYPE_RW : TYPE_ACCESSED));
 }
 
-/* The new task's: of CS it has the selector, but no segment yet. */
-static u8 task_cpl(struct kvml_vcpu *vcpu)
-{
-	struct kvm_segment cs;
-
-	kvml_ops->get_segment(vcpu, KVML_CS, &cs);
-	return cs.selector & 3;
-}
-
 int kvml_segment_find(struct kvml_vcpu *vcpu, enum kvml_seg seg, u16 selector,
 		      enum kvml_transfer why, struct kvm_segment *out)
 {
@@ -257,8 +256,9 @@ int kvml_segment_find(struct kvml_vcpu *vcpu, enum kvml_seg seg, u16 selector,
 		.rpl = selector & 3, .cpl = kvml_ops->cpl(vcpu),
 	};
 
+	/* The new task's: of CS it has the selector, but no segment yet. */
 	if (why == KVML_TASK)
-		l.cpl = task_cpl(vcpu);
+		l.cpl = kvml_segment_selector(vcpu, KVML_CS) & 3;
 	if (kvml_segment_is_real(vcpu) && seg < KVML_LDTR)
 		return find_real(vcpu, &l, out);
 	return selector & ~3 ? find_protected(vcpu, &l, out) :

@@ -70,37 +70,22 @@ static int find_memory(struct kvml_vcpu *vcpu, u32 access)
 	return kvml_exec_find(vcpu, insn->mem_size, access);
 }
 
-static int load(struct kvml_vcpu *vcpu, struct fxregs_state *fx)
+static int move(struct kvml_vcpu *vcpu, struct fxregs_state *fx)
 {
 	const struct kvml_insn *insn = &vcpu->emul->insn;
+	const struct kvml_operand *o = &vcpu->emul->operand;
+	bool load = insn->flags & KVML_INSN_TO_REG, memory = !(insn->flags & KVML_INSN_RM_REG);
+	int r = memory ? find_memory(vcpu, load ? 0 : KVML_WALK_WRITE) : 0;
 	u8 data[16] = { };
-	int r;
 
-	if (insn->flags & KVML_INSN_RM_REG) {
-		memcpy(data, vector_register(vcpu, fx, insn->rm), insn->size);
-	} else {
-		r = find_memory(vcpu, 0) ?:
-		    kvml_operand_read_bytes(vcpu, &vcpu->emul->operand, data);
-		if (r)
-			return r;
-	}
-	write_register(vcpu, fx, insn->reg, data);
-	return 0;
-}
-
-static int store(struct kvml_vcpu *vcpu, struct fxregs_state *fx)
-{
-	const struct kvml_insn *insn = &vcpu->emul->insn;
-	u8 data[16];
-	int r;
-
-	memcpy(data, vector_register(vcpu, fx, insn->reg), insn->size);
-	if (insn->flags & KVML_INSN_RM_REG) {
-		write_register(vcpu, fx, insn->rm, data);
-		return 0;
-	}
-	r = find_memory(vcpu, KVML_WALK_WRITE);
-	return r ?: kvml_operand_write_bytes(vcpu, &vcpu->emul->operand, data);
+	if (!load || !memory)
+		memcpy(data, vector_register(vcpu, fx, load ? insn->rm : insn->reg), insn->size);
+	if (memory)
+		r = r ?: load ? kvml_operand_read_bytes(vcpu, o, data) :
+				kvml_operand_write_bytes(vcpu, o, data);
+	if (!r && (load || !memory))
+		write_register(vcpu, fx, load ? insn->reg : insn->rm, data);
+	return r;
 }
 
 int kvml_exec_mov_sse(struct kvml_vcpu *vcpu, struct kvml_emul *e)
@@ -116,7 +101,7 @@ int kvml_exec_mov_sse(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 			return kvml_queue_exception(vcpu, X86_TRAP_MF);
 		enter_mmx(&fx);
 	}
-	r = e->insn.flags & KVML_INSN_TO_REG ? load(vcpu, &fx) : store(vcpu, &fx);
+	r = move(vcpu, &fx);
 	if (!r)
 		kvml_fpu_load_legacy(vcpu, &fx);
 	return r;

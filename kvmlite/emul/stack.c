@@ -108,11 +108,10 @@ int kvml_exec_popa(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 int kvml_exec_push_sreg(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
 	unsigned int unused = e->insn.size == 4 ? 2 : 0;
-	struct kvm_segment s;
+	u16 selector = kvml_segment_selector(vcpu, e->insn.opcode >> 3 & 7);
 
-	kvml_ops->get_segment(vcpu, e->insn.opcode >> 3 & 7, &s);
 	kvml_stack_add(vcpu, -(long)unused);
-	return kvml_stack_push(vcpu, s.selector, e->insn.size - unused);
+	return kvml_stack_push(vcpu, selector, e->insn.size - unused);
 }
 
 int kvml_exec_pop_sreg(struct kvml_vcpu *vcpu, struct kvml_emul *e)

@@ -3,8 +3,6 @@
  * IN and OUT; INS and OUTS: elements between memory and a port, as many in one
  * exit to userspace as lie in one page of memory.
  */
-#include <linux/kvm.h>
-
 #include "emul/emul.h"
 #include "io/io.h"
 #include "vm/vm.h"

@@ -25,18 +25,10 @@ int kvml_exec_load_sreg(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 	return kvml_emul_finish(vcpu, KVM_X86_SHADOW_INT_MOV_SS) ?: KVML_EMUL_USER;
 }
 
-static int selector(struct kvml_vcpu *vcpu, enum kvml_seg seg, u64 *value)
-{
-	struct kvm_segment s;
-
-	kvml_ops->get_segment(vcpu, seg, &s);
-	*value = s.selector;
-	return 0;
-}
-
 int kvml_exec_store_sreg(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
-	return selector(vcpu, e->insn.reg & 7, &e->value);
+	e->value = kvml_segment_selector(vcpu, e->insn.reg & 7);
+	return 0;
 }
 
 /* @n bytes in memory and @m behind them. */
@@ -77,7 +69,8 @@ int kvml_exec_load_far(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 
 int kvml_exec_store_system(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
-	return check_umip(vcpu) ?: selector(vcpu, KVML_LDTR + (e->insn.reg & 1), &e->value);
+	e->value = kvml_segment_selector(vcpu, KVML_LDTR + (e->insn.reg & 1));
+	return check_umip(vcpu);
 }
 
 int kvml_exec_load_system(struct kvml_vcpu *vcpu, struct kvml_emul *e)

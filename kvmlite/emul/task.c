@@ -104,7 +104,6 @@ static int save(struct kvml_vcpu *vcpu, const struct kvml_task *task, struct tss
 {
 	unsigned long flags = kvml_reg(vcpu, KVML_RFLAGS);
 	unsigned int i, ip = from->layout->ip;
-	struct kvm_segment s;
 
 	if (task->why == KVML_TASK_IRET)
 		flags &= ~X86_EFLAGS_NT;
@@ -112,10 +111,8 @@ static int save(struct kvml_vcpu *vcpu, const struct kvml_task *task, struct tss
 	put_word(from, ip + FLAGS, flags);
 	for (i = 0; i < 8; i++)
 		put_word(from, ip + GPRS + i, kvml_gpr_read(vcpu, i, 4, true));
-	for (i = 0; i < from->layout->segs; i++) {
-		kvml_ops->get_segment(vcpu, KVML_ES + i, &s);
-		put_word(from, ip + SEGS + i, s.selector);
-	}
+	for (i = 0; i < from->layout->segs; i++)
+		put_word(from, ip + SEGS + i, kvml_segment_selector(vcpu, KVML_ES + i));
 	return access_tss(vcpu, from, ip, SEGS + from->layout->segs, KVML_WALK_WRITE);
 }
 

@@ -5,7 +5,6 @@
 #include "cpuid/cpuid.h"
 #include "emul/walk.h"
 #include "vcpu/vcpu.h"
-#include "vm/vm.h"
 
 #define PTE_P		BIT_ULL(0)
 #define PTE_W		BIT_ULL(1)
@@ -242,17 +241,6 @@ static void __user *memory_at(struct kvml_vcpu *vcpu, u64 gpa)
 	return (void __user *)(kvml_slot_hva(slot, gfn) + offset_in_page(gpa));
 }
 
-/* What all ways have; the vCPU is in the mode in which it walked. */
-static void remember_page(struct kvml_vcpu *vcpu, unsigned long gva, u32 flags,
-			  void __user *memory, struct kvml_path *path)
-{
-	path->flags = flags;
-	path->mode = vcpu->mode_changes;
-	path->cr3 = kvml_reg(vcpu, KVML_CR3);
-	path->page = gva & PAGE_MASK;
-	path->memory = memory;
-}
-
 static void remember(const struct walk *w, u64 gpa, struct kvml_path *path)
 {
 	struct kvml_vcpu *vcpu = w->vcpu;
@@ -261,7 +249,7 @@ static void remember(const struct walk *w, u64 gpa, struct kvml_path *path)
 	path->memory = NULL;
 	/* Slots that change while it looks make it worthless. */
 	path->generation = kvml_slots_generation(vcpu->vm);
-	if (w->top < 4)
+	if (w->top == 2)
 		return;
 	path->n = 0;
 	for (level = w->top; level >= w->leaf; level--, path->n++) {
@@ -270,15 +258,11 @@ static void remember(const struct walk *w, u64 gpa, struct kvml_path *path)
 		if (!path->entry[path->n])
 			return;
 	}
-	remember_page(vcpu, w->gva, w->flags, memory_at(vcpu, gpa & PAGE_MASK), path);
-}
-
-static void remember_physical(struct kvml_vcpu *vcpu, u32 gpa, u32 flags,
-			      struct kvml_path *path)
-{
-	path->generation = kvml_slots_generation(vcpu->vm);
-	path->n = 0;
-	remember_page(vcpu, gpa, flags, memory_at(vcpu, gpa & PAGE_MASK), path);
+	path->flags = w->flags;
+	path->mode = vcpu->mode_changes;
+	path->cr3 = kvml_reg(vcpu, KVML_CR3);
+	path->page = w->gva & PAGE_MASK;
+	path->memory = memory_at(vcpu, gpa & PAGE_MASK);
 }
 
 int kvml_walk(struct kvml_vcpu *vcpu, unsigned long gva, u32 flags, u64 *gpa, u32 *error)
@@ -293,10 +277,13 @@ int kvml_walk_path(struct kvml_vcpu *vcpu, unsigned long gva, u32 flags,
 	int r;
 
 	if (!kvml_paging(vcpu)) {
-		*gpa = (u32)gva;
-		if (path)
-			remember_physical(vcpu, gva, flags, path);
-		return 0;
+		w.vcpu = vcpu;
+		w.gva = (u32)gva;
+		w.flags = flags;
+		w.top = 0;	/* no entries */
+		w.leaf = 1;
+		*gpa = w.gva;
+		goto found;
 	}
 	do {
 		walk_init(&w, vcpu, gva, flags);
@@ -313,6 +300,7 @@ int kvml_walk_path(struct kvml_vcpu *vcpu, unsigned long gva, u32 flags,
 		}
 	} while (set_accessed_dirty(&w) && may_retry());
 	*gpa = leaf_gpa(&w);
+found:
 	if (path)
 		remember(&w, *gpa, path);
 	return 0;

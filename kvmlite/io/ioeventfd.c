@@ -7,7 +7,6 @@
  * vm->srcu.  NULL is an empty bus.
  */
 #include <linux/eventfd.h>
-#include <linux/kvm.h>
 
 #include "io/io.h"
 #include "vm/vm.h"
@@ -158,7 +157,7 @@ static int args_bus(const struct kvm_ioeventfd *args)
 
 static int assign(struct kvml_vm *vm, const struct kvm_ioeventfd *args)
 {
-	struct ioeventfd *e;
+	struct ioeventfd *e __free(kfree) = NULL;
 	int r;
 
 	if (!args_valid(args))
@@ -171,20 +170,15 @@ static int assign(struct kvml_vm *vm, const struct kvm_ioeventfd *args)
 	e->match = args->flags & KVM_IOEVENTFD_FLAG_DATAMATCH;
 	e->data = args->datamatch;
 	e->eventfd = eventfd_ctx_fdget(args->fd);
-	if (IS_ERR(e->eventfd)) {
-		r = PTR_ERR(e->eventfd);
-		goto err_free;
-	}
+	if (IS_ERR(e->eventfd))
+		return PTR_ERR(e->eventfd);
 
-	mutex_lock(&vm->lock);
+	guard(mutex)(&vm->lock);
 	r = bus_add(vm, args_bus(args), e);
-	mutex_unlock(&vm->lock);
-	if (!r)
-		return 0;
-
-	eventfd_ctx_put(e->eventfd);
-err_free:
-	kfree(e);
+	if (r)
+		eventfd_ctx_put(e->eventfd);
+	else
+		e = NULL;
 	return r;
 }
 
@@ -196,13 +190,14 @@ static bool is_same(const struct ioeventfd *e, const struct kvm_ioeventfd *args,
 	       (!e->match || e->data == args->datamatch);
 }
 
-/* Must hold vm->lock. */
-static int deassign_locked(struct kvml_vm *vm, const struct kvm_ioeventfd *args,
-			   const struct eventfd_ctx *eventfd)
+static int deassign_held(struct kvml_vm *vm, const struct kvm_ioeventfd *args,
+			 const struct eventfd_ctx *eventfd)
 {
-	struct kvml_iobus *bus = current_bus(vm, args_bus(args));
+	struct kvml_iobus *bus;
 	unsigned int i;
 
+	guard(mutex)(&vm->lock);
+	bus = current_bus(vm, args_bus(args));
 	for (i = 0; bus && i < bus->nr; i++)
 		if (is_same(bus->dev[i], args, eventfd))
 			return bus_remove(vm, args_bus(args), i);
@@ -216,9 +211,7 @@ static int deassign(struct kvml_vm *vm, const struct kvm_ioeventfd *args)
 
 	if (IS_ERR(eventfd))
 		return PTR_ERR(eventfd);
-	mutex_lock(&vm->lock);
-	r = deassign_locked(vm, args, eventfd);
-	mutex_unlock(&vm->lock);
+	r = deassign_held(vm, args, eventfd);
 	eventfd_ctx_put(eventfd);
 	return r;
 }

@@ -107,30 +107,26 @@ static int do_log(struct kvml_vm *vm, struct kvml_slot *slot, unsigned long firs
 int kvml_slot_get_dirty(struct kvml_vm *vm, struct kvm_dirty_log *log)
 {
 	struct kvml_slot *slot;
-	int r;
 
-	mutex_lock(&vm->lock);
+	guard(mutex)(&vm->lock);
 	slot = dirty_slot(vm, log->slot);
-	r = IS_ERR(slot) ? PTR_ERR(slot) :
-	    do_log(vm, slot, 0, BITS_TO_LONGS(slot->npages), log->dirty_bitmap, false);
-	mutex_unlock(&vm->lock);
-	return r;
+	if (IS_ERR(slot))
+		return PTR_ERR(slot);
+	return do_log(vm, slot, 0, BITS_TO_LONGS(slot->npages), log->dirty_bitmap, false);
 }
 
 int kvml_slot_clear_dirty(struct kvml_vm *vm, struct kvm_clear_dirty_log *log)
 {
 	struct kvml_slot *slot;
-	int r = -EINVAL;
 
 	if (log->first_page % BITS_PER_LONG)
 		return -EINVAL;
-	mutex_lock(&vm->lock);
+	guard(mutex)(&vm->lock);
 	slot = dirty_slot(vm, log->slot);
 	if (IS_ERR(slot))
-		r = PTR_ERR(slot);
-	else if (clear_log_valid(slot, log))
-		r = do_log(vm, slot, log->first_page / BITS_PER_LONG,
-			   BITS_TO_LONGS(log->num_pages), log->dirty_bitmap, true);
-	mutex_unlock(&vm->lock);
-	return r;
+		return PTR_ERR(slot);
+	if (!clear_log_valid(slot, log))
+		return -EINVAL;
+	return do_log(vm, slot, log->first_page / BITS_PER_LONG,
+		      BITS_TO_LONGS(log->num_pages), log->dirty_bitmap, true);
 }

@@ -43,7 +43,7 @@ int kvml_guest_read(struct kvml_vcpu *vcpu, kvml_gpa gpa, void *data, size_t len
 	return 0;
 }
 
-static struct kvml_slot *find_writable(struct kvml_vcpu *vcpu, kvml_gpa gpa)
+struct kvml_slot *kvml_slot_writable(struct kvml_vcpu *vcpu, kvml_gpa gpa)
 {
 	struct kvml_slot *slot = kvml_slot_find(vcpu, gpa >> PAGE_SHIFT);
 
@@ -53,7 +53,7 @@ static struct kvml_slot *find_writable(struct kvml_vcpu *vcpu, kvml_gpa gpa)
 int kvml_guest_write(struct kvml_vcpu *vcpu, kvml_gpa gpa, const void *data, size_t len)
 {
 	while (len) {
-		struct kvml_slot *slot = find_writable(vcpu, gpa);
+		struct kvml_slot *slot = kvml_slot_writable(vcpu, gpa);
 		void __user *address;
 		size_t n = len;
 		bool failed;
@@ -74,43 +74,31 @@ int kvml_guest_write(struct kvml_vcpu *vcpu, kvml_gpa gpa, const void *data, siz
 
 /* One size of compare and exchange: 0, 1 (*@old is what there was), -EFAULT */
 #define CMPXCHG_USER(type)						\
-static int cmpxchg_##type(type __user *address, u64 *old, u64 new)	\
-{									\
-	type found = *old;						\
-	int r = __try_cmpxchg_user(address, &found, (type)new, fault);	\
+	case sizeof(type): {						\
+		type found = *old;					\
 									\
-	*old = found;							\
-	return r;							\
-}
-
-CMPXCHG_USER(u8)
-CMPXCHG_USER(u16)
-CMPXCHG_USER(u32)
-CMPXCHG_USER(u64)
+		r = __try_cmpxchg_user((type __user *)address, &found,	\
+				       (type)new, fault_##type);	\
+		*old = found;						\
+		break;							\
+	}
 
 int kvml_guest_cmpxchg(struct kvml_vcpu *vcpu, kvml_gpa gpa, u64 *old, u64 new,
 		       unsigned int size)
 {
-	struct kvml_slot *slot = find_writable(vcpu, gpa);
+	struct kvml_slot *slot = kvml_slot_writable(vcpu, gpa);
 	size_t len = size;
 	void __user *address;
-	int r;
+	int r = -EFAULT;
 
 	if (!slot)
 		return -EFAULT;
 	address = slot_address(slot, gpa, &len);
 	switch (size) {
-	case 1:
-		r = cmpxchg_u8(address, old, new);
-		break;
-	case 2:
-		r = cmpxchg_u16(address, old, new);
-		break;
-	case 4:
-		r = cmpxchg_u32(address, old, new);
-		break;
-	default:
-		r = cmpxchg_u64(address, old, new);
+	CMPXCHG_USER(u8)
+	CMPXCHG_USER(u16)
+	CMPXCHG_USER(u32)
+	CMPXCHG_USER(u64)
 	}
 	if (!r)
 		kvml_slot_mark_dirty(slot, gpa >> PAGE_SHIFT);

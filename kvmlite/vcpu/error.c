@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See error.h. */
-#include <linux/kvm.h>
-
 #include "vcpu/error.h"
 #include "vcpu/vcpu.h"
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Events for the guest. See event.h. */
-#include <linux/kvm.h>
 #include <asm/traps.h>
 
 #include "base/kick.h"

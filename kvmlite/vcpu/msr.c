@@ -11,8 +11,6 @@
 #include "vcpu/msr.h"
 #include "vcpu/pv.h"
 #include "vcpu/regs.h"
-#include "vcpu/vcpu.h"
-#include "vm/vm.h"
 
 #define VAR_MTRRS	8
 #define VIRT_BITS	48

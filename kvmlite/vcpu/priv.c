@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Privileged instructions of the guest. See priv.h. */
-#include <asm/debugreg.h>
 #include <asm/traps.h>
 
 #include "base/quirk.h"

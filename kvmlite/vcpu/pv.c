@@ -66,12 +66,9 @@ static u64 clock_at(struct kvml_vm *vm, u64 tsc)
  */
 static void clock_restart(struct kvml_vm *vm)
 {
-	unsigned long flags;
-
-	local_irq_save(flags);
+	guard(irqsave)();
 	vm->clock_tsc = rdtsc_ordered();
 	vm->clock_ns = kvml_pv_host_ns() - vm->boot_ns;
-	local_irq_restore(flags);
 	vm->clock_lost = kvml_tsc_lost;
 }
 
@@ -100,15 +97,11 @@ void kvml_pv_vm_init(struct kvml_vm *vm)
 /* kvmclock now, and the host's TSC of that moment. */
 static u64 clock_now(struct kvml_vm *vm, u64 *tsc)
 {
-	u64 ns;
-
-	raw_spin_lock(&vm->clock_lock);
+	guard(raw_spinlock)(&vm->clock_lock);
 	if (!clock_current(vm))
 		clock_restart(vm);
 	*tsc = rdtsc_ordered();
-	ns = clock_at(vm, *tsc);
-	raw_spin_unlock(&vm->clock_lock);
-	return ns;
+	return clock_at(vm, *tsc);
 }
 
 /* ---- the guest's pages ---- */
@@ -201,11 +194,9 @@ void kvml_pv_set_system_time(struct kvml_vcpu *vcpu, u64 data)
 
 void kvml_pv_set_wall_clock(struct kvml_vcpu *vcpu, u64 data)
 {
-	int idx = srcu_read_lock(&vcpu->vm->srcu);
-
+	guard(srcu)(&vcpu->vm->srcu);
 	vcpu->pv_wall_msr = data;
 	write_wall_clock(vcpu, data);
-	srcu_read_unlock(&vcpu->vm->srcu, idx);
 }
 
 /* All pages: whether the TSC is stable depends on all vCPUs. */

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Registers by ioctl, and the rules for control registers. See regs.h. */
-#include <asm/debugreg.h>
-
 #include "base/kick.h"
 #include "cpuid/cpuid.h"
 #include "vcpu/apic_base.h"
@@ -55,12 +53,8 @@ static bool pae_paging(struct kvml_vcpu *vcpu)
 
 static int pdptes_read(struct kvml_vcpu *vcpu, unsigned long cr3, u64 *pdptes)
 {
-	struct kvml_vm *vm = vcpu->vm;
-	int idx = srcu_read_lock(&vm->srcu);
-	int err = kvml_guest_read(vcpu, (u32)cr3 & ~0x1fu, pdptes, 4 * sizeof(*pdptes));
-
-	srcu_read_unlock(&vm->srcu, idx);
-	return err;
+	guard(srcu)(&vcpu->vm->srcu);
+	return kvml_guest_read(vcpu, (u32)cr3 & ~0x1fu, pdptes, 4 * sizeof(*pdptes));
 }
 
 /* SDM volume 3, 4.4.1: reserved bits in one that is present give #GP. */

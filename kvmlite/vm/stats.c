@@ -64,8 +64,7 @@ static ssize_t stats_read(struct file *file, char __user *user, size_t count, lo
 		.desc_offset = sizeof(head) + NAME_SIZE,
 		.data_offset = sizeof(head) + NAME_SIZE + descs,
 	};
-	void *image = kzalloc(head.data_offset + data, GFP_KERNEL_ACCOUNT);
-	ssize_t ret;
+	void *image __free(kfree) = kzalloc(head.data_offset + data, GFP_KERNEL_ACCOUNT);
 
 	if (!image)
 		return -ENOMEM;
@@ -73,9 +72,7 @@ static ssize_t stats_read(struct file *file, char __user *user, size_t count, lo
 	strscpy(image + head.id_offset, s->id, NAME_SIZE);
 	memcpy(image + head.desc_offset, s->descs, descs);
 	memcpy(image + head.data_offset, s->counters, data);
-	ret = simple_read_from_buffer(user, count, pos, image, head.data_offset + data);
-	kfree(image);
-	return ret;
+	return simple_read_from_buffer(user, count, pos, image, head.data_offset + data);
 }
 
 static int stats_release(struct inode *inode, struct file *file)
@@ -106,7 +103,7 @@ int kvml_stats_fd(struct kvml_stats *s, const char *name)
 		put_unused_fd(fd);
 		return PTR_ERR(file);
 	}
-	kvml_vm_get(s->vm);
+	refcount_inc(&s->vm->users);
 	file->f_mode |= FMODE_PREAD;
 	fd_install(fd, file);
 	return fd;
@@ -142,14 +139,11 @@ static int total_get(void *data, u64 *value)
 {
 	size_t offset = (unsigned long)data;
 	struct kvml_vm *vm;
-	u64 sum;
 
-	mutex_lock(&vms_lock);
-	sum = counter(&gone, offset);
+	guard(mutex)(&vms_lock);
+	*value = counter(&gone, offset);
 	list_for_each_entry(vm, &vms, stats_link)
-		sum += vm_sum(vm, offset);
-	mutex_unlock(&vms_lock);
-	*value = sum;
+		*value += vm_sum(vm, offset);
 	return 0;
 }
 
@@ -178,9 +172,8 @@ void kvml_stats_vm_add(struct kvml_vm *vm)
 	snprintf(vm->stats.id, sizeof(vm->stats.id), "kvm-%d", task_pid_nr(current));
 	snprintf(name, sizeof(name), "%d-%d", task_pid_nr(current), atomic_inc_return(&count));
 	add(&vm->stats, vm, vm_descs, ARRAY_SIZE(vm_descs), &vm->mmu.stat, name, kvml_debugfs);
-	mutex_lock(&vms_lock);
+	guard(mutex)(&vms_lock);
 	list_add_tail(&vm->stats_link, &vms);
-	mutex_unlock(&vms_lock);
 }
 
 /* No file is being read any more when it returns. */

@@ -38,12 +38,11 @@ union vcpu_arg {
 
 static int translate(struct kvml_vcpu *vcpu, struct kvm_translation *tr)
 {
-	int idx = srcu_read_lock(&vcpu->vm->srcu);
 	u64 gpa;
 	u32 error;
 
+	guard(srcu)(&vcpu->vm->srcu);
 	tr->valid = !kvml_walk(vcpu, tr->linear_address, KVML_WALK_PROBE, &gpa, &error);
-	srcu_read_unlock(&vcpu->vm->srcu, idx);
 	tr->physical_address = tr->valid ? gpa : ~0ull;
 	tr->writeable = 1;
 	tr->usermode = 0;
@@ -256,13 +255,10 @@ static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long value)
 static vm_fault_t vcpu_fault(struct vm_fault *vmf)
 {
 	struct kvml_vcpu *vcpu = vmf->vma->vm_file->private_data;
-	void *pages[KVML_VCPU_MMAP_PAGES] = {
-		vcpu->run, vcpu->pio_data, vcpu->coalesced,
-	};
 
 	if (vmf->pgoff >= KVML_VCPU_MMAP_PAGES)
 		return VM_FAULT_SIGBUS;
-	vmf->page = virt_to_page(pages[vmf->pgoff]);
+	vmf->page = virt_to_page(vcpu->run) + vmf->pgoff;
 	get_page(vmf->page);
 	return 0;
 }
@@ -304,6 +300,6 @@ struct file *kvml_vcpu_file(struct kvml_vcpu *vcpu)
 	snprintf(name, sizeof(name), "kvm-vcpu:%u", vcpu->id);
 	file = anon_inode_getfile(name, &vcpu_fops, vcpu, O_RDWR);
 	if (!IS_ERR(file))
-		kvml_vm_get(vcpu->vm);
+		refcount_inc(&vcpu->vm->users);
 	return file;
 }

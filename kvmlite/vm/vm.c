@@ -43,11 +43,6 @@ static void vm_free(struct kvml_vm *vm)
 	kfree(vm);
 }
 
-void kvml_vm_get(struct kvml_vm *vm)
-{
-	refcount_inc(&vm->users);
-}
-
 void kvml_vm_put(struct kvml_vm *vm)
 {
 	if (refcount_dec_and_test(&vm->users))
@@ -110,17 +105,15 @@ static int set_manual_dirty(struct kvml_vm *vm, u64 flags)
 		allowed |= KVM_DIRTY_LOG_INITIALLY_SET;
 	if (flags & ~allowed)
 		return -EINVAL;
-	mutex_lock(&vm->lock);
+	guard(mutex)(&vm->lock);
 	vm->manual_dirty = flags;
-	mutex_unlock(&vm->lock);
 	return 0;
 }
 
 static int disable_quirks(struct kvml_vm *vm, u64 quirks)
 {
-	mutex_lock(&vm->lock);
+	guard(mutex)(&vm->lock);
 	WRITE_ONCE(vm->disabled_quirks, vm->disabled_quirks | quirks);
-	mutex_unlock(&vm->lock);
 	return 0;
 }
 
@@ -145,14 +138,10 @@ static int enable_cap(struct kvml_vm *vm, const struct kvm_enable_cap *cap)
 
 static int create_vcpu(struct kvml_vm *vm, unsigned long id)
 {
-	int ret;
-
 	if (id > U32_MAX)
 		return -EINVAL;
-	mutex_lock(&vm->lock);
-	ret = kvml_vcpu_create(vm, id);
-	mutex_unlock(&vm->lock);
-	return ret;
+	guard(mutex)(&vm->lock);
+	return kvml_vcpu_create(vm, id);
 }
 
 /*

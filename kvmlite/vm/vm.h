@@ -13,9 +13,6 @@
 /* The APIC ids of xAPIC; vCPU numbers are below. */
 #define KVML_MAX_VCPUS	255
 
-struct kvml_iobus;
-struct kvml_notifier;
-
 struct kvml_vm {
 	struct mm_struct *mm;		/* (i) whose memory the slots are */
 	struct kvml_notifier *notifier;	/* (i) that of mm, which it holds */
@@ -42,7 +39,6 @@ struct kvml_vm {
 };
 
 int kvml_vm_create(unsigned long type);
-void kvml_vm_get(struct kvml_vm *vm);
 void kvml_vm_put(struct kvml_vm *vm);
 
 #endif /* _KVMLITE_VM_H */
