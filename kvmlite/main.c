@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* /dev/kvmlite: system ioctls (api.rst, "system ioctls") and the module. */
+#include <linux/debugfs.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 
@@ -137,7 +138,7 @@ err_notifier:
 	preempt_notifier_dec();
 	kvml_hardware_exit();
 err_vendor:
-	kvml_stats_exit();
+	debugfs_remove_recursive(kvml_debugfs);
 	kvml_ops->unload();
 	return err;
 }
@@ -147,7 +148,7 @@ static void __exit kvmlite_exit(void)
 	misc_deregister(&device);
 	preempt_notifier_dec();
 	kvml_hardware_exit();
-	kvml_stats_exit();
+	debugfs_remove_recursive(kvml_debugfs);
 	kvml_ops->unload();
 }
 

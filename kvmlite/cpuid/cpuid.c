@@ -210,34 +210,6 @@ static void add_xsave(struct list *l)
 	}
 }
 
-static void add_basic(struct list *l, u32 function)
-{
-	switch (function) {
-	case 1 ... 2:
-		add_host(l, function, 0);
-		break;
-	case 4:
-		add_caches(l, function);
-		break;
-	case 6:
-		add(l, function, 0)->eax = BIT(2);	/* ARAT */
-		break;
-	case 7:
-		add_features(l);
-		break;
-	case 0xb:
-	case 0x1f:
-		/* Topology is the VMM's to tell. */
-		add(l, function, 0)->flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX;
-		break;
-	case 0xd:
-		add_xsave(l);
-		break;
-	default:
-		add(l, function, 0);
-	}
-}
-
 static void add_address_sizes(struct list *l)
 {
 	struct kvm_cpuid_entry2 *e = add_host(l, 0x80000008, 0);
@@ -255,37 +227,50 @@ static u32 tsa_bits(void)
 	       (boot_cpu_has(X86_FEATURE_TSA_L1_NO) ? BIT(2) : 0);
 }
 
-static void add_extended(struct list *l, u32 function)
+static void add_leaf(struct list *l, u32 function)
 {
 	struct kvm_cpuid_entry2 *e;
 
 	switch (function) {
-	case 0x80000001:
-		e = add_host(l, function, 0);
-		e->ebx &= ~GENMASK(27, 16);
-		break;
+	case 1 ... 2:
 	case 0x80000002 ... 0x80000005:
 		add_host(l, function, 0);
 		break;
+	case 4:
+	case 0x8000001d:
+		add_caches(l, function);
+		break;
+	case 6:
+		add(l, function, 0)->eax = BIT(2);	/* ARAT */
+		break;
+	case 7:
+		add_features(l);
+		break;
+	case 0xb:
+	case 0x1f:
+		/* Topology is the VMM's to tell. */
+		add(l, function, 0)->flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX;
+		break;
+	case 0xd:
+		add_xsave(l);
+		break;
+	case 0x80000001:
+		add_host(l, function, 0)->ebx &= ~GENMASK(27, 16);
+		break;
 	case 0x80000006:
-		e = add_host(l, function, 0);
-		e->edx &= ~GENMASK(17, 16);
+		add_host(l, function, 0)->edx &= ~GENMASK(17, 16);
 		break;
 	case 0x80000007:
-		e = add(l, function, 0);
-		e->edx = boot_cpu_data.x86_power & BIT(8);	/* invariant TSC */
+		/* Invariant TSC */
+		add(l, function, 0)->edx = boot_cpu_data.x86_power & BIT(8);
 		break;
 	case 0x80000008:
 		add_address_sizes(l);
 		break;
-	case 0x8000001d:
-		add_caches(l, function);
-		break;
 	case 0x80000021:
-		e = add_host(l, function, 0);
-		e->ebx = 0;
+		e = add(l, function, 0);
+		e->eax = supported[CPUID_8000_0021_EAX];
 		e->ecx = tsa_bits();
-		e->edx = 0;
 		break;
 	default:
 		add(l, function, 0);
@@ -293,8 +278,7 @@ static void add_extended(struct list *l, u32 function)
 }
 
 /* @max: the last function that is known here. */
-static void add_leaves(struct list *l, u32 first, u32 max,
-		       void (*add_leaf)(struct list *l, u32 function))
+static void add_leaves(struct list *l, u32 first, u32 max)
 {
 	struct kvm_cpuid_entry2 *e = add_host(l, first, 0);
 	u32 function, last;
@@ -329,8 +313,8 @@ static void add_all(struct list *l)
 {
 	/* All of it from one CPU. */
 	get_cpu();
-	add_leaves(l, 0, MAX_BASIC, add_basic);
-	add_leaves(l, 0x80000000, MAX_EXTENDED, add_extended);
+	add_leaves(l, 0, MAX_BASIC);
+	add_leaves(l, 0x80000000, MAX_EXTENDED);
 	put_cpu();
 	add_hypervisor(l);
 }

@@ -177,7 +177,8 @@ static inline int kvml_exec_find(struct kvml_vcpu *vcpu, unsigned int len, u32 a
 /* Does the condition in the opcode's low bits hold? */
 bool kvml_exec_condition(struct kvml_vcpu *vcpu);
 int kvml_exec_string(struct kvml_vcpu *vcpu);
-int kvml_exec_string_io(struct kvml_vcpu *vcpu);	/* some elements */
+int kvml_exec_ins(struct kvml_vcpu *vcpu);	/* some elements */
+int kvml_exec_outs(struct kvml_vcpu *vcpu);
 
 /*
  * Executors by operation; @e is vcpu->emul.  e->value is the operand by ModRM if the instruction reads it, or else the immediate; and

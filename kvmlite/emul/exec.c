@@ -286,13 +286,10 @@ static int exec_loaded(struct kvml_vcpu *vcpu, u64 other)
 
 	e->flags = kvml_reg(vcpu, KVML_RFLAGS);
 	e->result = compute(vcpu, e->mem, other, &e->flags);
-	if (!(insn->flags & KVML_INSN_WRITE)) {
+	if (!(insn->flags & KVML_INSN_WRITE) || insn->flags & KVML_INSN_RM_REG) {
 		write_back(vcpu);
-		return 0;
-	}
-	if (insn->flags & KVML_INSN_RM_REG) {
-		write_back(vcpu);
-		kvml_gpr_write(vcpu, insn->rm, insn->size, insn->rex, e->result);
+		if (insn->flags & KVML_INSN_WRITE)
+			kvml_gpr_write(vcpu, insn->rm, insn->size, insn->rex, e->result);
 		return 0;
 	}
 	set_stage(e, KVML_EMUL_STORED);

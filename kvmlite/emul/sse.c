@@ -17,10 +17,8 @@ static int check_enabled(struct kvml_vcpu *vcpu)
 {
 	unsigned long cr0 = kvml_reg(vcpu, KVML_CR0);
 
-	if (cr0 & X86_CR0_EM)
-		return kvml_queue_exception(vcpu, X86_TRAP_UD);
-	if (vcpu->emul->insn.flags & KVML_INSN_XMM &&
-	    !(kvml_reg(vcpu, KVML_CR4) & X86_CR4_OSFXSR))
+	if (cr0 & X86_CR0_EM || (vcpu->emul->insn.flags & KVML_INSN_XMM &&
+				 !(kvml_reg(vcpu, KVML_CR4) & X86_CR4_OSFXSR)))
 		return kvml_queue_exception(vcpu, X86_TRAP_UD);
 	if (cr0 & X86_CR0_TS)
 		return kvml_queue_exception(vcpu, X86_TRAP_NM);

@@ -97,8 +97,9 @@ int kvml_exec_string(struct kvml_vcpu *vcpu)
 		return 0;
 	switch (insn->op) {
 	case KVML_OP_INS:
+		return kvml_exec_ins(vcpu);
 	case KVML_OP_OUTS:
-		return kvml_exec_string_io(vcpu);
+		return kvml_exec_outs(vcpu);
 	case KVML_OP_MOVS:
 	case KVML_OP_CMPS:
 		r = string_memory(vcpu);

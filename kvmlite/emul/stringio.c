@@ -62,7 +62,7 @@ static int store(struct kvml_vcpu *vcpu, const struct kvml_operand *o, unsigned 
 	return kvml_operand_write(vcpu, o, value);
 }
 
-static int exec_ins(struct kvml_vcpu *vcpu)
+int kvml_exec_ins(struct kvml_vcpu *vcpu)
 {
 	unsigned long offset = kvml_gpr_addr(vcpu, KVML_RDI);
 	unsigned int size = vcpu->emul->insn.size, n = 1;
@@ -99,7 +99,7 @@ static unsigned int load_batch(struct kvml_vcpu *vcpu, unsigned long offset,
 	return n;
 }
 
-static int exec_outs(struct kvml_vcpu *vcpu)
+int kvml_exec_outs(struct kvml_vcpu *vcpu)
 {
 	const struct kvml_insn *insn = &vcpu->emul->insn;
 	unsigned long offset = kvml_gpr_addr(vcpu, KVML_RSI);
@@ -124,12 +124,6 @@ static int exec_outs(struct kvml_vcpu *vcpu)
 		return done(vcpu, KVML_RSI, 1);
 	memcpy(vcpu->pio_data, &value, insn->size);
 	return to_userspace(vcpu, KVM_EXIT_IO_OUT, 1);
-}
-
-int kvml_exec_string_io(struct kvml_vcpu *vcpu)
-{
-	return vcpu->emul->insn.op == KVML_OP_INS ? exec_ins(vcpu) :
-						    exec_outs(vcpu);
 }
 
 /* IN and OUT, where the CPU has not come to them. */

@@ -141,13 +141,10 @@ static int bus_remove(struct kvml_vm *vm, int bus, unsigned int at)
 
 static bool args_valid(const struct kvm_ioeventfd *args)
 {
-	if (args->flags & ~(KVM_IOEVENTFD_FLAG_PIO | KVM_IOEVENTFD_FLAG_DATAMATCH))
-		return false;
-	if (args->len > 8 || (args->len && !is_power_of_2(args->len)))
-		return false;
-	if (args->addr + args->len < args->addr)
-		return false;
-	return args->len || !(args->flags & KVM_IOEVENTFD_FLAG_DATAMATCH);
+	return !(args->flags & ~(KVM_IOEVENTFD_FLAG_PIO | KVM_IOEVENTFD_FLAG_DATAMATCH)) &&
+	       args->len <= 8 && (!args->len || is_power_of_2(args->len)) &&
+	       args->addr + args->len >= args->addr &&
+	       (args->len || !(args->flags & KVM_IOEVENTFD_FLAG_DATAMATCH));
 }
 
 static int args_bus(const struct kvm_ioeventfd *args)

@@ -21,28 +21,6 @@ static void __user *slot_address(const struct kvml_slot *slot, kvml_gpa gpa, siz
 	return (void __user *)(kvml_slot_hva(slot, gpa >> PAGE_SHIFT) + offset_in_page(gpa));
 }
 
-int kvml_guest_read(struct kvml_vcpu *vcpu, kvml_gpa gpa, void *data, size_t len)
-{
-	while (len) {
-		struct kvml_slot *slot = kvml_slot_find(vcpu, gpa >> PAGE_SHIFT);
-		void __user *address;
-		size_t n = len;
-
-		if (!slot)
-			return -EFAULT;
-		address = slot_address(slot, gpa, &n);
-		/* An entry of a page table */
-		if (n == sizeof(u64) && n == len)
-			return get_user(*(u64 *)data, (u64 __user *)address);
-		if (copy_from_user(data, address, n))
-			return -EFAULT;
-		gpa += n;
-		data += n;
-		len -= n;
-	}
-	return 0;
-}
-
 struct kvml_slot *kvml_slot_writable(struct kvml_vcpu *vcpu, kvml_gpa gpa)
 {
 	struct kvml_slot *slot = kvml_slot_find(vcpu, gpa >> PAGE_SHIFT);
@@ -50,10 +28,12 @@ struct kvml_slot *kvml_slot_writable(struct kvml_vcpu *vcpu, kvml_gpa gpa)
 	return slot && !(slot->flags & KVM_MEM_READONLY) ? slot : NULL;
 }
 
-int kvml_guest_write(struct kvml_vcpu *vcpu, kvml_gpa gpa, const void *data, size_t len)
+static __always_inline int guest_access(struct kvml_vcpu *vcpu, kvml_gpa gpa, void *data,
+					size_t len, bool write)
 {
 	while (len) {
-		struct kvml_slot *slot = kvml_slot_writable(vcpu, gpa);
+		struct kvml_slot *slot = write ? kvml_slot_writable(vcpu, gpa) :
+						 kvml_slot_find(vcpu, gpa >> PAGE_SHIFT);
 		void __user *address;
 		size_t n = len;
 		bool failed;
@@ -61,8 +41,12 @@ int kvml_guest_write(struct kvml_vcpu *vcpu, kvml_gpa gpa, const void *data, siz
 		if (!slot)
 			return -EFAULT;
 		address = slot_address(slot, gpa, &n);
-		failed = copy_to_user(address, data, n);
-		mark_range_dirty(slot, gpa, n);
+		/* An entry of a page table */
+		if (!write && n == sizeof(u64) && n == len)
+			return get_user(*(u64 *)data, (u64 __user *)address);
+		failed = write ? copy_to_user(address, data, n) : copy_from_user(data, address, n);
+		if (write)
+			mark_range_dirty(slot, gpa, n);
 		if (failed)
 			return -EFAULT;
 		gpa += n;
@@ -70,6 +54,16 @@ int kvml_guest_write(struct kvml_vcpu *vcpu, kvml_gpa gpa, const void *data, siz
 		len -= n;
 	}
 	return 0;
+}
+
+int kvml_guest_read(struct kvml_vcpu *vcpu, kvml_gpa gpa, void *data, size_t len)
+{
+	return guest_access(vcpu, gpa, data, len, false);
+}
+
+int kvml_guest_write(struct kvml_vcpu *vcpu, kvml_gpa gpa, const void *data, size_t len)
+{
+	return guest_access(vcpu, gpa, (void *)data, len, true);
 }
 
 /* One size of compare and exchange: 0, 1 (*@old is what there was), -EFAULT */

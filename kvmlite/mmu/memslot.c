@@ -205,17 +205,12 @@ static bool region_valid(const struct kvm_userspace_memory_region *region)
 {
 	u64 size = region->memory_size;
 
-	if (region->flags & ~(KVM_MEM_LOG_DIRTY_PAGES | KVM_MEM_READONLY))
-		return false;
-	if (region->slot >= KVML_MAX_SLOTS)	/* one address space */
-		return false;
-	if (!PAGE_ALIGNED(size | region->guest_phys_addr | region->userspace_addr))
-		return false;
-	if (!access_ok((void __user *)region->userspace_addr, size))
-		return false;
-	if (region->guest_phys_addr + size < region->guest_phys_addr)
-		return false;
-	return size >> PAGE_SHIFT <= MAX_SLOT_PAGES;
+	return !(region->flags & ~(KVM_MEM_LOG_DIRTY_PAGES | KVM_MEM_READONLY)) &&
+	       region->slot < KVML_MAX_SLOTS &&		/* one address space */
+	       PAGE_ALIGNED(size | region->guest_phys_addr | region->userspace_addr) &&
+	       access_ok((void __user *)region->userspace_addr, size) &&
+	       region->guest_phys_addr + size >= region->guest_phys_addr &&
+	       size >> PAGE_SHIFT <= MAX_SLOT_PAGES;
 }
 
 static kvml_gfn max_gfn(void)

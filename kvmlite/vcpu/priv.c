@@ -141,9 +141,7 @@ bool kvml_priv_set_cr(struct kvml_vcpu *vcpu, int cr, unsigned long value)
 
 int kvml_priv_clts(struct kvml_vcpu *vcpu)
 {
-	unsigned long cr0 = kvml_reg(vcpu, KVML_CR0) & ~X86_CR0_TS;
-
-	return skip_or_gp(vcpu, kvml_cr0_write(vcpu, cr0));
+	return skip_or_gp(vcpu, kvml_cr0_write(vcpu, kvml_reg(vcpu, KVML_CR0) & ~X86_CR0_TS));
 }
 
 /* LMSW changes MP, EM and TS, and sets PE. */

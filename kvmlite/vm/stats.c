@@ -214,8 +214,3 @@ void kvml_stats_init(void)
 				    (void *)(unsigned long)vcpu_descs[i].offset,
 				    &total_fops);
 }
-
-void kvml_stats_exit(void)
-{
-	debugfs_remove_recursive(kvml_debugfs);
-}

@@ -66,6 +66,5 @@ void kvml_stats_vm_add(struct kvml_vm *vm);
 void kvml_stats_vm_remove(struct kvml_vm *vm);
 void kvml_stats_vcpu_add(struct kvml_vcpu *vcpu);
 void kvml_stats_init(void);
-void kvml_stats_exit(void);
 
 #endif /* _KVMLITE_STATS_H */

@@ -18,129 +18,6 @@
 #include "vm/vcpu_ioctl.h"
 #include "vm/vm.h"
 
-/* ---- structures that are copied in, out, or both ---- */
-
-union vcpu_arg {
-	struct kvm_regs regs;
-	struct kvm_sregs sregs;
-	struct kvm_sregs2 sregs2;
-	struct kvm_fpu fpu;
-	struct kvm_xcrs xcrs;
-	struct kvm_debugregs debugregs;
-	struct kvm_vcpu_events events;
-	struct kvm_mp_state mp_state;
-	struct kvm_translation translation;
-	struct kvm_guest_debug debug;
-	struct kvm_interrupt irq;
-	struct kvm_enable_cap cap;
-	u64 value;
-};
-
-static int translate(struct kvml_vcpu *vcpu, struct kvm_translation *tr)
-{
-	u64 gpa;
-	u32 error;
-
-	guard(srcu)(&vcpu->vm->srcu);
-	tr->valid = !kvml_walk(vcpu, tr->linear_address, KVML_WALK_PROBE, &gpa, &error);
-	tr->physical_address = tr->valid ? gpa : ~0ull;
-	tr->writeable = 1;
-	tr->usermode = 0;
-	return 0;
-}
-
-/* What do_copied() knows: none is larger than vcpu_arg. */
-static bool is_copied(unsigned int cmd)
-{
-	static const unsigned int copied[] = {
-		KVM_SET_REGS, KVM_GET_SREGS, KVM_SET_SREGS, KVM_GET_SREGS2,
-		KVM_SET_SREGS2, KVM_GET_FPU, KVM_SET_FPU, KVM_GET_XCRS,
-		KVM_SET_XCRS, KVM_GET_DEBUGREGS, KVM_SET_DEBUGREGS,
-		KVM_GET_VCPU_EVENTS, KVM_SET_VCPU_EVENTS, KVM_GET_MP_STATE,
-		KVM_SET_MP_STATE, KVM_INTERRUPT, KVM_TRANSLATE,
-		KVM_SET_GUEST_DEBUG, KVM_X86_SETUP_MCE, KVM_ENABLE_CAP,
-	};
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(copied); i++)
-		if (copied[i] == cmd)
-			return true;
-	return false;
-}
-
-/* There is no capability to enable. */
-static int do_copied(struct kvml_vcpu *vcpu, unsigned int cmd, union vcpu_arg *data)
-{
-	switch (cmd) {
-	case KVM_SET_REGS:
-		kvml_regs_set(vcpu, &data->regs);
-		return 0;
-	case KVM_GET_SREGS:
-		kvml_sregs_get(vcpu, &data->sregs);
-		return 0;
-	case KVM_SET_SREGS:
-		return kvml_sregs_set(vcpu, &data->sregs);
-	case KVM_GET_SREGS2:
-		return kvml_sregs2_get(vcpu, &data->sregs2);
-	case KVM_SET_SREGS2:
-		return kvml_sregs2_set(vcpu, &data->sregs2);
-	case KVM_GET_FPU:
-		kvml_fpu_get(vcpu, &data->fpu);
-		return 0;
-	case KVM_SET_FPU:
-		kvml_fpu_set(vcpu, &data->fpu);
-		return 0;
-	case KVM_GET_XCRS:
-		kvml_fpu_get_xcrs(vcpu, &data->xcrs);
-		return 0;
-	case KVM_SET_XCRS:
-		return kvml_fpu_set_xcrs(vcpu, &data->xcrs);
-	case KVM_GET_DEBUGREGS:
-		kvml_debugregs_get(vcpu, &data->debugregs);
-		return 0;
-	case KVM_SET_DEBUGREGS:
-		return kvml_debugregs_set(vcpu, &data->debugregs);
-	case KVM_GET_VCPU_EVENTS:
-		kvml_event_get(vcpu, &data->events);
-		return 0;
-	case KVM_SET_VCPU_EVENTS:
-		return kvml_event_set(vcpu, &data->events);
-	case KVM_GET_MP_STATE:
-		/* The VMM has the APIC: it alone knows of INIT and SIPI. */
-		data->mp_state.mp_state = KVM_MP_STATE_RUNNABLE;
-		return 0;
-	case KVM_SET_MP_STATE:
-		return data->mp_state.mp_state == KVM_MP_STATE_RUNNABLE ? 0 : -EINVAL;
-	case KVM_INTERRUPT:
-		return kvml_event_interrupt(vcpu, data->irq.irq);
-	case KVM_TRANSLATE:
-		return translate(vcpu, &data->translation);
-	case KVM_SET_GUEST_DEBUG:
-		return kvml_debug_set(vcpu, &data->debug);
-	case KVM_X86_SETUP_MCE:
-		return kvml_msr_setup_mce(vcpu, data->value);
-	}
-	return -EINVAL;
-}
-
-static long vcpu_ioctl_copied(struct kvml_vcpu *vcpu, unsigned int cmd, void __user *arg)
-{
-	size_t size = _IOC_SIZE(cmd);
-	union vcpu_arg data;
-	int err;
-
-	if (_IOC_DIR(cmd) & _IOC_WRITE && copy_from_user(&data, arg, size))
-		return -EFAULT;
-	kvml_vcpu_load(vcpu);
-	err = do_copied(vcpu, cmd, &data);
-	kvml_vcpu_put(vcpu);
-	if (err)
-		return err;
-	if (_IOC_DIR(cmd) & _IOC_READ && copy_to_user(arg, &data, size))
-		return -EFAULT;
-	return 0;
-}
-
 /* ---- those with a shape of their own ---- */
 
 /* Some VMMs call it at every exit: mostly all that it tells is at hand. */
@@ -177,7 +54,7 @@ static int set_signal_mask(struct kvml_vcpu *vcpu, struct kvm_signal_mask __user
 	return 0;
 }
 
-static long vcpu_ioctl_loaded(struct kvml_vcpu *vcpu, unsigned int cmd, unsigned long value)
+static long vcpu_ioctl_other(struct kvml_vcpu *vcpu, unsigned int cmd, unsigned long value)
 {
 	void __user *arg = (void __user *)value;
 
@@ -208,6 +85,114 @@ static long vcpu_ioctl_loaded(struct kvml_vcpu *vcpu, unsigned int cmd, unsigned
 	return -EINVAL;
 }
 
+/* ---- structures that are copied in, out, or both ---- */
+
+union vcpu_arg {
+	struct kvm_regs regs;
+	struct kvm_sregs sregs;
+	struct kvm_sregs2 sregs2;
+	struct kvm_fpu fpu;
+	struct kvm_xcrs xcrs;
+	struct kvm_debugregs debugregs;
+	struct kvm_vcpu_events events;
+	struct kvm_mp_state mp_state;
+	struct kvm_translation translation;
+	struct kvm_guest_debug debug;
+	struct kvm_interrupt irq;
+	struct kvm_enable_cap cap;
+	u64 value;
+};
+
+static void translate(struct kvml_vcpu *vcpu, struct kvm_translation *tr)
+{
+	u64 gpa;
+	u32 error;
+
+	guard(srcu)(&vcpu->vm->srcu);
+	tr->valid = !kvml_walk(vcpu, tr->linear_address, KVML_WALK_PROBE, &gpa, &error);
+	tr->physical_address = tr->valid ? gpa : ~0ull;
+	tr->writeable = 1;
+	tr->usermode = 0;
+}
+
+static int copy_in(union vcpu_arg *data, unsigned int cmd, const void __user *arg)
+{
+	return copy_from_user(data, arg, _IOC_SIZE(cmd)) ? -EFAULT : 0;
+}
+
+static long vcpu_ioctl_loaded(struct kvml_vcpu *vcpu, unsigned int cmd, unsigned long value)
+{
+	void __user *arg = (void __user *)value;
+	union vcpu_arg data;
+
+	switch (cmd) {
+	case KVM_SET_REGS:
+		if (copy_in(&data, cmd, arg))
+			return -EFAULT;
+		kvml_regs_set(vcpu, &data.regs);
+		return 0;
+	case KVM_SET_SREGS:
+		return copy_in(&data, cmd, arg) ?: kvml_sregs_set(vcpu, &data.sregs);
+	case KVM_SET_SREGS2:
+		return copy_in(&data, cmd, arg) ?: kvml_sregs2_set(vcpu, &data.sregs2);
+	case KVM_SET_FPU:
+		if (copy_in(&data, cmd, arg))
+			return -EFAULT;
+		kvml_fpu_set(vcpu, &data.fpu);
+		return 0;
+	case KVM_SET_XCRS:
+		return copy_in(&data, cmd, arg) ?: kvml_fpu_set_xcrs(vcpu, &data.xcrs);
+	case KVM_SET_DEBUGREGS:
+		return copy_in(&data, cmd, arg) ?: kvml_debugregs_set(vcpu, &data.debugregs);
+	case KVM_SET_VCPU_EVENTS:
+		return copy_in(&data, cmd, arg) ?: kvml_event_set(vcpu, &data.events);
+	case KVM_SET_MP_STATE:
+		return copy_in(&data, cmd, arg) ?:
+		       data.mp_state.mp_state == KVM_MP_STATE_RUNNABLE ? 0 : -EINVAL;
+	case KVM_INTERRUPT:
+		return copy_in(&data, cmd, arg) ?: kvml_event_interrupt(vcpu, data.irq.irq);
+	case KVM_SET_GUEST_DEBUG:
+		return copy_in(&data, cmd, arg) ?: kvml_debug_set(vcpu, &data.debug);
+	case KVM_X86_SETUP_MCE:
+		return copy_in(&data, cmd, arg) ?: kvml_msr_setup_mce(vcpu, data.value);
+	case KVM_ENABLE_CAP:
+		/* There is none to enable. */
+		return copy_in(&data, cmd, arg) ?: -EINVAL;
+	case KVM_TRANSLATE:
+		if (copy_in(&data, cmd, arg))
+			return -EFAULT;
+		translate(vcpu, &data.translation);
+		break;
+	case KVM_GET_SREGS:
+		kvml_sregs_get(vcpu, &data.sregs);
+		break;
+	case KVM_GET_SREGS2:
+		kvml_sregs2_get(vcpu, &data.sregs2);
+		break;
+	case KVM_GET_FPU:
+		kvml_fpu_get(vcpu, &data.fpu);
+		break;
+	case KVM_GET_XCRS:
+		kvml_fpu_get_xcrs(vcpu, &data.xcrs);
+		break;
+	case KVM_GET_DEBUGREGS:
+		kvml_debugregs_get(vcpu, &data.debugregs);
+		break;
+	case KVM_GET_VCPU_EVENTS:
+		kvml_event_get(vcpu, &data.events);
+		break;
+	case KVM_GET_MP_STATE:
+		/* The VMM has the APIC: it alone knows of INIT and SIPI. */
+		data.mp_state.mp_state = KVM_MP_STATE_RUNNABLE;
+		break;
+	default:
+		return vcpu_ioctl_other(vcpu, cmd, value);
+	}
+	return copy_to_user(arg, &data, _IOC_SIZE(cmd)) ? -EFAULT : 0;
+}
+
+/* ---- all of them ---- */
+
 static long vcpu_ioctl_locked(struct kvml_vcpu *vcpu, unsigned int cmd, unsigned long value)
 {
 	void __user *arg = (void __user *)value;
@@ -222,8 +207,6 @@ static long vcpu_ioctl_locked(struct kvml_vcpu *vcpu, unsigned int cmd, unsigned
 	vcpu->run_told = false;
 	if (cmd == KVM_SET_SIGNAL_MASK)
 		return set_signal_mask(vcpu, arg);
-	if (is_copied(cmd))
-		return vcpu_ioctl_copied(vcpu, cmd, arg);
 	kvml_vcpu_load(vcpu);
 	ret = vcpu_ioctl_loaded(vcpu, cmd, value);
 	kvml_vcpu_put(vcpu);

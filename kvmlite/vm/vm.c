@@ -97,41 +97,30 @@ err_free:
 
 /* ---- ioctls ---- */
 
-static int set_manual_dirty(struct kvml_vm *vm, u64 flags)
-{
-	u64 allowed = KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE;
-
-	if (flags & KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE)
-		allowed |= KVM_DIRTY_LOG_INITIALLY_SET;
-	if (flags & ~allowed)
-		return -EINVAL;
-	guard(mutex)(&vm->lock);
-	vm->manual_dirty = flags;
-	return 0;
-}
-
-static int disable_quirks(struct kvml_vm *vm, u64 quirks)
-{
-	guard(mutex)(&vm->lock);
-	WRITE_ONCE(vm->disabled_quirks, vm->disabled_quirks | quirks);
-	return 0;
-}
-
 static int enable_cap(struct kvml_vm *vm, const struct kvm_enable_cap *cap)
 {
-	u64 value = cap->args[0];
+	u64 value = cap->args[0], allowed = KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE;
 
 	if (cap->flags)
 		return -EINVAL;
+	guard(mutex)(&vm->lock);
 	switch (cap->cap) {
 	case KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2:
-		return set_manual_dirty(vm, value);
+		if (value & KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE)
+			allowed |= KVM_DIRTY_LOG_INITIALLY_SET;
+		if (value & ~allowed)
+			return -EINVAL;
+		vm->manual_dirty = value;
+		return 0;
 	case KVM_CAP_DISABLE_QUIRKS:
 		/* As in KVM: it says nothing of those that it does not know. */
-		return disable_quirks(vm, value & KVML_QUIRKS);
+		value &= KVML_QUIRKS;
+		fallthrough;
 	case KVM_CAP_DISABLE_QUIRKS2:
-		return value & ~(u64)KVML_QUIRKS ? -EINVAL :
-						   disable_quirks(vm, value);
+		if (value & ~(u64)KVML_QUIRKS)
+			return -EINVAL;
+		WRITE_ONCE(vm->disabled_quirks, vm->disabled_quirks | value);
+		return 0;
 	}
 	return -EINVAL;
 }
