@@ -111,9 +111,8 @@ static int bus_change(struct kvml_vm *vm, int bus, unsigned int at, struct ioeve
 /* Is there a write that both would take? */
 static bool collides(const struct ioeventfd *a, const struct ioeventfd *b)
 {
-	if (!a->len || !b->len)
-		return true;
-	return a->len == b->len && (!a->match || !b->match || a->data == b->data);
+	return !a->len || !b->len ||
+	       (a->len == b->len && (!a->match || !b->match || a->data == b->data));
 }
 
 static int bus_add(struct kvml_vm *vm, int bus, struct ioeventfd *e)

@@ -21,14 +21,11 @@ static struct kvml_slot *node_slot(struct rb_node *node, unsigned int tree)
 	return node ? rb_entry(node, struct kvml_slot, node[tree]) : NULL;
 }
 
-static struct kvml_slot *left_of(const struct kvml_slot *slot, unsigned int tree)
+static struct kvml_slot *child(const struct kvml_slot *slot, unsigned int tree, bool left)
 {
-	return node_slot(slot->node[tree].rb_left, tree);
-}
+	const struct rb_node *node = &slot->node[tree];
 
-static struct kvml_slot *right_of(const struct kvml_slot *slot, unsigned int tree)
-{
-	return node_slot(slot->node[tree].rb_right, tree);
+	return node_slot(left ? node->rb_left : node->rb_right, tree);
 }
 
 static bool slot_has(const struct kvml_slot *slot, kvml_gfn gfn)
@@ -235,7 +232,7 @@ static struct kvml_slot *slot_from(struct kvml_slots *slots, kvml_gfn gfn)
 
 		if (behind)
 			found = slot;
-		slot = behind ? left_of(slot, tree) : right_of(slot, tree);
+		slot = child(slot, tree, behind);
 	}
 	return found;
 }
@@ -359,7 +356,7 @@ static struct kvml_slot *slot_of(struct kvml_slots *slots, u64 generation, kvml_
 	struct kvml_slot *slot = node_slot(slots->tree[tree].rb_node, tree);
 
 	while (slot && !slot_has(slot, gfn))
-		slot = gfn < slot->base ? left_of(slot, tree) : right_of(slot, tree);
+		slot = child(slot, tree, gfn < slot->base);
 	return slot;
 }
 

@@ -240,23 +240,17 @@ int kvml_pv_get_clock(struct kvml_vm *vm, struct kvm_clock_data __user *arg)
 	return copy_to_user(arg, &data, sizeof(data)) ? -EFAULT : 0;
 }
 
-int kvml_pv_set_clock(struct kvml_vm *vm, struct kvm_clock_data __user *arg)
+int kvml_pv_set_clock(struct kvml_vm *vm, const struct kvm_clock_data *in)
 {
-	struct kvm_clock_data data;
-	u64 now;
+	u64 now = ktime_get_real_ns(), clock = in->clock;
 
-	if (copy_from_user(&data, arg, sizeof(data)))
-		return -EFAULT;
-	if (data.flags & ~KVML_CLOCK_FLAGS)
+	if (in->flags & ~KVML_CLOCK_FLAGS)
 		return -EINVAL;
-	if (data.flags & KVM_CLOCK_REALTIME) {
-		now = ktime_get_real_ns();
-		/* The clock does not go back. */
-		if (now > data.realtime)
-			data.clock += now - data.realtime;
-	}
+	/* The clock does not go back. */
+	if (in->flags & KVM_CLOCK_REALTIME && now > in->realtime)
+		clock += now - in->realtime;
 	raw_spin_lock(&vm->clock_lock);
-	vm->boot_ns = kvml_pv_host_ns() - data.clock;
+	vm->boot_ns = kvml_pv_host_ns() - clock;
 	clock_restart(vm);
 	raw_spin_unlock(&vm->clock_lock);
 	kvml_vm_request(vm, KVML_REQ_CLOCK, false);

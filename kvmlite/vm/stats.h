@@ -8,7 +8,6 @@
 #ifndef _KVMLITE_STATS_H
 #define _KVMLITE_STATS_H
 
-struct kvml_vm;
 struct kvml_vcpu;
 
 struct kvml_vcpu_stat {

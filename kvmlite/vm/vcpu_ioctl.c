@@ -23,9 +23,7 @@
 /* Some VMMs call it at every exit: mostly all that it tells is at hand. */
 static long get_regs(struct kvml_vcpu *vcpu, struct kvm_regs __user *arg)
 {
-	u32 needed = BIT(KVML_RSP) | BIT(KVML_RIP) | BIT(KVML_RFLAGS);
-
-	if ((vcpu->reg_avail & needed) != needed) {
+	if (~vcpu->reg_avail & KVML_EXIT_REGS) {
 		kvml_vcpu_load(vcpu);
 		kvml_regs_fetch(vcpu);
 		kvml_vcpu_put(vcpu);

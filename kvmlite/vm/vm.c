@@ -142,39 +142,21 @@ static void __user *user_pointer(void __user *p)
 	return in_compat_syscall() ? compat_ptr(ptr_to_compat(p)) : p;
 }
 
-/* Those that only copy a structure in, of the size that their number encodes. */
-static int vm_ioctl_copied(struct kvml_vm *vm, unsigned int cmd, void __user *arg)
-{
-	union {
-		struct kvm_userspace_memory_region region;
-		struct kvm_dirty_log dirty;
-		struct kvm_clear_dirty_log clear;
-		struct kvm_ioeventfd ioeventfd;
-		struct kvm_enable_cap cap;
-		struct kvm_msi msi;
-		u64 addr;
-	} in;
+/* Of the size that the number encodes. */
+union vm_arg {
+	struct kvm_userspace_memory_region region;
+	struct kvm_dirty_log dirty;
+	struct kvm_clear_dirty_log clear;
+	struct kvm_ioeventfd ioeventfd;
+	struct kvm_enable_cap cap;
+	struct kvm_clock_data clock;
+	struct kvm_msi msi;
+	u64 addr;
+};
 
-	if (copy_from_user(&in, arg, _IOC_SIZE(cmd)))
-		return -EFAULT;
-	switch (cmd) {
-	case KVM_SET_USER_MEMORY_REGION:
-		return kvml_slot_set(vm, &in.region);
-	case KVM_GET_DIRTY_LOG:
-		in.dirty.dirty_bitmap = user_pointer(in.dirty.dirty_bitmap);
-		return kvml_slot_get_dirty(vm, &in.dirty);
-	case KVM_CLEAR_DIRTY_LOG:
-		in.clear.dirty_bitmap = user_pointer(in.clear.dirty_bitmap);
-		return kvml_slot_clear_dirty(vm, &in.clear);
-	case KVM_IOEVENTFD:
-		return kvml_ioeventfd(vm, &in.ioeventfd);
-	case KVM_ENABLE_CAP:
-		return enable_cap(vm, &in.cap);
-	case KVM_SET_IDENTITY_MAP_ADDR:
-		return READ_ONCE(vm->nr_vcpus) ? -EINVAL : 0;
-	}
-	/* KVM_SIGNAL_MSI: no interrupt controller would take the message. */
-	return -EINVAL;
+static int copy_in(union vm_arg *in, unsigned int cmd, const void __user *arg)
+{
+	return copy_from_user(in, arg, _IOC_SIZE(cmd)) ? -EFAULT : 0;
 }
 
 /* -EIO: another process than the VM's, or the CPUs are switched off for good. */
@@ -182,6 +164,7 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long value)
 {
 	struct kvml_vm *vm = file->private_data;
 	void __user *arg = (void __user *)value;
+	union vm_arg in;
 
 	if (vm->mm != current->mm || kvml_hardware_lost())
 		return -EIO;
@@ -191,13 +174,26 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long value)
 	case KVM_CREATE_VCPU:
 		return create_vcpu(vm, value);
 	case KVM_SET_USER_MEMORY_REGION:
+		return copy_in(&in, cmd, arg) ?: kvml_slot_set(vm, &in.region);
 	case KVM_GET_DIRTY_LOG:
+		if (copy_in(&in, cmd, arg))
+			return -EFAULT;
+		in.dirty.dirty_bitmap = user_pointer(in.dirty.dirty_bitmap);
+		return kvml_slot_get_dirty(vm, &in.dirty);
 	case KVM_CLEAR_DIRTY_LOG:
-	case KVM_SET_IDENTITY_MAP_ADDR:
-	case KVM_SIGNAL_MSI:
+		if (copy_in(&in, cmd, arg))
+			return -EFAULT;
+		in.clear.dirty_bitmap = user_pointer(in.clear.dirty_bitmap);
+		return kvml_slot_clear_dirty(vm, &in.clear);
 	case KVM_IOEVENTFD:
+		return copy_in(&in, cmd, arg) ?: kvml_ioeventfd(vm, &in.ioeventfd);
 	case KVM_ENABLE_CAP:
-		return vm_ioctl_copied(vm, cmd, arg);
+		return copy_in(&in, cmd, arg) ?: enable_cap(vm, &in.cap);
+	case KVM_SET_IDENTITY_MAP_ADDR:
+		return copy_in(&in, cmd, arg) ?: READ_ONCE(vm->nr_vcpus) ? -EINVAL : 0;
+	case KVM_SIGNAL_MSI:
+		/* No interrupt controller would take the message. */
+		return copy_in(&in, cmd, arg) ?: -EINVAL;
 	case KVM_SET_TSS_ADDR:
 		/* For CPUs that cannot run real mode: checked, not needed. */
 		return value > U32_MAX - 3 * PAGE_SIZE ? -EINVAL : 0;
@@ -207,7 +203,7 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long value)
 	case KVM_GET_CLOCK:
 		return kvml_pv_get_clock(vm, arg);
 	case KVM_SET_CLOCK:
-		return kvml_pv_set_clock(vm, arg);
+		return copy_in(&in, cmd, arg) ?: kvml_pv_set_clock(vm, &in.clock);
 	case KVM_GET_TSC_KHZ:
 		return READ_ONCE(vm->tsc_khz);
 	case KVM_SET_TSC_KHZ:
