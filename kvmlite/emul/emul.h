@@ -181,8 +181,8 @@ int kvml_exec_ins(struct kvml_vcpu *vcpu);	/* some elements */
 int kvml_exec_outs(struct kvml_vcpu *vcpu);
 
 /*
- * Executors by operation; @e is vcpu->emul.  e->value is the operand by ModRM if the instruction reads it, or else the immediate; and
- * then what is written, if it writes one.
+ * Executors by operation; @e is vcpu->emul.  e->value is the operand by ModRM if the
+ * instruction reads it, or else the immediate; and then what is written, if it writes one.
  */
 typedef int kvml_executor(struct kvml_vcpu *vcpu, struct kvml_emul *e);
 

@@ -302,6 +302,7 @@ int kvml_operand_exchange(struct kvml_vcpu *vcpu, const struct kvml_operand *o,
 {
 	unsigned int len = o->piece[0].len;
 	u64 gpa = o->piece[0].gpa;
+
 	if (!kvml_operand_writable(vcpu, o) || gpa & (len - 1))
 		return kvml_operand_write(vcpu, o, new);
 	/* 1: another one was faster, and the guest runs the instruction again. */

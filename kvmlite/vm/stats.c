@@ -139,11 +139,13 @@ static int total_get(void *data, u64 *value)
 {
 	size_t offset = (unsigned long)data;
 	struct kvml_vm *vm;
+	u64 sum;
 
 	guard(mutex)(&vms_lock);
-	*value = counter(&gone, offset);
+	sum = counter(&gone, offset);
 	list_for_each_entry(vm, &vms, stats_link)
-		*value += vm_sum(vm, offset);
+		sum += vm_sum(vm, offset);
+	*value = sum;
 	return 0;
 }
 
