@@ -22,7 +22,7 @@
  *	function	02c7bb54af89	load_on
  *	function	263c913ebda3	flush_if_asked
  *	function	404efbd08c77	enter_guest(struct kvml_vcpu *vcpu)
- *	function	e0cede3e0d34	kvml_mmu_flush
+ *	function	b64c8b879adb	kvml_mmu_flush
  *	function	0653d139ddc5	kvml_mmu_flush_due
  *	function	722c609486d2	kvml_vmx_vcpu_load
  *	function	5d96cd663eea	kvml_svm_vcpu_load
