@@ -194,9 +194,11 @@ void kvml_pv_set_system_time(struct kvml_vcpu *vcpu, u64 data)
 
 void kvml_pv_set_wall_clock(struct kvml_vcpu *vcpu, u64 data)
 {
-	guard(srcu)(&vcpu->vm->srcu);
+	int idx = srcu_read_lock(&vcpu->vm->srcu);
+
 	vcpu->pv_wall_msr = data;
 	write_wall_clock(vcpu, data);
+	srcu_read_unlock(&vcpu->vm->srcu, idx);
 }
 
 /* All pages: whether the TSC is stable depends on all vCPUs. */

@@ -50,8 +50,11 @@ static bool pae_paging(struct kvml_vcpu *vcpu)
 
 static int pdptes_read(struct kvml_vcpu *vcpu, unsigned long cr3, u64 *pdptes)
 {
-	guard(srcu)(&vcpu->vm->srcu);
-	return kvml_guest_read(vcpu, (u32)cr3 & ~0x1fu, pdptes, 4 * sizeof(*pdptes));
+	int idx = srcu_read_lock(&vcpu->vm->srcu);
+	int err = kvml_guest_read(vcpu, (u32)cr3 & ~0x1fu, pdptes, 4 * sizeof(*pdptes));
+
+	srcu_read_unlock(&vcpu->vm->srcu, idx);
+	return err;
 }
 
 /* SDM volume 3, 4.4.1: reserved bits in one that is present give #GP. */

@@ -32,9 +32,10 @@ static bool follows(const struct kvml_tsc_sync *s, u64 value, u64 elapsed, u32 k
 static u64 synchronize(struct kvml_vcpu *vcpu, u64 value, bool by_user)
 {
 	struct kvml_tsc_sync *s = &vcpu->vm->tsc;
+	unsigned long flags;
 	u64 offset, ns;
 
-	guard(raw_spinlock_irqsave)(&s->lock);
+	raw_spin_lock_irqsave(&s->lock, flags);
 	s->offset += kvml_tsc_lost - s->lost;
 	s->lost = kvml_tsc_lost;
 	offset = value - rdtsc();
@@ -52,6 +53,7 @@ static u64 synchronize(struct kvml_vcpu *vcpu, u64 value, bool by_user)
 	s->ns = ns;
 	s->khz = vcpu->tsc_khz;
 	s->by_user |= by_user;
+	raw_spin_unlock_irqrestore(&s->lock, flags);
 	return offset;
 }
 

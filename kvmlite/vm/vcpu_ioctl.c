@@ -103,11 +103,12 @@ union vcpu_arg {
 
 static void translate(struct kvml_vcpu *vcpu, struct kvm_translation *tr)
 {
+	int idx = srcu_read_lock(&vcpu->vm->srcu);
 	u64 gpa;
 	u32 error;
 
-	guard(srcu)(&vcpu->vm->srcu);
 	tr->valid = !kvml_walk(vcpu, tr->linear_address, KVML_WALK_PROBE, &gpa, &error);
+	srcu_read_unlock(&vcpu->vm->srcu, idx);
 	tr->physical_address = tr->valid ? gpa : ~0ull;
 	tr->writeable = 1;
 	tr->usermode = 0;
