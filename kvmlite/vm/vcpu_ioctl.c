@@ -114,11 +114,6 @@ static void translate(struct kvml_vcpu *vcpu, struct kvm_translation *tr)
 	tr->usermode = 0;
 }
 
-static int copy_in(union vcpu_arg *data, unsigned int cmd, const void __user *arg)
-{
-	return copy_from_user(data, arg, _IOC_SIZE(cmd)) ? -EFAULT : 0;
-}
-
 static long vcpu_ioctl_loaded(struct kvml_vcpu *vcpu, unsigned int cmd, unsigned long value)
 {
 	void __user *arg = (void __user *)value;
@@ -126,39 +121,39 @@ static long vcpu_ioctl_loaded(struct kvml_vcpu *vcpu, unsigned int cmd, unsigned
 
 	switch (cmd) {
 	case KVM_SET_REGS:
-		if (copy_in(&data, cmd, arg))
+		if (kvml_copy_in(&data, cmd, arg))
 			return -EFAULT;
 		kvml_regs_set(vcpu, &data.regs);
 		return 0;
 	case KVM_SET_SREGS:
-		return copy_in(&data, cmd, arg) ?: kvml_sregs_set(vcpu, &data.sregs);
+		return kvml_copy_in(&data, cmd, arg) ?: kvml_sregs_set(vcpu, &data.sregs);
 	case KVM_SET_SREGS2:
-		return copy_in(&data, cmd, arg) ?: kvml_sregs2_set(vcpu, &data.sregs2);
+		return kvml_copy_in(&data, cmd, arg) ?: kvml_sregs2_set(vcpu, &data.sregs2);
 	case KVM_SET_FPU:
-		if (copy_in(&data, cmd, arg))
+		if (kvml_copy_in(&data, cmd, arg))
 			return -EFAULT;
 		kvml_fpu_set(vcpu, &data.fpu);
 		return 0;
 	case KVM_SET_XCRS:
-		return copy_in(&data, cmd, arg) ?: kvml_fpu_set_xcrs(vcpu, &data.xcrs);
+		return kvml_copy_in(&data, cmd, arg) ?: kvml_fpu_set_xcrs(vcpu, &data.xcrs);
 	case KVM_SET_DEBUGREGS:
-		return copy_in(&data, cmd, arg) ?: kvml_debugregs_set(vcpu, &data.debugregs);
+		return kvml_copy_in(&data, cmd, arg) ?: kvml_debugregs_set(vcpu, &data.debugregs);
 	case KVM_SET_VCPU_EVENTS:
-		return copy_in(&data, cmd, arg) ?: kvml_event_set(vcpu, &data.events);
+		return kvml_copy_in(&data, cmd, arg) ?: kvml_event_set(vcpu, &data.events);
 	case KVM_SET_MP_STATE:
-		return copy_in(&data, cmd, arg) ?:
+		return kvml_copy_in(&data, cmd, arg) ?:
 		       data.mp_state.mp_state == KVM_MP_STATE_RUNNABLE ? 0 : -EINVAL;
 	case KVM_INTERRUPT:
-		return copy_in(&data, cmd, arg) ?: kvml_event_interrupt(vcpu, data.irq.irq);
+		return kvml_copy_in(&data, cmd, arg) ?: kvml_event_interrupt(vcpu, data.irq.irq);
 	case KVM_SET_GUEST_DEBUG:
-		return copy_in(&data, cmd, arg) ?: kvml_debug_set(vcpu, &data.debug);
+		return kvml_copy_in(&data, cmd, arg) ?: kvml_debug_set(vcpu, &data.debug);
 	case KVM_X86_SETUP_MCE:
-		return copy_in(&data, cmd, arg) ?: kvml_msr_setup_mce(vcpu, data.value);
+		return kvml_copy_in(&data, cmd, arg) ?: kvml_msr_setup_mce(vcpu, data.value);
 	case KVM_ENABLE_CAP:
 		/* There is none to enable. */
-		return copy_in(&data, cmd, arg) ?: -EINVAL;
+		return kvml_copy_in(&data, cmd, arg) ?: -EINVAL;
 	case KVM_TRANSLATE:
-		if (copy_in(&data, cmd, arg))
+		if (kvml_copy_in(&data, cmd, arg))
 			return -EFAULT;
 		translate(vcpu, &data.translation);
 		break;

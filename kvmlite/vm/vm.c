@@ -10,6 +10,7 @@
 #include "vcpu/pv.h"
 #include "vm/cap.h"
 #include "vm/vcpu.h"
+#include "vm/vcpu_ioctl.h"
 #include "vm/vm.h"
 
 /* ---- life ---- */
@@ -154,11 +155,6 @@ union vm_arg {
 	u64 addr;
 };
 
-static int copy_in(union vm_arg *in, unsigned int cmd, const void __user *arg)
-{
-	return copy_from_user(in, arg, _IOC_SIZE(cmd)) ? -EFAULT : 0;
-}
-
 /* -EIO: another process than the VM's, or the CPUs are switched off for good. */
 static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long value)
 {
@@ -174,26 +170,26 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long value)
 	case KVM_CREATE_VCPU:
 		return create_vcpu(vm, value);
 	case KVM_SET_USER_MEMORY_REGION:
-		return copy_in(&in, cmd, arg) ?: kvml_slot_set(vm, &in.region);
+		return kvml_copy_in(&in, cmd, arg) ?: kvml_slot_set(vm, &in.region);
 	case KVM_GET_DIRTY_LOG:
-		if (copy_in(&in, cmd, arg))
+		if (kvml_copy_in(&in, cmd, arg))
 			return -EFAULT;
 		in.dirty.dirty_bitmap = user_pointer(in.dirty.dirty_bitmap);
 		return kvml_slot_get_dirty(vm, &in.dirty);
 	case KVM_CLEAR_DIRTY_LOG:
-		if (copy_in(&in, cmd, arg))
+		if (kvml_copy_in(&in, cmd, arg))
 			return -EFAULT;
 		in.clear.dirty_bitmap = user_pointer(in.clear.dirty_bitmap);
 		return kvml_slot_clear_dirty(vm, &in.clear);
 	case KVM_IOEVENTFD:
-		return copy_in(&in, cmd, arg) ?: kvml_ioeventfd(vm, &in.ioeventfd);
+		return kvml_copy_in(&in, cmd, arg) ?: kvml_ioeventfd(vm, &in.ioeventfd);
 	case KVM_ENABLE_CAP:
-		return copy_in(&in, cmd, arg) ?: enable_cap(vm, &in.cap);
+		return kvml_copy_in(&in, cmd, arg) ?: enable_cap(vm, &in.cap);
 	case KVM_SET_IDENTITY_MAP_ADDR:
-		return copy_in(&in, cmd, arg) ?: READ_ONCE(vm->nr_vcpus) ? -EINVAL : 0;
+		return kvml_copy_in(&in, cmd, arg) ?: READ_ONCE(vm->nr_vcpus) ? -EINVAL : 0;
 	case KVM_SIGNAL_MSI:
 		/* No interrupt controller would take the message. */
-		return copy_in(&in, cmd, arg) ?: -EINVAL;
+		return kvml_copy_in(&in, cmd, arg) ?: -EINVAL;
 	case KVM_SET_TSS_ADDR:
 		/* For CPUs that cannot run real mode: checked, not needed. */
 		return value > U32_MAX - 3 * PAGE_SIZE ? -EINVAL : 0;
@@ -203,7 +199,7 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long value)
 	case KVM_GET_CLOCK:
 		return kvml_pv_get_clock(vm, arg);
 	case KVM_SET_CLOCK:
-		return copy_in(&in, cmd, arg) ?: kvml_pv_set_clock(vm, &in.clock);
+		return kvml_copy_in(&in, cmd, arg) ?: kvml_pv_set_clock(vm, &in.clock);
 	case KVM_GET_TSC_KHZ:
 		return READ_ONCE(vm->tsc_khz);
 	case KVM_SET_TSC_KHZ:
