@@ -17,6 +17,7 @@
 
 #undef PF_W	/* of linux/elf.h */
 #include "emul/walk.c"
+#include "vm/vm.h"
 
 #define PTE_P	_PAGE_PRESENT
 #define PTE_W	_PAGE_RW
