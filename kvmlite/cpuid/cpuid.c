@@ -13,7 +13,6 @@
 
 /* Physical addresses: what four levels of second-stage tables reach. */
 #define MAX_PHYS_BITS	48
-#define VIRT_BITS	48
 
 /* Subleaves of 4 and 0x8000001d: caches. */
 #define MAX_CACHES	16
@@ -215,7 +214,7 @@ static void add_address_sizes(struct list *l)
 	struct kvm_cpuid_entry2 *e = add_host(l, 0x80000008, 0);
 	u32 phys = min(e->eax & 0xff, (u32)MAX_PHYS_BITS);
 
-	e->eax = phys | VIRT_BITS << 8 | phys << 16;
+	e->eax = phys | KVML_VIRT_BITS << 8 | phys << 16;
 	e->ecx &= ~(GENMASK(31, 16) | GENMASK(11, 8));
 	e->edx = 0;
 }

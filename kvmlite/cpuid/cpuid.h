@@ -15,6 +15,12 @@
 struct kvml_vcpu;
 
 #define KVML_MAX_CPUID	256
+#define KVML_VIRT_BITS	48	/* LA57 is not offered */
+
+static inline bool kvml_canonical(u64 address)
+{
+	return __is_canonical_address(address, KVML_VIRT_BITS);
+}
 
 /* (v) Entries in the VMM's order. */
 struct kvml_cpuid {

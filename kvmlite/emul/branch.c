@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Jumps, calls and returns (SDM volume 2: JMP, Jcc, LOOP, CALL, RET). */
+#include "cpuid/cpuid.h"
 #include "emul/emul.h"
 
 /* ---- near: within the code segment ---- */
@@ -7,7 +8,7 @@
 /* Go on at @target, if that is an address of code with the segment @cs. */
 static int set_next(struct kvml_vcpu *vcpu, const struct kvm_segment *cs, u64 target)
 {
-	if (kvml_long_mode(vcpu) && cs->l ? !kvml_canonical(vcpu, target) : target > cs->limit)
+	if (kvml_long_mode(vcpu) && cs->l ? !kvml_canonical(target) : target > cs->limit)
 		return kvml_queue_gp(vcpu);
 	vcpu->emul->next = target;
 	return 0;

@@ -151,7 +151,6 @@ int kvml_operand_exchange(struct kvml_vcpu *vcpu, const struct kvml_operand *o,
 bool kvml_operand_writable(struct kvml_vcpu *vcpu, const struct kvml_operand *o);
 /* Linear to guest-physical; or #PF. */
 int kvml_operand_translate(struct kvml_vcpu *vcpu, unsigned long linear, u32 flags, u64 *gpa);
-bool kvml_canonical(struct kvml_vcpu *vcpu, unsigned long address);
 /* Bytes from @offset on that are in the page, segment and address size of @o. */
 unsigned int kvml_operand_room(struct kvml_vcpu *vcpu, enum kvml_seg seg, unsigned long offset,
 			       const struct kvml_operand *o);

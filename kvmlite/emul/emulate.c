@@ -68,6 +68,7 @@ static void locate(struct kvml_vcpu *vcpu)
 	e->rip = kvml_rip(vcpu);
 	e->bits = bits;
 	e->user = cpl == 3;
+	e->nbytes = 0;
 }
 
 static unsigned long linear_rip(struct kvml_vcpu *vcpu)
@@ -80,17 +81,14 @@ static unsigned long linear_rip(struct kvml_vcpu *vcpu)
 
 int kvml_emulate_fetch(struct kvml_vcpu *vcpu, unsigned int n)
 {
-	if (!n) {
+	if (!n)
 		locate(vcpu);
-		vcpu->emul->nbytes = 0;
-	}
 	return kvml_fetch(vcpu, linear_rip(vcpu));
 }
 
 bool kvml_emulate_fetch_known(struct kvml_vcpu *vcpu)
 {
 	locate(vcpu);
-	vcpu->emul->nbytes = 0;
 	return kvml_fetch_known(vcpu, linear_rip(vcpu));
 }
 
@@ -102,7 +100,6 @@ static int fetch_and_decode(struct kvml_vcpu *vcpu)
 	unsigned int n;
 	int r;
 
-	e->nbytes = 0;
 	do {
 		r = kvml_fetch(vcpu, linear);
 		if (r == KVML_FETCH_NO_MEMORY)

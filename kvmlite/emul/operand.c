@@ -4,15 +4,9 @@
  * (SDM volume 3, chapters 4 and 5), and to userspace where there is none.
  */
 #include "base/trace.h"
+#include "cpuid/cpuid.h"
 #include "emul/emul.h"
 #include "io/io.h"
-
-bool kvml_canonical(struct kvml_vcpu *vcpu, unsigned long address)
-{
-	if (sign_extend64(address, 47) == address)
-		return true;
-	return kvml_reg(vcpu, KVML_CR4) & X86_CR4_LA57 && sign_extend64(address, 56) == address;
-}
 
 /* Such a data segment is valid above its limit. */
 static bool expands_down(const struct kvm_segment *s)
@@ -60,7 +54,7 @@ static bool linear_64(struct kvml_vcpu *vcpu, enum kvml_seg seg, u64 offset,
 	*linear = offset;
 	if (seg == KVML_FS || seg == KVML_GS)
 		*linear += kvml_ops->segment_base(vcpu, seg);
-	return kvml_canonical(vcpu, *linear) && kvml_canonical(vcpu, *linear + len - 1);
+	return kvml_canonical(*linear) && kvml_canonical(*linear + len - 1);
 }
 
 /*

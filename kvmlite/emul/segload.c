@@ -5,6 +5,7 @@
  */
 #include <asm/trapnr.h>
 
+#include "cpuid/cpuid.h"
 #include "emul/emul.h"
 
 /* Types: bits of code and data segments, and two of system segments. */
@@ -151,7 +152,7 @@ static int read_base(struct kvml_vcpu *vcpu, const struct load *l, struct kvm_se
 	if (r)
 		return r;
 	s->base |= (u64)high << 32;
-	return kvml_canonical(vcpu, s->base) ? r : fault(vcpu, X86_TRAP_GP, l->selector);
+	return kvml_canonical(s->base) ? r : fault(vcpu, X86_TRAP_GP, l->selector);
 }
 
 /* ---- rights: SDM volume 2, MOV, CALL, RET, LLDT, LTR; volume 3, 8.3 ---- */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Instructions with segment, table and control registers. */
 #include "base/kick.h"
+#include "cpuid/cpuid.h"
 #include "emul/emul.h"
 #include "vcpu/error.h"
 #include "vcpu/regs.h"
@@ -115,7 +116,7 @@ int kvml_exec_load_table(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 	if (r)
 		return r;
 	dt.base = table_base(e, dt.base);
-	if (!kvml_canonical(vcpu, dt.base))
+	if (!kvml_canonical(dt.base))
 		return kvml_queue_gp(vcpu);
 	if (e->insn.reg & 1)
 		kvml_ops->set_idt(vcpu, &dt);

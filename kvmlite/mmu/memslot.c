@@ -113,7 +113,7 @@ static void slot_free(struct kvml_slot *slot, const struct kvml_slot *heir)
 static void slot_undo(struct kvml_slot *slot, const struct kvml_slot *old)
 {
 	if (!old || old->backing != slot->backing)
-		kvml_backing_free(slot->backing);
+		kfree(slot->backing);
 	slot_free(slot, old);
 }
 

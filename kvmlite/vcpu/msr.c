@@ -13,7 +13,6 @@
 #include "vcpu/regs.h"
 
 #define VAR_MTRRS	8
-#define VIRT_BITS	48
 
 /* As in the kernel's KVM. */
 #define MAX_IO_MSRS	256
@@ -127,13 +126,13 @@ static int set_vendor(struct access *a)
 /* WRMSR gives #GP for a non-canonical address. */
 static int set_address(struct access *a)
 {
-	return !__is_canonical_address(a->data, VIRT_BITS) || set_vendor(a);
+	return !kvml_canonical(a->data) || set_vendor(a);
 }
 
 /* A VMM may hand over what a 32-bit guest left there: made canonical. */
 static int set_sysenter(struct access *a)
 {
-	a->data = __canonical_address(a->data, VIRT_BITS);
+	a->data = __canonical_address(a->data, KVML_VIRT_BITS);
 	return set_vendor(a);
 }
 

@@ -137,9 +137,8 @@ static struct kvm_vcpu signal_vcpu = { .run = &signal_run };
 
 static int handle_work(struct kvml_vcpu *vcpu)
 {
-	if (signal_pending(current))
-		return kvml_tell_signal(vcpu, -EINTR);
-	return kvml_tell_signal(vcpu, xfer_to_guest_mode_handle_work(&signal_vcpu));
+	return kvml_tell_signal(vcpu, signal_pending(current) ? -EINTR :
+				xfer_to_guest_mode_handle_work(&signal_vcpu));
 }
 
 static int run_loop(struct kvml_vcpu *vcpu)
