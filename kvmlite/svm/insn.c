@@ -122,7 +122,7 @@ int kvml_svm_insn_read(struct kvml_vcpu *vcpu, struct svm_insn *insn)
 
 		if (r == 1 || r < 0)
 			return r;
-		if (r != KVML_EMUL_GO || e->nbytes == n)
+		if (r || e->nbytes == n)
 			break;
 		n = e->nbytes;
 		if (parse(vcpu, insn, min_t(unsigned int, n, KVML_INSN_MAX)))

@@ -106,7 +106,8 @@ static void close_registers(struct kvml_vcpu *vcpu)
 
 void kvml_debug_load(struct kvml_vcpu *vcpu)
 {
-	const unsigned long *db = kvml_debug_db(vcpu);
+	/* The debugger's or the guest's */
+	const unsigned long *db = kvml_debug_owns_db(vcpu) ? vcpu->debug_db : vcpu->db;
 
 	set_debugreg(0, 7);
 	set_debugreg(db[0], 0);

@@ -61,16 +61,11 @@ static inline bool kvml_debug_owns_db(struct kvml_vcpu *vcpu)
 	return vcpu->guest_debug.control & KVM_GUESTDBG_USE_HW_BP;
 }
 
-/* DR7 and DR0 to DR3 to run on: the debugger's or the guest's. */
+/* DR7 to run on: the debugger's or the guest's. */
 static inline unsigned long kvml_debug_dr7(struct kvml_vcpu *vcpu)
 {
 	return unlikely(kvml_debug_owns_db(vcpu)) ?
 	       vcpu->guest_debug.arch.debugreg[7] : vcpu->dr7;
-}
-
-static inline const unsigned long *kvml_debug_db(struct kvml_vcpu *vcpu)
-{
-	return kvml_debug_owns_db(vcpu) ? vcpu->debug_db : vcpu->db;
 }
 
 static inline void kvml_debug_enter(struct kvml_vcpu *vcpu)

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See error.h. */
-#include <linux/kvm.h>
-
 #include "vcpu/error.h"
 #include "vcpu/vcpu.h"
 
@@ -50,6 +48,16 @@ int kvml_exit_nothing(struct kvml_vcpu *vcpu)
 int kvml_exit_shutdown(struct kvml_vcpu *vcpu)
 {
 	vcpu->run->exit_reason = KVM_EXIT_SHUTDOWN;
+	return 0;
+}
+
+int kvml_exit_hlt(struct kvml_vcpu *vcpu, int done)
+{
+	vcpu->stat.halt_exits++;
+	if (done <= 0)
+		return done;
+	/* Userspace has the APIC and knows what wakes it. */
+	vcpu->run->exit_reason = KVM_EXIT_HLT;
 	return 0;
 }
 

@@ -25,6 +25,9 @@ int kvml_exit_nothing(struct kvml_vcpu *vcpu);
 /* KVM_EXIT_SHUTDOWN; returns 0. */
 int kvml_exit_shutdown(struct kvml_vcpu *vcpu);
 
+/* KVM_EXIT_HLT, unless going past HLT, which returned @done, has another end. */
+int kvml_exit_hlt(struct kvml_vcpu *vcpu, int done);
+
 /* Returns @ret; if that is -EINTR, with KVM_EXIT_INTR: a signal. */
 int kvml_tell_signal(struct kvml_vcpu *vcpu, int ret);
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Privileged instructions of the guest. See priv.h. */
-#include <asm/debugreg.h>
 #include <asm/traps.h>
 
 #include "base/quirk.h"
 #include "vcpu/debug.h"
+#include "vcpu/error.h"
 #include "vcpu/fpu.h"
 #include "vcpu/priv.h"
 #include "vcpu/regs.h"
@@ -32,14 +32,7 @@ static int skip_or_gp(struct kvml_vcpu *vcpu, int fault)
 
 int kvml_priv_hlt(struct kvml_vcpu *vcpu)
 {
-	int ret = kvml_priv_skip(vcpu);
-
-	vcpu->stat.halt_exits++;
-	if (ret <= 0)
-		return ret;
-	/* Userspace has the APIC and knows what wakes it. */
-	vcpu->run->exit_reason = KVM_EXIT_HLT;
-	return 0;
+	return kvml_exit_hlt(vcpu, kvml_priv_skip(vcpu));
 }
 
 int kvml_priv_mwait(struct kvml_vcpu *vcpu)
@@ -148,9 +141,7 @@ bool kvml_priv_set_cr(struct kvml_vcpu *vcpu, int cr, unsigned long value)
 
 int kvml_priv_clts(struct kvml_vcpu *vcpu)
 {
-	unsigned long cr0 = kvml_reg(vcpu, KVML_CR0) & ~X86_CR0_TS;
-
-	return skip_or_gp(vcpu, kvml_cr0_write(vcpu, cr0));
+	return skip_or_gp(vcpu, kvml_cr0_write(vcpu, kvml_reg(vcpu, KVML_CR0) & ~X86_CR0_TS));
 }
 
 /* LMSW changes MP, EM and TS, and sets PE. */

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Registers by ioctl, and the rules for control registers. See regs.h. */
-#include <asm/debugreg.h>
-
 #include "base/kick.h"
 #include "cpuid/cpuid.h"
 #include "vcpu/apic_base.h"
@@ -35,11 +33,8 @@ static u64 reserved_gpa_bits(struct kvml_vcpu *vcpu)
 /* SDM volume 3, 2.5. */
 static bool cr0_valid(unsigned long cr0)
 {
-	if (cr0 >> 32)
-		return false;
-	if (cr0 & X86_CR0_NW && !(cr0 & X86_CR0_CD))
-		return false;
-	return !(cr0 & X86_CR0_PG) || cr0 & X86_CR0_PE;
+	return !(cr0 >> 32) && (!(cr0 & X86_CR0_NW) || cr0 & X86_CR0_CD) &&
+	       (!(cr0 & X86_CR0_PG) || cr0 & X86_CR0_PE);
 }
 
 static bool cr3_valid(struct kvml_vcpu *vcpu, unsigned long cr3)
@@ -55,11 +50,10 @@ static bool pae_paging(struct kvml_vcpu *vcpu)
 
 static int pdptes_read(struct kvml_vcpu *vcpu, unsigned long cr3, u64 *pdptes)
 {
-	struct kvml_vm *vm = vcpu->vm;
-	int idx = srcu_read_lock(&vm->srcu);
+	int idx = srcu_read_lock(&vcpu->vm->srcu);
 	int err = kvml_guest_read(vcpu, (u32)cr3 & ~0x1fu, pdptes, 4 * sizeof(*pdptes));
 
-	srcu_read_unlock(&vm->srcu, idx);
+	srcu_read_unlock(&vcpu->vm->srcu, idx);
 	return err;
 }
 
@@ -427,7 +421,7 @@ int kvml_sregs_set(struct kvml_vcpu *vcpu, const struct kvm_sregs *in)
 	return 0;
 }
 
-int kvml_sregs2_get(struct kvml_vcpu *vcpu, struct kvm_sregs2 *out)
+void kvml_sregs2_get(struct kvml_vcpu *vcpu, struct kvm_sregs2 *out)
 {
 	struct kvm_sregs sregs;
 
@@ -436,7 +430,6 @@ int kvml_sregs2_get(struct kvml_vcpu *vcpu, struct kvm_sregs2 *out)
 	memcpy(out, &sregs, SREGS_COMMON);
 	if (pae_paging(vcpu) && !pdptes_read(vcpu, kvml_reg(vcpu, KVML_CR3), out->pdptrs))
 		out->flags = KVM_SREGS2_FLAGS_PDPTRS_VALID;
-	return 0;
 }
 
 int kvml_sregs2_set(struct kvml_vcpu *vcpu, const struct kvm_sregs2 *in)

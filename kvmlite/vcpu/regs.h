@@ -32,7 +32,7 @@ int kvml_regs_put_user(struct kvml_vcpu *vcpu, struct kvm_regs __user *out);
 void kvml_regs_set(struct kvml_vcpu *vcpu, const struct kvm_regs *in);
 void kvml_sregs_get(struct kvml_vcpu *vcpu, struct kvm_sregs *out);
 int kvml_sregs_set(struct kvml_vcpu *vcpu, const struct kvm_sregs *in);
-int kvml_sregs2_get(struct kvml_vcpu *vcpu, struct kvm_sregs2 *out);
+void kvml_sregs2_get(struct kvml_vcpu *vcpu, struct kvm_sregs2 *out);
 int kvml_sregs2_set(struct kvml_vcpu *vcpu, const struct kvm_sregs2 *in);
 void kvml_debugregs_get(struct kvml_vcpu *vcpu, struct kvm_debugregs *out);
 int kvml_debugregs_set(struct kvml_vcpu *vcpu, const struct kvm_debugregs *in);

@@ -36,8 +36,7 @@ static int handle_requests(struct kvml_vcpu *vcpu)
 	}
 	if (test_and_clear_bit(KVML_REQ_LOAD, &vcpu->requests))
 		kvml_vcpu_reload(vcpu);
-	if (test_and_clear_bit(KVML_REQ_FPU, &vcpu->requests) &&
-	    !vcpu->fpu_loaded)
+	if (test_and_clear_bit(KVML_REQ_FPU, &vcpu->requests) && !vcpu->fpu_loaded)
 		kvml_fpu_use(vcpu);
 	clear_bit(KVML_REQ_EVENT, &vcpu->requests);
 	return 1;
@@ -119,8 +118,7 @@ static int enter_guest(struct kvml_vcpu *vcpu)
 	/* Pairs with the barrier in kvml_vm_request(). */
 	smp_store_mb(vcpu->mode, KVML_IN_GUEST);
 	flush_if_asked(vcpu);
-	if (unlikely(READ_ONCE(vcpu->requests) ||
-		     __xfer_to_guest_mode_work_pending())) {
+	if (unlikely(READ_ONCE(vcpu->requests) || __xfer_to_guest_mode_work_pending())) {
 		WRITE_ONCE(vcpu->mode, KVML_OUTSIDE);
 		local_irq_enable();
 		preempt_enable();
@@ -154,9 +152,8 @@ static struct kvm_vcpu signal_vcpu = { .run = &signal_run };
 
 static int handle_work(struct kvml_vcpu *vcpu)
 {
-	if (signal_pending(current))
-		return kvml_tell_signal(vcpu, -EINTR);
-	return kvml_tell_signal(vcpu, xfer_to_guest_mode_handle_work(&signal_vcpu));
+	return kvml_tell_signal(vcpu, signal_pending(current) ? -EINTR :
+				xfer_to_guest_mode_handle_work(&signal_vcpu));
 }
 
 static int run_loop(struct kvml_vcpu *vcpu)
@@ -251,8 +248,7 @@ int kvml_vcpu_run(struct kvml_vcpu *vcpu)
 		vcpu->stat.signal_exits++;
 		return -EINTR;
 	}
-	if (run->kvm_valid_regs & ~KVML_SYNC_REGS ||
-	    run->kvm_dirty_regs & ~KVML_SYNC_REGS)
+	if (run->kvm_valid_regs & ~KVML_SYNC_REGS || run->kvm_dirty_regs & ~KVML_SYNC_REGS)
 		return -EINVAL;
 	if (vcpu->sigset_active)
 		sigprocmask(SIG_SETMASK, &vcpu->sigset, &saved);

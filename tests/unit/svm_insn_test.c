@@ -26,12 +26,12 @@ int kvml_emulate_fetch(struct kvml_vcpu *v, unsigned int n)
 	fetches++;
 	e->nbytes = n;
 	if (n == sizeof(e->bytes))
-		return KVML_EMUL_GO;	/* there is no room for more */
+		return 0;	/* there is no room for more */
 	if (n >= code_len)
 		return rest_is_lost;
 	memcpy(e->bytes + n, code + n, end - n);
 	e->nbytes = end;
-	return KVML_EMUL_GO;
+	return 0;
 }
 
 bool kvml_emulate_fetch_known(struct kvml_vcpu *v)
