@@ -202,8 +202,7 @@ static void hardware_resume(void *unused)
 COMPAT_SYSCORE(hardware_ops, hardware_suspend, hardware_resume);
 
 /* An INIT signal would be blocked in VMX operation: leave it first. */
-static int hardware_reboot(struct notifier_block *nb, unsigned long event,
-			   void *unused)
+static int hardware_reboot(struct notifier_block *nb, unsigned long event, void *unused)
 {
 	mutex_lock(&lock);
 	/* Before the first CPU is off. */

@@ -55,8 +55,7 @@ int kvml_emul_failed(struct kvml_vcpu *vcpu)
 static bool decoded_before(const struct kvml_emul *e)
 {
 	return e->nbytes == sizeof(e->bytes) && e->bits == e->decoded_bits &&
-	       e->words[0] == e->decoded_words[0] &&
-	       e->words[1] == e->decoded_words[1];
+	       e->words[0] == e->decoded_words[0] && e->words[1] == e->decoded_words[1];
 }
 
 /* Where the instruction is, and how to read it. */

@@ -34,8 +34,7 @@ static bool segment_allows(struct kvml_vcpu *vcpu, const struct kvm_segment *s, 
 	/* Mostly it does: then the mode need not be known. */
 	if (!s->unusable && (flags & KVML_WALK_WRITE ? kind == 0x2 : kind != 0x8))
 		return true;
-	return !kvml_protected_mode(vcpu) ||
-	       kvml_reg(vcpu, KVML_RFLAGS) & X86_EFLAGS_VM;
+	return !kvml_protected_mode(vcpu) || kvml_reg(vcpu, KVML_RFLAGS) & X86_EFLAGS_VM;
 }
 
 static bool linear_32(struct kvml_vcpu *vcpu, enum kvml_seg seg, u32 offset,

@@ -70,8 +70,7 @@ bool kvml_svm_erratum_383(void)
 	u64 status;
 
 	if (likely(!READ_ONCE(erratum_383)) ||
-	    rdmsrl_safe(MSR_IA32_MC0_STATUS, &status) ||
-	    !svm_is_erratum_383(status))
+	    rdmsrl_safe(MSR_IA32_MC0_STATUS, &status) || !svm_is_erratum_383(status))
 		return false;
 	for (bank = 0; bank < 6; bank++)
 		wrmsrl_safe(MSR_IA32_MC0_STATUS + 4 * bank, 0);

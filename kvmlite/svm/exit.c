@@ -45,8 +45,7 @@ static int handle_db(struct kvml_vcpu *vcpu)
 	}
 	if (stepped && !bits)
 		return 1;
-	if (vcpu->guest_debug.control &
-	    (KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_HW_BP))
+	if (vcpu->guest_debug.control & (KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_HW_BP))
 		return kvml_debug_exit(vcpu, DB_VECTOR, bits | DR6_RESERVED);
 	return kvml_debug_queue_db(vcpu, bits);
 }
@@ -197,8 +196,7 @@ static int handle_dr(struct kvml_vcpu *vcpu)
 			return r;
 		reg = svm_insn_rm(&insn);
 	}
-	return kvml_priv_mov_dr(vcpu, exit->code & 7, reg,
-				!(exit->code & 0x10));
+	return kvml_priv_mov_dr(vcpu, exit->code & 7, reg, !(exit->code & 0x10));
 }
 
 /* ---- tasks ---- */
@@ -225,8 +223,7 @@ static int handle_task_switch(struct kvml_vcpu *vcpu)
 	if (type == SVM_EXITINTINFO_TYPE_SOFT)
 		task.soft = vector;
 	task.insn = task.soft >= 0 || (type == SVM_EXITINTINFO_TYPE_EXEPT &&
-				       (vector == BP_VECTOR ||
-					vector == OF_VECTOR));
+				       (vector == BP_VECTOR || vector == OF_VECTOR));
 	task.has_error = exit->info_2 &
 			 BIT_ULL(SVM_EXITINFOSHIFT_TS_HAS_ERROR_CODE);
 	task.error = exit->info_2;

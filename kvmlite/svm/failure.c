@@ -21,8 +21,7 @@ static bool bad_event(const struct vmcb *vmcb)
 	case SVM_EVTINJ_TYPE_SOFT:
 		return false;
 	case SVM_EVTINJ_TYPE_EXEPT:
-		return (info & SVM_EVTINJ_VEC_MASK) > 31 ||
-		       (info & SVM_EVTINJ_VEC_MASK) == 2;
+		return (info & SVM_EVTINJ_VEC_MASK) > 31 || (info & SVM_EVTINJ_VEC_MASK) == 2;
 	}
 	return true;
 }

@@ -17,8 +17,7 @@ static bool has_modrm(const struct svm_insn *insn)
 {
 	if (!insn->two_bytes)
 		return insn->opcode == 0xff;
-	return insn->opcode == 0x01 ||
-	       (insn->opcode >= 0x20 && insn->opcode <= 0x23);
+	return insn->opcode == 0x01 || (insn->opcode >= 0x20 && insn->opcode <= 0x23);
 }
 
 /* JMP and CALL to a selector; INT; IN and OUT of a port by number. */
@@ -35,8 +34,7 @@ static unsigned int immediate_len(const struct svm_insn *insn)
  * Bytes of the memory operand that LMSW or SMSW names, after ModRM.  @next is the
  * SIB if there is one before @end; it adds to the length in any case.
  */
-static unsigned int operand_len(u8 modrm, const u8 *next, const u8 *end,
-				bool wide)
+static unsigned int operand_len(u8 modrm, const u8 *next, const u8 *end, bool wide)
 {
 	unsigned int mod = modrm >> 6, rm = modrm & 7, sib = 0;
 

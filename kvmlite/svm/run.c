@@ -70,8 +70,7 @@ static bool hot_mov_cr(struct svm_vcpu *svm, bool *again)
 
 	if (reg < 0 || !svm->exit.next_rip) {
 		/* CLTS, LMSW, SMSW are not. */
-		if (!kvml_svm_insn_read_known(vcpu, &insn) ||
-		    (insn.opcode & ~2) != 0x20)
+		if (!kvml_svm_insn_read_known(vcpu, &insn) || (insn.opcode & ~2) != 0x20)
 			return false;
 		svm->exit.next_rip = insn.next;
 		reg = svm_insn_rm(&insn);
@@ -101,8 +100,7 @@ static bool handle_hot(struct svm_vcpu *svm, bool *again)
 		return false;
 	if (svm->exit.code == SVM_EXIT_MSR) {
 		*again = (svm->exit.info_1 ? kvml_priv_set_msr(vcpu) :
-					     kvml_priv_rdmsr(vcpu)) &&
-			 hot_skip(vcpu);
+					     kvml_priv_rdmsr(vcpu)) && hot_skip(vcpu);
 		return true;
 	}
 	if (svm->exit.code == SVM_EXIT_CPUID) {
@@ -123,16 +121,14 @@ static __always_inline u64 spec_ctrl(const struct svm_vcpu *svm)
 	if (!static_cpu_has(X86_FEATURE_MSR_SPEC_CTRL) ||
 	    static_cpu_has(X86_FEATURE_V_SPEC_CTRL))
 		return 0;
-	return svm_spec_ctrl(svm->spec_ctrl,
-			     this_cpu_read(x86_spec_ctrl_current));
+	return svm_spec_ctrl(svm->spec_ctrl, this_cpu_read(x86_spec_ctrl_current));
 }
 
 /* True: VMRUN did nothing. */
 static __always_inline bool enter_guest(struct svm_vcpu *svm, u64 host)
 {
 	amd_clear_divider();
-	return kvml_svm_enter(svm->vcpu.reg, __pa(svm->vmcb), host,
-			      spec_ctrl(svm));
+	return kvml_svm_enter(svm->vcpu.reg, __pa(svm->vmcb), host, spec_ctrl(svm));
 }
 
 /* RCU and lockdep hear of it: the guest is like userspace to them. */
@@ -168,8 +164,7 @@ static void before_entry(struct svm_vcpu *svm)
 		kvml_svm_regs_flush(svm);
 	vmcb->save.rax = vcpu->reg[KVML_RAX];
 	vmcb->save.cr2 = vcpu->cr2;
-	vmcb->control.int_ctl = (vmcb->control.int_ctl & ~V_TPR_MASK) |
-				vcpu->cr8;
+	vmcb->control.int_ctl = (vmcb->control.int_ctl & ~V_TPR_MASK) | vcpu->cr8;
 	trace_kvm_entry(vcpu);
 }
 
@@ -251,8 +246,7 @@ bool kvml_svm_run(struct kvml_vcpu *vcpu)
 	kvml_fpu_enter_xcr0(vcpu);
 	before_entry(svm);
 	after_exit(svm, enter_guest_first(svm, host));
-	while ((done = handle_hot(svm, &again)) && again &&
-	       !kvml_vcpu_must_leave(vcpu)) {
+	while ((done = handle_hot(svm, &again)) && again && !kvml_vcpu_must_leave(vcpu)) {
 		svm->vmcb->control.event_inj = 0;
 		svm->soft.len = 0;
 		before_entry(svm);

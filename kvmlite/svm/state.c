@@ -184,8 +184,7 @@ static struct vmcb_seg *segment(struct kvml_vcpu *vcpu, enum kvml_seg seg)
 }
 
 /* Bits 8 to 11 are 20 to 23 of the descriptor (15.5.1). */
-void kvml_svm_get_segment(struct kvml_vcpu *vcpu, enum kvml_seg seg,
-			  struct kvm_segment *out)
+void kvml_svm_get_segment(struct kvml_vcpu *vcpu, enum kvml_seg seg, struct kvm_segment *out)
 {
 	const struct vmcb_seg *in = segment(vcpu, seg);
 	u16 attrib = in->attrib;
@@ -254,8 +253,7 @@ static struct vmcb_seg *table_of(struct kvml_vcpu *vcpu, enum kvml_table table)
 	return table == KVML_GDT ? &save->gdtr : &save->idtr;
 }
 
-void kvml_svm_get_table(struct kvml_vcpu *vcpu, enum kvml_table table,
-			struct kvm_dtable *out)
+void kvml_svm_get_table(struct kvml_vcpu *vcpu, enum kvml_table table, struct kvm_dtable *out)
 {
 	out->base = table_of(vcpu, table)->base;
 	out->limit = table_of(vcpu, table)->limit;
@@ -312,8 +310,7 @@ static u64 *msr_field(struct kvml_vcpu *vcpu, u32 index)
 /* The VMCB's is the guest's own where VMRUN loads it; else run.c does. */
 static bool is_vmcb_spec_ctrl(u32 index)
 {
-	return index == MSR_IA32_SPEC_CTRL &&
-	       boot_cpu_has(X86_FEATURE_V_SPEC_CTRL);
+	return index == MSR_IA32_SPEC_CTRL && boot_cpu_has(X86_FEATURE_V_SPEC_CTRL);
 }
 
 int kvml_svm_get_msr(struct kvml_vcpu *vcpu, u32 index, u64 *data)
@@ -341,8 +338,7 @@ static bool de_cfg_allowed(u64 data)
 {
 	u64 allowed;
 
-	return !kvml_svm_get_feature_msr(MSR_AMD64_DE_CFG, &allowed) &&
-	       !(data & ~allowed);
+	return !kvml_svm_get_feature_msr(MSR_AMD64_DE_CFG, &allowed) && !(data & ~allowed);
 }
 
 static void set_tsc_aux(struct svm_vcpu *svm, u64 data)

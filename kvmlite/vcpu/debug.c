@@ -77,8 +77,7 @@ int kvml_debug_exit(struct kvml_vcpu *vcpu, u32 vector, u64 dr6)
 
 void kvml_debug_update(struct kvml_vcpu *vcpu)
 {
-	vcpu->debug_load = vcpu->dr_open ||
-			   kvml_debug_dr7(vcpu) & DR7_BP_EN_MASK;
+	vcpu->debug_load = vcpu->dr_open || kvml_debug_dr7(vcpu) & DR7_BP_EN_MASK;
 	kvml_ops->update_debug(vcpu);
 	/* TF comes or goes with the flags. */
 	kvml_reg_set(vcpu, KVML_RFLAGS, kvml_reg(vcpu, KVML_RFLAGS));

@@ -56,8 +56,7 @@ static inline int kvml_queue_gp(struct kvml_vcpu *vcpu)
 static inline bool kvml_events_any(const struct kvml_events *e)
 {
 	return e->exception.pending | e->exception.injected |
-	       e->intr.injected | e->intr.pending | e->nmi.pending |
-	       e->nmi.injected;
+	       e->intr.injected | e->intr.pending | e->nmi.pending | e->nmi.injected;
 }
 
 /*

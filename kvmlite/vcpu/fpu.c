@@ -157,8 +157,7 @@ int kvml_fpu_set_xcrs(struct kvml_vcpu *vcpu, const struct kvm_xcrs *in)
 	for (i = 0; i < in->nr_xcrs; i++)
 		if (in->xcrs[i].xcr == XCR_XFEATURE_ENABLED_MASK)
 			return kvml_fpu_set_xcr0(vcpu, XCR_XFEATURE_ENABLED_MASK,
-						 in->xcrs[i].value) ?
-			       -EINVAL : 0;
+						 in->xcrs[i].value) ? -EINVAL : 0;
 	return 0;
 }
 

@@ -128,8 +128,7 @@ bool kvml_priv_cr_is_hot(struct kvml_vcpu *vcpu, int cr, unsigned long value)
 {
 	unsigned long old = kvml_reg(vcpu, cr ? KVML_CR4 : KVML_CR0);
 
-	return kvml_long_mode(vcpu) &&
-	       !((old ^ value) & (cr ? X86_CR4_OSXSAVE : X86_CR0_PG));
+	return kvml_long_mode(vcpu) && !((old ^ value) & (cr ? X86_CR4_OSXSAVE : X86_CR0_PG));
 }
 
 bool kvml_priv_set_cr(struct kvml_vcpu *vcpu, int cr, unsigned long value)

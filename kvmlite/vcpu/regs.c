@@ -377,8 +377,7 @@ static void sregs_set_control(struct kvml_vcpu *vcpu, const struct kvm_sregs *in
 {
 	bool flush = in->cr0 != kvml_reg(vcpu, KVML_CR0) ||
 		     in->cr3 != kvml_reg(vcpu, KVML_CR3) ||
-		     in->cr4 != kvml_reg(vcpu, KVML_CR4) ||
-		     in->efer != vcpu->efer;
+		     in->cr4 != kvml_reg(vcpu, KVML_CR4) || in->efer != vcpu->efer;
 
 	vcpu->cr2 = in->cr2;
 	kvml_reg_set(vcpu, KVML_CR3, in->cr3);

@@ -243,8 +243,7 @@ int kvml_vcpu_run(struct kvml_vcpu *vcpu)
 
 	/* Nothing to complete or to tell: it costs no more than it must. */
 	if (compat_immediate_exit(run) && vcpu->run_told &&
-	    !vcpu->complete && !run->kvm_dirty_regs &&
-	    !run->kvm_valid_regs) {
+	    !vcpu->complete && !run->kvm_dirty_regs && !run->kvm_valid_regs) {
 		vcpu->stat.signal_exits++;
 		return -EINTR;
 	}

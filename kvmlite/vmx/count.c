@@ -68,8 +68,7 @@ static int counts_open(struct inode *inode, struct file *file)
 }
 
 /* "1" begins, "0" ends. */
-static ssize_t counts_write(struct file *file, const char __user *buf,
-			    size_t len, loff_t *pos)
+static ssize_t counts_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
 {
 	bool on;
 	int err = kstrtobool_from_user(buf, len, &on);

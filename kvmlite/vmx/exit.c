@@ -24,8 +24,7 @@ static int handle_db(struct kvml_vcpu *vcpu, u32 type)
 {
 	unsigned long bits = to_vmx(vcpu)->exit.qualification;
 
-	if (vcpu->guest_debug.control &
-	    (KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_HW_BP))
+	if (vcpu->guest_debug.control & (KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_HW_BP))
 		return kvml_debug_exit(vcpu, DB_VECTOR, bits | DR6_RESERVED);
 	/* INT1 is done; injected as hardware's, #DB returns to where RIP is. */
 	if (type == INTR_TYPE_PRIV_SW_EXCEPTION)
@@ -60,8 +59,7 @@ static int handle_exception(struct kvml_vcpu *vcpu)
 	u8 vector = info & INTR_INFO_VECTOR_MASK;
 
 	/* The host's: run.c has handled them. */
-	if ((info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_NMI_INTR ||
-	    vector == MC_VECTOR)
+	if ((info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_NMI_INTR || vector == MC_VECTOR)
 		return 1;
 	vcpu->stat.exceptions++;
 	/* An IRET that faulted has unblocked NMIs already (SDM 28.2.3). */
@@ -93,8 +91,7 @@ static int handle_exception(struct kvml_vcpu *vcpu)
 static int handle_interrupt_window(struct kvml_vcpu *vcpu)
 {
 	vcpu->stat.irq_window_exits++;
-	kvml_vmx_set_cpu_control(to_vmx(vcpu), CPU_BASED_INTR_WINDOW_EXITING,
-				 false);
+	kvml_vmx_set_cpu_control(to_vmx(vcpu), CPU_BASED_INTR_WINDOW_EXITING, false);
 	kvml_vcpu_request(vcpu, KVML_REQ_EVENT);
 	return 1;
 }
@@ -102,8 +99,7 @@ static int handle_interrupt_window(struct kvml_vcpu *vcpu)
 static int handle_nmi_window(struct kvml_vcpu *vcpu)
 {
 	vcpu->stat.nmi_window_exits++;
-	kvml_vmx_set_cpu_control(to_vmx(vcpu), CPU_BASED_NMI_WINDOW_EXITING,
-				 false);
+	kvml_vmx_set_cpu_control(to_vmx(vcpu), CPU_BASED_NMI_WINDOW_EXITING, false);
 	kvml_vcpu_request(vcpu, KVML_REQ_EVENT);
 	return 1;
 }

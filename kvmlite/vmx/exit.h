@@ -12,8 +12,7 @@
 static inline bool kvml_vmx_ac_is_guests(bool detection, int cpl,
 					 unsigned long cr0, unsigned long rflags)
 {
-	return !detection || (cpl == 3 && cr0 & X86_CR0_AM &&
-			      rflags & X86_EFLAGS_AC);
+	return !detection || (cpl == 3 && cr0 & X86_CR0_AM && rflags & X86_EFLAGS_AC);
 }
 
 #endif /* _KVMLITE_VMX_EXIT_H */

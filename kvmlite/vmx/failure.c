@@ -84,8 +84,7 @@ static bool check_segments(const struct guest *g)
 /* With as many bits as the host's processor has. */
 static bool canonical(unsigned long address)
 {
-	return sign_extend64(address, boot_cpu_has(X86_FEATURE_LA57) ? 56 : 47) ==
-	       address;
+	return sign_extend64(address, boot_cpu_has(X86_FEATURE_LA57) ? 56 : 47) == address;
 }
 
 static bool check_bases(const struct guest *g)

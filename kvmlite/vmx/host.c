@@ -30,8 +30,7 @@ void kvml_vmx_host_init(struct vmx_vcpu *vmx)
 /* HOST_ fields that differ from CPU to CPU. */
 void kvml_vmx_host_set_cpu(int cpu)
 {
-	vmcs_write(HOST_TR_BASE,
-		   (unsigned long)&get_cpu_entry_area(cpu)->tss.x86_tss);
+	vmcs_write(HOST_TR_BASE, (unsigned long)&get_cpu_entry_area(cpu)->tss.x86_tss);
 	vmcs_write(HOST_GDTR_BASE, (unsigned long)get_cpu_gdt_ro(cpu));
 	vmcs_write(HOST_GS_BASE, __rdmsr(MSR_GS_BASE));
 	vmcs_write(HOST_IA32_SYSENTER_ESP, __rdmsr(MSR_IA32_SYSENTER_ESP));
@@ -63,8 +62,7 @@ void __init kvml_vmx_host_perf_init(void)
 {
 	u64 value;
 
-	if (boot_cpu_has(X86_FEATURE_PEBS) &&
-	    !rdmsrl_safe(MSR_IA32_PEBS_ENABLE, &value))
+	if (boot_cpu_has(X86_FEATURE_PEBS) && !rdmsrl_safe(MSR_IA32_PEBS_ENABLE, &value))
 		static_branch_enable(&kvml_vmx_host_pebs);
 }
 
@@ -79,8 +77,7 @@ void kvml_vmx_host_pebs_off(struct vmx_vcpu *vmx)
 	if (likely(!vmx->host_pebs))
 		return;
 	vmx->host_counters = __rdmsr(MSR_CORE_PERF_GLOBAL_CTRL);
-	native_wrmsrl(MSR_CORE_PERF_GLOBAL_CTRL,
-		      vmx->host_counters & ~vmx->host_pebs);
+	native_wrmsrl(MSR_CORE_PERF_GLOBAL_CTRL, vmx->host_counters & ~vmx->host_pebs);
 	native_wrmsrl(MSR_IA32_PEBS_ENABLE, 0);
 }
 

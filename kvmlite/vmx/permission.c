@@ -49,8 +49,7 @@ int __init kvml_vmx_permission_init(void)
 	msr_bitmap_allow(kvml_vmx_msr_bitmap_spec_ctrl, MSR_IA32_SPEC_CTRL);
 	/* Who has the one has the other; it cannot be read. */
 	if (boot_cpu_has(X86_FEATURE_IBPB))
-		__clear_bit(msr_bit(MSR_IA32_PRED_CMD) + WRITES,
-			    kvml_vmx_msr_bitmap_spec_ctrl);
+		__clear_bit(msr_bit(MSR_IA32_PRED_CMD) + WRITES, kvml_vmx_msr_bitmap_spec_ctrl);
 	return 0;
 }
 

@@ -106,8 +106,7 @@ static void read_failed_entry(struct vmx_vcpu *vmx)
 static void read_exit(struct vmx_vcpu *vmx)
 {
 	struct vmx_exit *exit = &vmx->exit;
-	u8 needs = exit->reason < ARRAY_SIZE(exit_needs) ?
-		   exit_needs[exit->reason] : 0;
+	u8 needs = exit->reason < ARRAY_SIZE(exit_needs) ? exit_needs[exit->reason] : 0;
 
 	if (unlikely(exit->reason & VMX_EXIT_REASONS_FAILED_VMENTRY)) {
 		read_failed_entry(vmx);
@@ -138,8 +137,7 @@ static bool hot_skip(struct vmx_vcpu *vmx)
 
 	vmx->exit.insn_len = vmcs_read(VM_EXIT_INSTRUCTION_LEN);
 	kvml_vmx_skip_insn(vcpu);
-	return !(vmx_rflags(vcpu) & X86_EFLAGS_TF) &&
-	       !kvml_debug_single_step(vcpu);
+	return !(vmx_rflags(vcpu) & X86_EFLAGS_TF) && !kvml_debug_single_step(vcpu);
 }
 
 /* MOV to CR0 or CR4 only, of which table 28-3 of the SDM has these bits clear. */
@@ -149,8 +147,7 @@ static bool hot_mov_cr(struct vmx_vcpu *vmx, bool *again)
 	struct kvml_vcpu *vcpu = &vmx->vcpu;
 	int cr = qual & 0xf, reg = qual >> 8 & 0xf;
 
-	if (qual & 0x3b ||
-	    !kvml_priv_cr_is_hot(vcpu, cr, kvml_reg(vcpu, reg)))
+	if (qual & 0x3b || !kvml_priv_cr_is_hot(vcpu, cr, kvml_reg(vcpu, reg)))
 		return false;
 	*again = kvml_priv_set_cr(vcpu, cr, kvml_reg(vcpu, reg)) && hot_skip(vmx);
 	return true;
@@ -317,8 +314,7 @@ bool kvml_vmx_run(struct kvml_vcpu *vcpu)
 	trace_kvm_entry(vcpu);
 	enter_guest_first(vmx);
 	after_exit(vmx);
-	while ((done = handle_hot(vmx, &again)) && again &&
-	       !kvml_vcpu_must_leave(vcpu)) {
+	while ((done = handle_hot(vmx, &again)) && again && !kvml_vcpu_must_leave(vcpu)) {
 		if (vcpu->reg_dirty & VMCS_REGS)
 			kvml_vmx_regs_flush(vmx);
 		trace_kvm_entry(vcpu);

@@ -138,8 +138,7 @@ void kvml_vmx_set_cr4(struct kvml_vcpu *vcpu, unsigned long cr4)
 {
 	/* A machine check is the host's, whatever the guest has in MCE. */
 	unsigned long real = (cr4 & ~X86_CR4_MCE) |
-			     (__read_cr4() & X86_CR4_MCE) |
-			     kvml_vmx_caps.cr4_fixed0;
+			     (__read_cr4() & X86_CR4_MCE) | kvml_vmx_caps.cr4_fixed0;
 
 	vmcs_write(GUEST_CR4, real);
 	vmcs_write(CR4_READ_SHADOW, cr4);
@@ -176,8 +175,7 @@ void kvml_vmx_set_efer(struct kvml_vcpu *vcpu, u64 efer)
 #define SEG_AR_DB		BIT(14)
 #define SEG_AR_DPL(ar)	(((ar) >> 5) & 3)
 
-void kvml_vmx_get_segment(struct kvml_vcpu *vcpu, enum kvml_seg seg,
-			  struct kvm_segment *out)
+void kvml_vmx_get_segment(struct kvml_vcpu *vcpu, enum kvml_seg seg, struct kvm_segment *out)
 {
 	u32 ar = vmcs_read(SEG_AR(seg));
 
@@ -240,8 +238,7 @@ void kvml_vmx_code_mode(struct kvml_vcpu *vcpu, int *bits, int *cpl)
 	*cpl = SEG_AR_DPL(vmcs_read(GUEST_SS_AR_BYTES));
 }
 
-void kvml_vmx_get_table(struct kvml_vcpu *vcpu, enum kvml_table table,
-			struct kvm_dtable *out)
+void kvml_vmx_get_table(struct kvml_vcpu *vcpu, enum kvml_table table, struct kvm_dtable *out)
 {
 	out->base = vmcs_read(TABLE_BASE(table));
 	out->limit = vmcs_read(TABLE_LIMIT(table));
@@ -271,8 +268,7 @@ static unsigned long msr_field(u32 index)
 	case MSR_IA32_SYSENTER_EIP:
 		return GUEST_SYSENTER_EIP;
 	case MSR_IA32_CR_PAT:
-		return kvml_vmx_caps.entry & VM_ENTRY_LOAD_IA32_PAT ?
-		       GUEST_IA32_PAT : 0;
+		return kvml_vmx_caps.entry & VM_ENTRY_LOAD_IA32_PAT ? GUEST_IA32_PAT : 0;
 	}
 	return 0;
 }
@@ -349,8 +345,7 @@ int kvml_vmx_set_msr(struct kvml_vcpu *vcpu, u32 index, u64 data)
 void kvml_vmx_update_debug(struct kvml_vcpu *vcpu)
 {
 	update_exceptions(to_vmx(vcpu));
-	kvml_vmx_set_cpu_control(to_vmx(vcpu), CPU_BASED_MOV_DR_EXITING,
-				 !vcpu->dr_open);
+	kvml_vmx_set_cpu_control(to_vmx(vcpu), CPU_BASED_MOV_DR_EXITING, !vcpu->dr_open);
 	vmcs_write(GUEST_DR7, kvml_debug_dr7(vcpu));
 }
 
