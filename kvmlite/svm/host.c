@@ -5,6 +5,7 @@
 #include "svm/host.h"
 
 static DEFINE_PER_CPU(u64, host_tsc_aux);
+u64 kvml_svm_host_xss;
 
 static void load_tsc_aux(u64 from, u64 to)
 {
@@ -31,6 +32,8 @@ void kvml_svm_host_read_msrs(void)
 {
 	if (boot_cpu_has(X86_FEATURE_RDTSCP))
 		this_cpu_write(host_tsc_aux, __rdmsr(MSR_TSC_AUX));
+	if (boot_cpu_has(X86_FEATURE_XSAVES))
+		kvml_svm_host_xss = __rdmsr(MSR_IA32_XSS);
 }
 
 u64 kvml_svm_host_save(struct svm_vcpu *svm)

@@ -26,6 +26,15 @@ void kvml_svm_hw_exit(void);
  */
 u64 kvml_svm_host_save(struct svm_vcpu *svm);
 
+/* Of all CPUs.  No control forbids XSAVES to a guest: it finds that this is 0. */
+extern u64 kvml_svm_host_xss;
+
+static inline void kvml_svm_set_xss(u64 xss)
+{
+	if (unlikely(kvml_svm_host_xss))
+		wrmsrl(MSR_IA32_XSS, xss);
+}
+
 /* When AMD-V is switched on in this CPU: what to put back. */
 void kvml_svm_host_read_msrs(void);
 

@@ -244,6 +244,7 @@ bool kvml_svm_run(struct kvml_vcpu *vcpu)
 		kvml_svm_set_fpu_trap(svm, !vcpu->fpu_loaded);
 	kvml_debug_enter(vcpu);
 	kvml_fpu_enter_xcr0(vcpu);
+	kvml_svm_set_xss(0);
 	before_entry(svm);
 	after_exit(svm, enter_guest_first(svm, host));
 	while ((done = handle_hot(svm, &again)) && again && !kvml_vcpu_must_leave(vcpu)) {
@@ -255,6 +256,7 @@ bool kvml_svm_run(struct kvml_vcpu *vcpu)
 	/* VMSCAPE: the VMM shall not run on branches that the guest trained. */
 	if (cpu_feature_enabled(X86_FEATURE_IBPB_EXIT_TO_USER))
 		this_cpu_write(x86_ibpb_exit_to_user, true);
+	kvml_svm_set_xss(kvml_svm_host_xss);
 	kvml_fpu_leave_xcr0(vcpu);
 	kvml_debug_leave(vcpu);
 	handle_machine_check(svm);

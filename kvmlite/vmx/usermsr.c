@@ -18,10 +18,8 @@ struct user_msrs {
 static DEFINE_PER_CPU(struct user_msrs, user_msrs);
 
 static const u32 user_msr_index[VMX_USER_MSRS] = {
-	[VMX_STAR] = MSR_STAR,
-	[VMX_LSTAR] = MSR_LSTAR,
-	[VMX_FMASK] = MSR_SYSCALL_MASK,
-	[VMX_TSC_AUX] = MSR_TSC_AUX,
+	[VMX_STAR] = MSR_STAR, [VMX_LSTAR] = MSR_LSTAR,
+	[VMX_FMASK] = MSR_SYSCALL_MASK, [VMX_TSC_AUX] = MSR_TSC_AUX,
 };
 
 int kvml_vmx_usermsr_number(u32 index)
