@@ -9,7 +9,7 @@
 
 static const struct trace_print_flags reasons[] = { VMX_EXIT_REASONS };
 
-#define REASONS	80	/* all of these are below */
+#define REASONS	80	/* the last one of these is none */
 
 struct accesses {
 	u64 exits, vmreads, vmwrites;
@@ -22,7 +22,7 @@ struct counts {
 	u64 vmreads, vmwrites;		/* when the last exit came */
 };
 
-static DEFINE_PER_CPU(struct counts, counts);
+static DEFINE_PER_CPU(struct counts, counts) = { .last = REASONS - 1 };
 
 void kvml_vmx_count(unsigned int reason)
 {
