@@ -71,8 +71,7 @@ static int enable_all(void)
 		pr_err("kvmlite: %s is in use by another hypervisor, probably kvm: end its VMs or unload it (modprobe -r kvm_intel, or kvm_amd)\n",
 		       kvml_ops->name);
 	else if (err)
-		pr_err("kvmlite: %s cannot be switched on (%d)\n",
-		       kvml_ops->name, err);
+		pr_err("kvmlite: %s cannot be switched on (%d)\n", kvml_ops->name, err);
 	return err;
 }
 
@@ -195,8 +194,7 @@ static void hardware_resume(void *unused)
 	if (!users || !enable_here())
 		return;
 	WRITE_ONCE(kvml_hardware_gone, true);
-	pr_err("kvmlite: %s cannot be switched on after sleep\n",
-	       kvml_ops->name);
+	pr_err("kvmlite: %s cannot be switched on after sleep\n", kvml_ops->name);
 }
 
 COMPAT_SYSCORE(hardware_ops, hardware_suspend, hardware_resume);

@@ -172,13 +172,18 @@ static void load_registers(struct kvml_vcpu *vcpu, const struct kvml_task *task,
 	kvml_debug_update(vcpu);
 }
 
-/* All selectors first: they are the new task's if a segment is none. */
+/*
+ * All selectors first: they are the new task's if a segment is none.  Its CPL is that of
+ * CS, and entries want SS to agree.  Segments of virtual-8086 mode cannot fault, and
+ * those of the task before are none for it: LDTR is the last there.
+ */
 static int load_segments(struct kvml_vcpu *vcpu, const struct tss *to)
 {
 	static const enum kvml_seg order[] = {
 		KVML_LDTR, KVML_ES, KVML_CS, KVML_SS, KVML_DS, KVML_FS, KVML_GS,
 	};
 	unsigned int n = to->layout->segs + 1, first = to->layout->ip + SEGS, i;
+	bool vm86 = kvml_reg(vcpu, KVML_RFLAGS) & X86_EFLAGS_VM;
 	u16 selector[ARRAY_SIZE(order)];
 	struct kvm_segment s;
 	int r = 0;
@@ -187,10 +192,12 @@ static int load_segments(struct kvml_vcpu *vcpu, const struct tss *to)
 		selector[i] = get_word(to, first + (i ? i - 1 : n - 1));
 		kvml_ops->get_segment(vcpu, order[i], &s);
 		s.selector = selector[i];
+		if (!vm86 && (order[i] == KVML_CS || order[i] == KVML_SS))
+			s.dpl = get_word(to, first + 1) & 3;
 		kvml_ops->set_segment(vcpu, order[i], &s);
 	}
-	for (i = 0; i < n && !r; i++)
-		r = kvml_segment_load(vcpu, order[i], selector[i], KVML_TASK);
+	for (i = vm86; i < n + vm86 && !r; i++)
+		r = kvml_segment_load(vcpu, order[i % n], selector[i % n], KVML_TASK);
 	return r;
 }
 
@@ -206,7 +213,11 @@ static int push_error(struct kvml_vcpu *vcpu, const struct kvml_task *task,
 	r = kvml_stack_push(vcpu, task->error, to->layout->word);
 	if (!r)
 		kvml_stack_end(vcpu);
-	return r;
+	if (r != KVML_EMUL_USER)
+		return r;
+	/* A stack that is no memory: userspace would answer to an instruction. */
+	vcpu->complete = NULL;
+	return kvml_emul_failed(vcpu);
 }
 
 static int enter(struct kvml_vcpu *vcpu, const struct kvml_task *task, const struct tss *to)

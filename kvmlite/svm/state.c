@@ -24,12 +24,6 @@ static unsigned long rflags_of(struct svm_vcpu *svm)
 	return value;
 }
 
-/* If the guest's is not the real one, all writes exit: what was set holds. */
-static unsigned long cr0_of(const struct svm_vcpu *svm)
-{
-	return svm->cr0_hidden ? svm->cr0 : svm->vmcb->save.cr0;
-}
-
 void kvml_svm_regs_fetch(struct kvml_vcpu *vcpu)
 {
 	const struct vmcb_save_area *save = &to_svm(vcpu)->vmcb->save;
@@ -58,7 +52,8 @@ void kvml_svm_reg_fetch(struct kvml_vcpu *vcpu, unsigned int reg)
 		kvml_svm_regs_fetch(vcpu);
 		return;
 	case KVML_CR0:
-		*value = cr0_of(svm);
+		/* If it is not the real one, all writes exit: what was set holds. */
+		*value = svm->cr0_hidden ? svm->cr0 : save->cr0;
 		break;
 	case KVML_CR3:
 		*value = save->cr3;

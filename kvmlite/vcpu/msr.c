@@ -25,19 +25,12 @@ struct kvml_msrs {
 	u64 feat_ctl;
 	u64 tsc_adjust;
 	u64 ucode_rev;
-	u64 arch_cap;
-	u64 mcg_status;
-	u64 mcg_ctl;
-	u64 misc_enable;
-	u64 power_ctl;
-	u64 hwcr;
-	u64 smi_count;
+	u64 arch_cap, platform_info;
+	u64 mcg_status, mcg_ctl;
+	u64 misc_enable, power_ctl, hwcr, smi_count;
 	u64 osvw[2];			/* ID_LENGTH, STATUS */
 	u64 pat;			/* if the vendor has none */
-	u64 mtrr_def_type;
-	u64 mtrr_fix64k;
-	u64 mtrr_fix16k[2];
-	u64 mtrr_fix4k[8];
+	u64 mtrr_def_type, mtrr_fix64k, mtrr_fix16k[2], mtrr_fix4k[8];
 	u64 mtrr_var[2 * VAR_MTRRS];	/* base, mask */
 	u64 mce[4 * KVML_MCE_BANKS];	/* CTL, STATUS, ADDR, MISC */
 };
@@ -457,7 +450,7 @@ static const struct msr_def msrs[] = {
 	{ RANGE(MSR_P6_PERFCTR0, MSR_P6_PERFCTR1), .set = set_ignored },
 	{ ONE(MSR_FSB_FREQ), .value = 3 },
 	/* What userspace may be told; 0 only. */
-	{ ONE(MSR_PLATFORM_INFO), .set = set_by_host },
+	{ ONE(MSR_PLATFORM_INFO), get_mem, set_by_host, MEM(platform_info) },
 	/* WC, fixed ranges, eight variable ones. */
 	{ ONE(MSR_MTRRcap), .value = 0x500 | VAR_MTRRS },
 	{ ONE(MSR_IA32_ARCH_CAPABILITIES), get_arch_cap, set_by_host, ~0ull, MEM(arch_cap) },

@@ -37,11 +37,6 @@ static bool cr0_valid(unsigned long cr0)
 	       (!(cr0 & X86_CR0_PG) || cr0 & X86_CR0_PE);
 }
 
-static bool cr3_valid(struct kvml_vcpu *vcpu, unsigned long cr3)
-{
-	return !(cr3 & reserved_gpa_bits(vcpu));
-}
-
 static bool pae_paging(struct kvml_vcpu *vcpu)
 {
 	return kvml_paging(vcpu) && !kvml_long_mode(vcpu) &&
@@ -364,7 +359,7 @@ static bool sregs_valid(struct kvml_vcpu *vcpu, const struct kvm_sregs *in)
 {
 	if (in->efer & EFER_LME && in->cr0 & X86_CR0_PG) {
 		if (!(in->cr4 & X86_CR4_PAE) || !(in->efer & EFER_LMA) ||
-		    !cr3_valid(vcpu, in->cr3))
+		    in->cr3 & reserved_gpa_bits(vcpu))
 			return false;
 	} else if (in->efer & EFER_LMA || in->cs.l) {
 		return false;
@@ -384,8 +379,9 @@ static void sregs_set_control(struct kvml_vcpu *vcpu, const struct kvm_sregs *in
 	set_efer(vcpu, in->efer);
 	set_cr0(vcpu, in->cr0 & CR0_DEFINED);
 	set_cr4(vcpu, in->cr4);
-	if (pae_paging(vcpu))
-		load_pdptes(vcpu, in->cr3);
+	/* Where there are none that are valid, the first use is a #PF. */
+	if (pae_paging(vcpu) && !load_pdptes(vcpu, in->cr3))
+		kvml_ops->set_pdptes(vcpu, (u64[4]){});
 	if (flush)
 		kvml_vcpu_request(vcpu, KVML_REQ_FLUSH_GUEST);
 }

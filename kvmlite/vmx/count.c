@@ -9,7 +9,7 @@
 
 static const struct trace_print_flags reasons[] = { VMX_EXIT_REASONS };
 
-#define REASONS	80	/* the last one of these is none */
+#define REASONS	128	/* the last one of these is none */
 
 struct accesses {
 	u64 exits, vmreads, vmwrites;
@@ -45,7 +45,7 @@ static int counts_show(struct seq_file *m, void *unused)
 	int cpu;
 
 	seq_puts(m, "reason exits vmreads vmwrites\n");
-	for (i = 0; i < ARRAY_SIZE(reasons); i++) {
+	for (i = 0; i < ARRAY_SIZE(reasons) && reasons[i].mask < REASONS; i++) {
 		struct accesses sum = {};
 
 		for_each_possible_cpu(cpu) {
@@ -93,6 +93,5 @@ static const struct file_operations counts_fops = {
 
 void kvml_vmx_count_init(void)
 {
-	debugfs_create_file("vmcs_accesses", 0644, kvml_debugfs, NULL,
-			    &counts_fops);
+	debugfs_create_file("vmcs_accesses", 0644, kvml_debugfs, NULL, &counts_fops);
 }

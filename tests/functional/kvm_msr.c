@@ -7,6 +7,7 @@
 #include "kvm_guest.h"
 
 #define MSR_TSC			0x10
+#define MSR_FEAT_CTL		0x3a
 #define MSR_SYSENTER_CS		0x174
 #define MSR_SYSENTER_ESP	0x175
 #define MSR_SYSENTER_EIP	0x176
@@ -107,8 +108,9 @@ static void test_msr_list(void)
 		u32 indices[1024];
 	} list = { .head.nmsrs = 1024 };
 	struct machine m = machine_make();
+	u64 value, locked = 1;		/* IA32_FEAT_CTL, where there is one */
+	bool has_feat_ctl = msr_try(&m, KVM_SET_MSRS, MSR_FEAT_CTL, &locked);
 	unsigned int unreadable = 0, i;
-	u64 value;
 
 	MUST(ioctl(m.kvm, KVM_GET_MSR_INDEX_LIST, &list));
 	for (i = 0; i < list.head.nmsrs; i++) {
@@ -126,6 +128,9 @@ static void test_msr_list(void)
 	}
 	tap_note("%u MSRs", list.head.nmsrs);
 	CHECK_EQ(unreadable, 0);
+	/* None of them was another one's. */
+	if (has_feat_ctl && msr_try(&m, KVM_GET_MSRS, MSR_FEAT_CTL, &value))
+		CHECK_EQ(value, locked);
 	guest_call(&m, guest_rdtsc, TOOL_DATA, 0, 0);
 }
 
