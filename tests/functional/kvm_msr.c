@@ -108,7 +108,7 @@ static void test_msr_list(void)
 		u32 indices[1024];
 	} list = { .head.nmsrs = 1024 };
 	struct machine m = machine_make();
-	u64 value, locked = 1;		/* IA32_FEAT_CTL, where there is one */
+	u64 value = 0, locked = 1;	/* IA32_FEAT_CTL, where there is one */
 	bool has_feat_ctl = msr_try(&m, KVM_SET_MSRS, MSR_FEAT_CTL, &locked);
 	unsigned int unreadable = 0, i;
 

@@ -367,6 +367,39 @@ static void test_segments(void)
 	CHECK_EQ(vcpu_sregs(&m).tr.selector, SEL_TASK);
 }
 
+/* From the first segment on it has the CPL of its CS. */
+static void test_user_stack(void)
+{
+	struct machine m = exiting_machine(guest_new);
+
+	if (strcmp(kvm_device(), "/dev/kvmlite") && !is_tcg())
+		tap_skip("stock KVM forgets what a task switch faults for");
+	*(u32 *)(m.tool + NEW_CR3) = 0x87;
+	new_tss(&m)->es = SEL_USER_DATA;
+	new_tss(&m)->cs = SEL_USER_CODE;
+	new_tss(&m)->ss = SEL_NONE;
+	new_tss(&m)->ss0 = SEL_DATA;
+	new_tss(&m)->esp0 = TASK_STACK;
+	check_refused(&m, guest_jmp, TS_VECTOR, SEL_NONE,
+		      guest_address(guest_new));
+	CHECK_EQ(vcpu_sregs(&m).tr.selector, SEL_TASK);
+}
+
+/* Userspace cannot answer for a push that is no instruction's. */
+static void test_error_nowhere(void)
+{
+	struct machine m = exiting_machine(guest_new_error);
+	struct kvm_regs regs = old_regs;
+
+	set_task_gate(&m, GP_VECTOR);
+	new_tss(&m)->reg[4] = 0x300000;
+	regs.rax = SEL_NONE;
+	exec_start(&m, guest_fault, regs);
+	CHECK_EQ(vcpu_run(&m), 0);
+	CHECK_EQ(m.run->exit_reason, KVM_EXIT_INTERNAL_ERROR);
+	CHECK_EQ(m.run->internal.suberror, KVM_INTERNAL_ERROR_EMULATION);
+}
+
 static const struct tap_test tests[] = {
 	{ "JMP to a task", test_jmp },
 	{ "CALL of a task, and IRET", test_call },
@@ -377,6 +410,8 @@ static const struct tap_test tests[] = {
 	{ "a TSS that is busy", test_busy },
 	{ "a TSS that is too small", test_limit },
 	{ "a task with a segment that is none", test_segments },
+	{ "a task of CPL 3 whose stack is none", test_user_stack },
+	{ "an error code for a stack that is no memory", test_error_nowhere },
 };
 
 int main(int argc, char **argv)
