@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* /dev/kvmlite: system ioctls (api.rst, "system ioctls") and the module. */
+#include <linux/debugfs.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 
@@ -28,8 +29,7 @@ static int create_vm(struct file *file, unsigned long type)
 	return fd;
 }
 
-static long device_ioctl(struct file *file, unsigned int cmd,
-			 unsigned long value)
+static long device_ioctl(struct file *file, unsigned int cmd, unsigned long value)
 {
 	void __user *arg = (void __user *)value;
 
@@ -45,11 +45,11 @@ static long device_ioctl(struct file *file, unsigned int cmd,
 	case KVM_GET_SUPPORTED_CPUID:
 		return kvml_cpuid_supported(arg);
 	case KVM_GET_MSR_INDEX_LIST:
-		return kvml_msr_get_list(arg);
+		return kvml_msr_get_list(arg, false);
 	case KVM_GET_MSR_FEATURE_INDEX_LIST:
-		return kvml_msr_get_feature_list(arg);
+		return kvml_msr_get_list(arg, true);
 	case KVM_GET_MSRS:
-		return kvml_msr_get_features(arg);
+		return kvml_msrs_get(NULL, arg);
 	case KVM_X86_GET_MCE_CAP_SUPPORTED:
 		return put_user(kvml_msr_mce_cap(), (u64 __user *)arg);
 	}
@@ -84,6 +84,8 @@ static struct miscdevice device = {
 	.fops = &device_fops,
 	.mode = 0660,
 };
+
+const struct kvml_ops *kvml_ops __ro_after_init;
 
 struct vendor {
 	int (*probe)(void);
@@ -121,9 +123,11 @@ static int __init kvmlite_init(void)
 	kvml_xstate_init();
 	kvml_fpu_init();
 	kvml_cpuid_init();
-	kvml_ops->forbid_cpuid();
+	if (kvml_ops->forbid_cpuid)
+		kvml_ops->forbid_cpuid();
 	kvml_stats_init();
-	kvml_ops->debugfs();
+	if (kvml_ops->debugfs)
+		kvml_ops->debugfs();
 	err = kvml_hardware_init();
 	if (err)
 		goto err_vendor;
@@ -138,7 +142,7 @@ err_notifier:
 	preempt_notifier_dec();
 	kvml_hardware_exit();
 err_vendor:
-	kvml_stats_exit();
+	debugfs_remove_recursive(kvml_debugfs);
 	kvml_ops->unload();
 	return err;
 }
@@ -148,7 +152,7 @@ static void __exit kvmlite_exit(void)
 	misc_deregister(&device);
 	preempt_notifier_dec();
 	kvml_hardware_exit();
-	kvml_stats_exit();
+	debugfs_remove_recursive(kvml_debugfs);
 	kvml_ops->unload();
 }
 

@@ -193,4 +193,12 @@ static inline void follow_pfnmap_end(struct follow_pfnmap_args *args)
 #define compat_amd_pmu_virt(on)	((void)(on))
 #endif
 
+/* The bit of BP_CFG that reduces speculation (SRSO); 0: the CPU or the kernel has none. */
+#ifdef X86_FEATURE_SRSO_BP_SPEC_REDUCE
+#define COMPAT_BP_SPEC_REDUCE	(boot_cpu_has(X86_FEATURE_SRSO_BP_SPEC_REDUCE) ?	\
+				 BIT_ULL(MSR_ZEN4_BP_CFG_BP_SPEC_REDUCE_BIT) : 0)
+#else
+#define COMPAT_BP_SPEC_REDUCE	0ull
+#endif
+
 #endif /* _COMPAT_COMPAT_H */

@@ -4,6 +4,7 @@
 #include <linux/module.h>
 #include <linux/reboot.h>
 #include <linux/syscore_ops.h>
+#include <asm/mce.h>
 
 #include "../../include/compat/emergency.h"
 
@@ -73,6 +74,25 @@ static int enable_all(void)
 		pr_err("kvmlite: %s cannot be switched on (%d)\n",
 		       kvml_ops->name, err);
 	return err;
+}
+
+/* ---- machine checks ---- */
+
+/*
+ * The address of the instruction is the guest's: it is not told.  A kernel without
+ * CONFIG_X86_MCE leaves CR4.MCE clear, in guests too: the machine shuts down.
+ */
+void kvml_machine_check(void)
+{
+#ifdef CONFIG_X86_MCE
+	struct pt_regs regs = {
+		.cs = __USER_CS,
+		.ss = __USER_DS,
+		.flags = X86_EFLAGS_IF,
+	};
+
+	do_machine_check(&regs);
+#endif
 }
 
 /* ---- a crash ---- */
@@ -182,8 +202,7 @@ static void hardware_resume(void *unused)
 COMPAT_SYSCORE(hardware_ops, hardware_suspend, hardware_resume);
 
 /* An INIT signal would be blocked in VMX operation: leave it first. */
-static int hardware_reboot(struct notifier_block *nb, unsigned long event,
-			   void *unused)
+static int hardware_reboot(struct notifier_block *nb, unsigned long event, void *unused)
 {
 	mutex_lock(&lock);
 	/* Before the first CPU is off. */

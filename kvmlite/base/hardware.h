@@ -42,6 +42,14 @@ static inline bool kvml_hardware_lost(void)
 int kvml_hardware_get(void);
 void kvml_hardware_put(void);
 
+/*
+ * A machine check that came while the guest ran.  Its exit has taken the exception,
+ * and the host handles it as if it had come in userspace: the kernel then goes on
+ * and sends SIGBUS to the VMM where that is enough, instead of a panic.
+ * Interrupts off, on the CPU of the exit, before anything sleeps.
+ */
+void kvml_machine_check(void);
+
 int kvml_hardware_init(void);
 void kvml_hardware_exit(void);
 

@@ -14,20 +14,16 @@
 #include "vcpu/vcpu.h"
 
 TRACE_EVENT(kvm_entry,
-	    TP_PROTO(struct kvml_vcpu *vcpu),
-	    TP_ARGS(vcpu),
-	    TP_STRUCT__entry(__field(unsigned int, vcpu_id)
-			     __field(unsigned long, rip)),
+	    TP_PROTO(struct kvml_vcpu *vcpu), TP_ARGS(vcpu),
+	    TP_STRUCT__entry(__field(unsigned int, vcpu_id) __field(unsigned long, rip)),
 	    TP_fast_assign(__entry->vcpu_id = vcpu->id;
 			   __entry->rip = kvml_rip(vcpu);),
 	    TP_printk("vcpu %u, rip 0x%lx", __entry->vcpu_id, __entry->rip)
 );
 
 TRACE_EVENT(kvm_exit,
-	    TP_PROTO(struct kvml_vcpu *vcpu, u32 exit_reason),
-	    TP_ARGS(vcpu, exit_reason),
-	    TP_STRUCT__entry(__field(unsigned int, vcpu_id)
-			     __field(u32, exit_reason)
+	    TP_PROTO(struct kvml_vcpu *vcpu, u32 exit_reason), TP_ARGS(vcpu, exit_reason),
+	    TP_STRUCT__entry(__field(unsigned int, vcpu_id) __field(u32, exit_reason)
 			     __field(unsigned long, guest_rip)),
 	    TP_fast_assign(__entry->vcpu_id = vcpu->id;
 			   __entry->exit_reason = exit_reason;
@@ -39,15 +35,13 @@ TRACE_EVENT(kvm_exit,
 TRACE_EVENT(kvm_page_fault,
 	    TP_PROTO(struct kvml_vcpu *vcpu, u64 fault_address, u64 error_code),
 	    TP_ARGS(vcpu, fault_address, error_code),
-	    TP_STRUCT__entry(__field(unsigned int, vcpu_id)
-			     __field(u64, fault_address)
+	    TP_STRUCT__entry(__field(unsigned int, vcpu_id) __field(u64, fault_address)
 			     __field(u64, error_code)),
 	    TP_fast_assign(__entry->vcpu_id = vcpu->id;
 			   __entry->fault_address = fault_address;
 			   __entry->error_code = error_code;),
 	    TP_printk("vcpu %u address 0x%016llx error_code 0x%llx",
-		      __entry->vcpu_id, __entry->fault_address,
-		      __entry->error_code)
+		      __entry->vcpu_id, __entry->fault_address, __entry->error_code)
 );
 
 #define KVML_TRACE_READ		0
@@ -72,8 +66,7 @@ TRACE_EVENT(kvm_pio,
 		     unsigned int count),
 	    TP_ARGS(rw, port, size, count),
 	    TP_STRUCT__entry(__field(int, rw) __field(unsigned int, port)
-			     __field(unsigned int, size)
-			     __field(unsigned int, count)),
+			     __field(unsigned int, size) __field(unsigned int, count)),
 	    TP_fast_assign(__entry->rw = rw;
 			   __entry->port = port;
 			   __entry->size = size;
@@ -92,8 +85,7 @@ TRACE_EVENT(kvm_msr,
 			   __entry->ecx = ecx;
 			   __entry->data = data;
 			   __entry->exception = exception;),
-	    TP_printk("msr_%s %x = 0x%llx%s",
-		      __entry->write ? "write" : "read", __entry->ecx,
+	    TP_printk("msr_%s %x = 0x%llx%s", __entry->write ? "write" : "read", __entry->ecx,
 		      __entry->data, __entry->exception ? " (#GP)" : "")
 );
 
@@ -123,8 +115,7 @@ TRACE_EVENT(kvm_inj_virq,
 	    TP_fast_assign(__entry->vector = vector;
 			   __entry->soft = soft;
 			   __entry->reinjected = reinjected;),
-	    TP_printk("%s 0x%x%s", __entry->soft ? "Soft/INTn" : "IRQ",
-		      __entry->vector,
+	    TP_printk("%s 0x%x%s", __entry->soft ? "Soft/INTn" : "IRQ", __entry->vector,
 		      __entry->reinjected ? " [reinjected]" : "")
 );
 

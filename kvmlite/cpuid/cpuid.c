@@ -7,14 +7,12 @@
 #include "cpuid/cpuid.h"
 #include "cpuid/xstate.h"
 #include "cpuid/spec_ctrl.h"
-#include "vcpu/vcpu.h"
 
 #define MAX_BASIC	0x1f
 #define MAX_EXTENDED	0x80000021
 
 /* Physical addresses: what four levels of second-stage tables reach. */
 #define MAX_PHYS_BITS	48
-#define VIRT_BITS	48
 
 /* Subleaves of 4 and 0x8000001d: caches. */
 #define MAX_CACHES	16
@@ -211,13 +209,34 @@ static void add_xsave(struct list *l)
 	}
 }
 
-static void add_basic(struct list *l, u32 function)
+static void add_address_sizes(struct list *l)
 {
+	struct kvm_cpuid_entry2 *e = add_host(l, 0x80000008, 0);
+	u32 phys = min(e->eax & 0xff, (u32)MAX_PHYS_BITS);
+
+	e->eax = phys | KVML_VIRT_BITS << 8 | phys << 16;
+	e->ecx &= ~(GENMASK(31, 16) | GENMASK(11, 8));
+	e->edx = 0;
+}
+
+/* What the CPU does not suffer from, by the kernel's word, which is its own. */
+static u32 tsa_bits(void)
+{
+	return (boot_cpu_has(X86_FEATURE_TSA_SQ_NO) ? BIT(1) : 0) |
+	       (boot_cpu_has(X86_FEATURE_TSA_L1_NO) ? BIT(2) : 0);
+}
+
+static void add_leaf(struct list *l, u32 function)
+{
+	struct kvm_cpuid_entry2 *e;
+
 	switch (function) {
 	case 1 ... 2:
+	case 0x80000002 ... 0x80000005:
 		add_host(l, function, 0);
 		break;
 	case 4:
+	case 0x8000001d:
 		add_caches(l, function);
 		break;
 	case 6:
@@ -234,59 +253,23 @@ static void add_basic(struct list *l, u32 function)
 	case 0xd:
 		add_xsave(l);
 		break;
-	default:
-		add(l, function, 0);
-	}
-}
-
-static void add_address_sizes(struct list *l)
-{
-	struct kvm_cpuid_entry2 *e = add_host(l, 0x80000008, 0);
-	u32 phys = min(e->eax & 0xff, (u32)MAX_PHYS_BITS);
-
-	e->eax = phys | VIRT_BITS << 8 | phys << 16;
-	e->ecx &= ~(GENMASK(31, 16) | GENMASK(11, 8));
-	e->edx = 0;
-}
-
-/* What the CPU does not suffer from, by the kernel's word, which is its own. */
-static u32 tsa_bits(void)
-{
-	return (boot_cpu_has(X86_FEATURE_TSA_SQ_NO) ? BIT(1) : 0) |
-	       (boot_cpu_has(X86_FEATURE_TSA_L1_NO) ? BIT(2) : 0);
-}
-
-static void add_extended(struct list *l, u32 function)
-{
-	struct kvm_cpuid_entry2 *e;
-
-	switch (function) {
 	case 0x80000001:
-		e = add_host(l, function, 0);
-		e->ebx &= ~GENMASK(27, 16);
-		break;
-	case 0x80000002 ... 0x80000005:
-		add_host(l, function, 0);
+		add_host(l, function, 0)->ebx &= ~GENMASK(27, 16);
 		break;
 	case 0x80000006:
-		e = add_host(l, function, 0);
-		e->edx &= ~GENMASK(17, 16);
+		add_host(l, function, 0)->edx &= ~GENMASK(17, 16);
 		break;
 	case 0x80000007:
-		e = add(l, function, 0);
-		e->edx = boot_cpu_data.x86_power & BIT(8);	/* invariant TSC */
+		/* Invariant TSC */
+		add(l, function, 0)->edx = boot_cpu_data.x86_power & BIT(8);
 		break;
 	case 0x80000008:
 		add_address_sizes(l);
 		break;
-	case 0x8000001d:
-		add_caches(l, function);
-		break;
 	case 0x80000021:
-		e = add_host(l, function, 0);
-		e->ebx = 0;
+		e = add(l, function, 0);
+		e->eax = supported[CPUID_8000_0021_EAX];
 		e->ecx = tsa_bits();
-		e->edx = 0;
 		break;
 	default:
 		add(l, function, 0);
@@ -294,8 +277,7 @@ static void add_extended(struct list *l, u32 function)
 }
 
 /* @max: the last function that is known here. */
-static void add_leaves(struct list *l, u32 first, u32 max,
-		       void (*add_leaf)(struct list *l, u32 function))
+static void add_leaves(struct list *l, u32 first, u32 max)
 {
 	struct kvm_cpuid_entry2 *e = add_host(l, first, 0);
 	u32 function, last;
@@ -330,29 +312,34 @@ static void add_all(struct list *l)
 {
 	/* All of it from one CPU. */
 	get_cpu();
-	add_leaves(l, 0, MAX_BASIC, add_basic);
-	add_leaves(l, 0x80000000, MAX_EXTENDED, add_extended);
+	add_leaves(l, 0, MAX_BASIC);
+	add_leaves(l, 0x80000000, MAX_EXTENDED);
 	put_cpu();
 	add_hypervisor(l);
 }
 
-int kvml_cpuid_supported(struct kvm_cpuid2 __user *arg)
+static int entries_to_user(struct kvm_cpuid2 __user *arg,
+			   const struct kvm_cpuid_entry2 *entries, u32 n)
 {
 	struct kvm_cpuid2 head;
-	struct list *l;
-	int err = 0;
 
 	if (copy_from_user(&head, arg, sizeof(head)))
 		return -EFAULT;
-	l = kvzalloc(sizeof(*l), GFP_KERNEL);
+	if (head.nent < n)
+		return -E2BIG;
+	return copy_to_user(arg->entries, entries, n * sizeof(*entries)) ||
+	       put_user(n, &arg->nent) ? -EFAULT : 0;
+}
+
+int kvml_cpuid_supported(struct kvm_cpuid2 __user *arg)
+{
+	struct list *l = kvzalloc(sizeof(*l), GFP_KERNEL);
+	int err;
+
 	if (!l)
 		return -ENOMEM;
 	add_all(l);
-	if (head.nent < l->nent)
-		err = -E2BIG;
-	else if (copy_to_user(arg->entries, l->entry, l->nent * sizeof(l->entry[0])) ||
-		 put_user(l->nent, &arg->nent))
-		err = -EFAULT;
+	err = entries_to_user(arg, l->entry, l->nent);
 	kvfree(l);
 	return err;
 }
@@ -561,41 +548,15 @@ static struct kvml_cpuid *cpuid_alloc(u32 nent)
 	return c;
 }
 
-int kvml_cpuid_set(struct kvml_vcpu *vcpu, struct kvm_cpuid2 __user *arg)
-{
-	struct kvm_cpuid2 head;
-	struct kvml_cpuid *c;
-
-	if (copy_from_user(&head, arg, sizeof(head)))
-		return -EFAULT;
-	c = cpuid_alloc(head.nent);
-	if (IS_ERR(c))
-		return PTR_ERR(c);
-	if (copy_from_user(c->entry, arg->entries, head.nent * sizeof(c->entry[0]))) {
-		kvfree(c);
-		return -EFAULT;
-	}
-	return install(vcpu, c);
-}
-
-/* KVM_SET_CPUID: entries without an index. */
-int kvml_cpuid_set_v1(struct kvml_vcpu *vcpu, struct kvm_cpuid __user *arg)
+/* Entries of KVM_SET_CPUID have no index. */
+static int copy_v1(struct kvml_cpuid *c, const struct kvm_cpuid_entry __user *entries)
 {
 	struct kvm_cpuid_entry in;
-	struct kvm_cpuid head;
-	struct kvml_cpuid *c;
 	u32 i;
 
-	if (copy_from_user(&head, arg, sizeof(head)))
-		return -EFAULT;
-	c = cpuid_alloc(head.nent);
-	if (IS_ERR(c))
-		return PTR_ERR(c);
-	for (i = 0; i < head.nent; i++) {
-		if (copy_from_user(&in, &arg->entries[i], sizeof(in))) {
-			kvfree(c);
+	for (i = 0; i < c->nent; i++) {
+		if (copy_from_user(&in, &entries[i], sizeof(in)))
 			return -EFAULT;
-		}
 		c->entry[i] = (struct kvm_cpuid_entry2){
 			.function = in.function,
 			.eax = in.eax,
@@ -604,29 +565,33 @@ int kvml_cpuid_set_v1(struct kvml_vcpu *vcpu, struct kvm_cpuid __user *arg)
 			.edx = in.edx,
 		};
 	}
+	return 0;
+}
+
+int kvml_cpuid_set(struct kvml_vcpu *vcpu, const void __user *arg, bool v1)
+{
+	const void __user *entries = arg + sizeof(struct kvm_cpuid2);
+	struct kvm_cpuid2 head;		/* and struct kvm_cpuid */
+	struct kvml_cpuid *c;
+
+	if (copy_from_user(&head, arg, sizeof(head)))
+		return -EFAULT;
+	c = cpuid_alloc(head.nent);
+	if (IS_ERR(c))
+		return PTR_ERR(c);
+	if (v1 ? copy_v1(c, entries) :
+		 copy_from_user(c->entry, entries, head.nent * sizeof(c->entry[0]))) {
+		kvfree(c);
+		return -EFAULT;
+	}
 	return install(vcpu, c);
 }
 
 int kvml_cpuid_get(struct kvml_vcpu *vcpu, struct kvm_cpuid2 __user *arg)
 {
-	struct kvml_cpuid *c = vcpu->cpuid;
-	struct kvm_cpuid2 head;
-	u32 have = c ? c->nent : 0;
+	const struct kvml_cpuid *c = vcpu->cpuid;
 
-	if (copy_from_user(&head, arg, sizeof(head)))
-		return -EFAULT;
-	if (head.nent < have)
-		return -E2BIG;
-	if ((have && copy_to_user(arg->entries, c->entry, have * sizeof(c->entry[0]))) ||
-	    put_user(have, &arg->nent))
-		return -EFAULT;
-	return 0;
-}
-
-void kvml_cpuid_free(struct kvml_vcpu *vcpu)
-{
-	kvfree(vcpu->cpuid);
-	vcpu->cpuid = NULL;
+	return entries_to_user(arg, c ? c->entry : NULL, c ? c->nent : 0);
 }
 
 bool kvml_cpuid_has(struct kvml_vcpu *vcpu, unsigned int feature)

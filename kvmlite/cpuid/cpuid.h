@@ -15,6 +15,12 @@
 struct kvml_vcpu;
 
 #define KVML_MAX_CPUID	256
+#define KVML_VIRT_BITS	48	/* LA57 is not offered */
+
+static inline bool kvml_canonical(u64 address)
+{
+	return __is_canonical_address(address, KVML_VIRT_BITS);
+}
 
 /* (v) Entries in the VMM's order. */
 struct kvml_cpuid {
@@ -38,12 +44,10 @@ u64 kvml_efer_unsupported(void);
 /* -E2BIG: there is no room; as in KVM, it does not say for how many. */
 int kvml_cpuid_supported(struct kvm_cpuid2 __user *arg);
 /* -E2BIG: too many, -EINVAL: widths that are none, or a change after KVM_RUN. */
-int kvml_cpuid_set(struct kvml_vcpu *vcpu, struct kvm_cpuid2 __user *arg);
-int kvml_cpuid_set_v1(struct kvml_vcpu *vcpu, struct kvm_cpuid __user *arg);
+int kvml_cpuid_set(struct kvml_vcpu *vcpu, const void __user *arg, bool v1);
 int kvml_cpuid_get(struct kvml_vcpu *vcpu, struct kvm_cpuid2 __user *arg);
 /* What holds before KVM_SET_CPUID2: reserved bits are those of the host. */
 void kvml_cpuid_reset(struct kvml_vcpu *vcpu);
-void kvml_cpuid_free(struct kvml_vcpu *vcpu);
 
 /* vcpu->osxsave, ->apic_base, ->xcr0 or ->mwait changed. */
 void kvml_cpuid_update(struct kvml_vcpu *vcpu);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See xstate.h. */
-#include <linux/kvm.h>
 #include <asm/fpu/xcr.h>
 
 #include "cpuid/xstate.h"
@@ -57,10 +56,4 @@ u32 kvml_xstate_size(u64 xcr0, bool compacted)
 		size = max(size, start + area[i].size);
 	}
 	return size;
-}
-
-/* Nothing that is offered lies beyond struct kvm_xsave. */
-size_t kvml_xsave_size(void)
-{
-	return sizeof(struct kvm_xsave);
 }

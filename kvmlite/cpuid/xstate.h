@@ -13,7 +13,7 @@ void kvml_xstate_init(void);
 u64 kvml_xcr0_supported(void);
 /* Bytes of the XSAVE area with these components (SDM volume 1, 13.4). */
 u32 kvml_xstate_size(u64 xcr0, bool compacted);
-/* KVM_CAP_XSAVE2: bytes of KVM_GET_XSAVE2. */
-size_t kvml_xsave_size(void);
+/* KVM_CAP_XSAVE2: nothing that is offered lies beyond what KVM_GET_XSAVE tells. */
+#define KVML_XSAVE_SIZE	sizeof(struct kvm_xsave)
 
 #endif /* _KVMLITE_XSTATE_H */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Jumps, calls and returns (SDM volume 2: JMP, Jcc, LOOP, CALL, RET). */
+#include "cpuid/cpuid.h"
 #include "emul/emul.h"
 
 /* ---- near: within the code segment ---- */
@@ -7,11 +8,10 @@
 /* Go on at @target, if that is an address of code with the segment @cs. */
 static int set_next(struct kvml_vcpu *vcpu, const struct kvm_segment *cs, u64 target)
 {
-	if (kvml_long_mode(vcpu) && cs->l ? !kvml_canonical(vcpu, target) :
-					    target > cs->limit)
+	if (kvml_long_mode(vcpu) && cs->l ? !kvml_canonical(target) : target > cs->limit)
 		return kvml_queue_gp(vcpu);
 	vcpu->emul->next = target;
-	return KVML_EMUL_GO;
+	return 0;
 }
 
 static int jump(struct kvml_vcpu *vcpu, u64 target)
@@ -33,8 +33,7 @@ int kvml_exec_jmp(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 
 int kvml_exec_jcc(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
-	return kvml_exec_condition(vcpu) ? kvml_exec_jmp(vcpu, e) :
-					   KVML_EMUL_GO;
+	return kvml_exec_condition(vcpu) ? kvml_exec_jmp(vcpu, e) : 0;
 }
 
 /* E0 to E3: LOOPNE, LOOPE, LOOP, JCXZ. */
@@ -42,13 +41,13 @@ int kvml_exec_loop(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
 	bool zero = kvml_reg(vcpu, KVML_RFLAGS) & X86_EFLAGS_ZF;
 	u64 count = kvml_gpr_addr(vcpu, KVML_RCX);
-	int r = KVML_EMUL_GO;
+	int r = 0;
 
 	if (e->insn.opcode == 0xe3)
 		return count ? r : kvml_exec_jmp(vcpu, e);
 	if (count != 1 && (e->insn.opcode == 0xe2 || zero == (e->insn.opcode & 1)))
 		r = kvml_exec_jmp(vcpu, e);
-	if (r == KVML_EMUL_GO)
+	if (!r)
 		kvml_gpr_write(vcpu, KVML_RCX, e->insn.addr_size, true, count - 1);
 	return r;
 }
@@ -56,9 +55,8 @@ int kvml_exec_loop(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 int kvml_exec_call(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
 	unsigned long back = e->next;
-	int r = kvml_exec_jmp(vcpu, e);
 
-	return r == KVML_EMUL_GO ? kvml_stack_push(vcpu, back, e->insn.size) : r;
+	return kvml_exec_jmp(vcpu, e) ?: kvml_stack_push(vcpu, back, e->insn.size);
 }
 
 int kvml_exec_ret(struct kvml_vcpu *vcpu, struct kvml_emul *e)
@@ -66,7 +64,7 @@ int kvml_exec_ret(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 	int r = kvml_stack_pop(vcpu, &e->value);
 
 	kvml_stack_add(vcpu, e->insn.imm16);
-	return r == KVML_EMUL_GO ? jump(vcpu, e->value) : r;
+	return r ?: jump(vcpu, e->value);
 }
 
 /* ---- far: to another code segment, of the same CPL ---- */
@@ -74,9 +72,7 @@ int kvml_exec_ret(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 static int find_far(struct kvml_vcpu *vcpu, u16 selector, u64 target,
 		    enum kvml_transfer why, struct kvm_segment *cs)
 {
-	int r = kvml_segment_find(vcpu, KVML_CS, selector, why, cs);
-
-	return r == KVML_EMUL_GO ? set_next(vcpu, cs, target) : r;
+	return kvml_segment_find(vcpu, KVML_CS, selector, why, cs) ?: set_next(vcpu, cs, target);
 }
 
 /* By immediates, or by a pointer in memory. */
@@ -85,11 +81,11 @@ static int find_pointer(struct kvml_vcpu *vcpu, struct kvml_emul *e, struct kvm_
 	const struct kvml_insn *insn = &e->insn;
 	u64 target = insn->imm & (U64_MAX >> (64 - 8 * insn->size));
 	u16 selector = insn->imm16;
-	int r = KVML_EMUL_GO;
+	int r = 0;
 
 	if (!(insn->flags & KVML_INSN_IMM))
 		r = kvml_exec_pointer(vcpu, e, &target, &selector);
-	return r == KVML_EMUL_GO ? find_far(vcpu, selector, target, KVML_JUMP, cs) : r;
+	return r ?: find_far(vcpu, selector, target, KVML_JUMP, cs);
 }
 
 int kvml_exec_jmp_far(struct kvml_vcpu *vcpu, struct kvml_emul *e)
@@ -97,7 +93,7 @@ int kvml_exec_jmp_far(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 	struct kvm_segment cs;
 	int r = find_pointer(vcpu, e, &cs);
 
-	if (r == KVML_EMUL_GO)
+	if (!r)
 		kvml_ops->set_segment(vcpu, KVML_CS, &cs);
 	return r;
 }
@@ -105,15 +101,12 @@ int kvml_exec_jmp_far(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 int kvml_exec_call_far(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
 	unsigned long back = e->next;
-	struct kvm_segment old, cs;
-	int r = find_pointer(vcpu, e, &cs);
+	u16 selector = kvml_segment_selector(vcpu, KVML_CS);
+	struct kvm_segment cs;
+	int r = find_pointer(vcpu, e, &cs) ?: kvml_stack_push(vcpu, selector, e->insn.size) ?:
+		kvml_stack_push(vcpu, back, e->insn.size);
 
-	kvml_ops->get_segment(vcpu, KVML_CS, &old);
-	if (r == KVML_EMUL_GO)
-		r = kvml_stack_push(vcpu, old.selector, e->insn.size);
-	if (r == KVML_EMUL_GO)
-		r = kvml_stack_push(vcpu, back, e->insn.size);
-	if (r == KVML_EMUL_GO)
+	if (!r)
 		kvml_ops->set_segment(vcpu, KVML_CS, &cs);
 	return r;
 }
@@ -122,13 +115,10 @@ int kvml_exec_ret_far(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
 	struct kvm_segment cs;
 	u64 selector;
-	int r = kvml_stack_pop(vcpu, &e->value);
+	int r = kvml_stack_pop(vcpu, &e->value) ?: kvml_stack_pop(vcpu, &selector) ?:
+		find_far(vcpu, selector, e->value, KVML_RETURN, &cs);
 
-	if (r == KVML_EMUL_GO)
-		r = kvml_stack_pop(vcpu, &selector);
-	if (r == KVML_EMUL_GO)
-		r = find_far(vcpu, selector, e->value, KVML_RETURN, &cs);
-	if (r != KVML_EMUL_GO)
+	if (r)
 		return r;
 	kvml_stack_add(vcpu, e->insn.imm16);
 	kvml_ops->set_segment(vcpu, KVML_CS, &cs);

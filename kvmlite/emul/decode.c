@@ -181,8 +181,7 @@ static void decode_imm(struct cursor *c, struct kvml_insn *insn, u64 row)
 	bool all = insn->op == KVML_OP_MOV && row & OPREG;
 
 	if (row & IMM)
-		insn->imm = next_value(c, all ? insn->size :
-					  min_t(u8, insn->size, 4));
+		insn->imm = next_value(c, all ? insn->size : min_t(u8, insn->size, 4));
 	if (row & IMM16)
 		insn->imm16 = next_value(c, 2);
 	if (row & IMM8)

@@ -9,7 +9,7 @@ enum {
 	GROUP1, GROUP1A, GROUP2, GROUP3, GROUP4, GROUP5, GROUP6, GROUP7, GROUP8,
 	GROUP9, GROUP11, GROUP15, ESCAPE_D9, ESCAPE_DB, ESCAPE_DD,
 	SSE_10, SSE_11, SSE_28, SSE_29, SSE_2B, SSE_6E, SSE_6F, SSE_7E, SSE_7F,
-	SSE_D6, SSE_E7, BIT_BC, BIT_BD, MOVBE_F0, MOVBE_F1, CLFLUSH,
+	SSE_D6, SSE_E7, BIT_BC, BIT_BD, MOVBE, CLFLUSH,
 };
 
 #define GRP(g)	(GROUP##g | GROUP | MODRM)
@@ -91,7 +91,7 @@ static const u64 one_byte[256] = {
 	[0xae ... 0xaf] = OP(SCAS) | W | STR | RD,
 	[0xb0 ... 0xb7] = OP(MOV) | BYTE | OPREG | WR | IMM,
 	[0xb8 ... 0xbf] = OP(MOV) | OPREG | WR | IMM,
-	[0xc0 ... 0xc1] = GRP(2) | W | IMM8,
+	[0xc0 ... 0xc1] = GRP(2) | W | RD | WR | IMM8,
 	[0xc2] = OP(RET) | IMM16 | F64,
 	[0xc3] = OP(RET) | F64,
 	[0xc4 ... 0xc5] = OP(LOAD_FAR) | MODRM | MEMORY | RD | FAR | NOT64,
@@ -100,8 +100,8 @@ static const u64 one_byte[256] = {
 	[0xc9] = OP(LEAVE) | D64,
 	[0xca] = OP(RET_FAR) | IMM16,
 	[0xcb] = OP(RET_FAR),
-	[0xd0 ... 0xd1] = GRP(2) | W | ONE,
-	[0xd2 ... 0xd3] = GRP(2) | W | CL,
+	[0xd0 ... 0xd1] = GRP(2) | W | RD | WR | ONE,
+	[0xd2 ... 0xd3] = GRP(2) | W | RD | WR | CL,
 	[0xd7] = OP(XLAT) | BYTE | RD | TO_REG,
 	[0xd9] = ESC(D9),
 	[0xdb] = ESC(DB),
@@ -162,8 +162,8 @@ static const u64 two_byte[256] = {
 	[0xb7] = OP(MOV) | MODRM | RD | TO_REG | MEM16,
 	[0xba] = GRP(8) | IMM8,
 	[0xbb] = OP(BTC) | MODRM | RMW,
-	[0xbc] = PFX(BIT_BC),
-	[0xbd] = PFX(BIT_BD),
+	[0xbc] = PFX(BIT_BC) | RD | TO_REG,
+	[0xbd] = PFX(BIT_BD) | RD | TO_REG,
 	[0xbe] = OP(MOVSX) | MODRM | RD | TO_REG | MEM8,
 	[0xbf] = OP(MOVSX) | MODRM | RD | TO_REG | MEM16,
 	[0xc0 ... 0xc1] = OP(XADD) | W | MODRM | RMW,
@@ -183,46 +183,31 @@ static const u64 groups[][8] = {
 		OP(AND) | RMW, OP(SUB) | RMW, OP(XOR) | RMW, OP(CMP) | RD,
 	},
 	[GROUP1A] = { OP(POP) | WR | TWO },
-	[GROUP2] = {
-		OP(ROL) | RD | WR, OP(ROR) | RD | WR, OP(RCL) | RD | WR,
-		OP(RCR) | RD | WR, OP(SHL) | RD | WR, OP(SHR) | RD | WR,
-		OP(SHL) | RD | WR, OP(SAR) | RD | WR,
-	},
+	[GROUP2] = { OP(ROL), OP(ROR), OP(RCL), OP(RCR), OP(SHL), OP(SHR), OP(SHL), OP(SAR) },
 	[GROUP3] = {
 		OP(TEST) | RD | IMM, OP(TEST) | RD | IMM, OP(NOT) | RMW,
-		OP(NEG) | RMW, OP(MUL) | RD, OP(IMUL1) | RD, OP(DIV) | RD,
-		OP(IDIV) | RD,
+		OP(NEG) | RMW, OP(MUL) | RD, OP(IMUL1) | RD, OP(DIV) | RD, OP(IDIV) | RD,
 	},
 	[GROUP4] = { OP(INC) | RMW, OP(DEC) | RMW },
 	[GROUP5] = {
 		OP(INC) | RMW, OP(DEC) | RMW, OP(CALL) | RD | TWO | F64,
 		OP(CALL_FAR) | RD | TWO | FAR | MEMORY, OP(JMP) | RD | F64,
-		OP(JMP_FAR) | RD | FAR | MEMORY, OP(PUSH) | RD | TWO | D64,
-		OP(UD),
+		OP(JMP_FAR) | RD | FAR | MEMORY, OP(PUSH) | RD | TWO | D64, OP(UD),
 	},
 	[GROUP6] = {
-		OP(STORE_SYSTEM) | WR | MEM16 | PROT,
-		OP(STORE_SYSTEM) | WR | MEM16 | PROT,
-		OP(LOAD_SYSTEM) | RD | MEM16 | PROT | PRIV,
-		OP(LOAD_SYSTEM) | RD | MEM16 | PROT | PRIV,
+		[0 ... 1] = OP(STORE_SYSTEM) | WR | MEM16 | PROT,
+		[2 ... 3] = OP(LOAD_SYSTEM) | RD | MEM16 | PROT | PRIV,
 	},
 	[GROUP7] = {
-		OP(STORE_TABLE) | WR | MEMORY | BYTES | F64,
-		OP(STORE_TABLE) | WR | MEMORY | BYTES | F64,
-		OP(LOAD_TABLE) | RD | MEMORY | BYTES | F64 | PRIV,
-		OP(LOAD_TABLE) | RD | MEMORY | BYTES | F64 | PRIV,
-		OP(SMSW) | WR | MEM16,
+		[0 ... 1] = OP(STORE_TABLE) | WR | MEMORY | BYTES | F64,
+		[2 ... 3] = OP(LOAD_TABLE) | RD | MEMORY | BYTES | F64 | PRIV,
+		[4] = OP(SMSW) | WR | MEM16,
 		[6] = OP(LMSW) | RD | MEM16 | PRIV,
-		OP(INVLPG) | MEMORY | PRIV,
+		[7] = OP(INVLPG) | MEMORY | PRIV,
 	},
-	[GROUP8] = {
-		[4] = OP(BT) | RD, OP(BTS) | RMW, OP(BTR) | RMW, OP(BTC) | RMW,
-	},
+	[GROUP8] = { [4] = OP(BT) | RD, OP(BTS) | RMW, OP(BTR) | RMW, OP(BTC) | RMW },
 	[GROUP9] = { [1] = OP(CMPXCHG8B) | RMW | MEM64 | MEMORY | NO_REXW },
-	[GROUP11] = {
-		OP(MOV) | WR, OP(UD), OP(UD), OP(UD), OP(UD), OP(UD), OP(UD),
-		OP(UD),
-	},
+	[GROUP11] = { OP(MOV) | WR, [1 ... 7] = OP(UD) },
 	[GROUP15] = { [7] = PFX(CLFLUSH) | MEMORY },
 	[ESCAPE_D9] = { [7] = OP(X87) | WR | MEM16 | MEMORY },
 	[ESCAPE_DB] = { [4] = OP(X87) | REG },
@@ -240,19 +225,9 @@ static const u64 groups[][8] = {
 	[SSE_7F] = { P | WR, V | WR | ALIGNED, V | WR },
 	[SSE_D6] = { 0, V | WR | MEMORY | MEM64 },
 	[SSE_E7] = { P | WR | MEMORY, V | WR | ALIGNED | MEMORY },
-	[BIT_BC] = {
-		OP(BSF) | RD | TO_REG, OP(BSF) | RD | TO_REG,
-		OP(TZCNT) | RD | TO_REG, OP(BSF) | RD | TO_REG,
-	},
-	[BIT_BD] = {
-		OP(BSR) | RD | TO_REG, OP(BSR) | RD | TO_REG,
-		OP(LZCNT) | RD | TO_REG, OP(BSR) | RD | TO_REG,
-	},
-	[MOVBE_F0] = {
-		OP(MOVBE) | RD | TO_REG | MEMORY,
-		OP(MOVBE) | RD | TO_REG | MEMORY,
-	},
-	[MOVBE_F1] = { OP(MOVBE) | WR | MEMORY, OP(MOVBE) | WR | MEMORY },
+	[BIT_BC] = { OP(BSF), OP(BSF), OP(TZCNT), OP(BSF) },
+	[BIT_BD] = { OP(BSR), OP(BSR), OP(LZCNT), OP(BSR) },
+	[MOVBE] = { OP(MOVBE), OP(MOVBE) },
 	/* CLFLUSHOPT */
 	[CLFLUSH] = { OP(NOP) | BYTE | RD, OP(NOP) | BYTE | RD },
 };
@@ -264,8 +239,8 @@ u64 kvml_opcode_row(enum kvml_opcode_map map, u8 opcode)
 	if (map == KVML_MAP_0F)
 		return two_byte[opcode];
 	if (opcode == 0xf0)
-		return PFX(MOVBE_F0);
-	return opcode == 0xf1 ? PFX(MOVBE_F1) : 0;
+		return PFX(MOVBE) | RD | TO_REG | MEMORY;
+	return opcode == 0xf1 ? PFX(MOVBE) | WR | MEMORY : 0;
 }
 
 u64 kvml_group_row(u8 group, unsigned int member)

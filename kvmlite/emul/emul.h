@@ -18,10 +18,19 @@
 #include "emul/walk.h"
 #include "vcpu/vcpu.h"
 
-/* Beside the results of a handler (1, 0, -errno): go on in the instruction. */
-#define KVML_EMUL_GO	2
+/*
+ * What the emulator's parts return: 0, go on in the instruction; or the result of a
+ * handler, but for its 0, to userspace, which is this one.
+ */
+#define KVML_EMUL_USER	2
 /* And of kvml_fetch(): the guest's tables point to what is no memory. */
 #define KVML_FETCH_NO_MEMORY 3
+
+/* Of one that is not 0, for the handler. */
+static inline int kvml_emul_result(int r)
+{
+	return r == KVML_EMUL_USER ? 0 : r;
+}
 
 /* PUSHA writes eight operands, of which one may lie in two pages. */
 #define KVML_EMUL_MMIO	9
@@ -116,12 +125,15 @@ bool kvml_fetch_known(struct kvml_vcpu *vcpu, unsigned long linear);
 /* Of the instruction at RIP, behind @n bytes that are there. */
 int kvml_emulate_fetch(struct kvml_vcpu *vcpu, unsigned int n);
 bool kvml_emulate_fetch_known(struct kvml_vcpu *vcpu);
-/* The instruction cannot be done in software: what a handler returns. */
+/* The instruction cannot be done in software: 1, or KVML_EMUL_USER. */
 int kvml_emul_failed(struct kvml_vcpu *vcpu);
-/* It is done, and @shadow (KVM_X86_SHADOW_INT_) blocks interrupts; the same. */
+/*
+ * It is done, and @shadow (KVM_X86_SHADOW_INT_) blocks interrupts: what a handler
+ * returns, 0 as well.
+ */
 int kvml_emul_finish(struct kvml_vcpu *vcpu, u32 shadow);
 
-/* ---- operand.c; KVML_EMUL_GO or what a handler returns ---- */
+/* ---- operand.c ---- */
 /* @flags: KVML_WALK_WRITE if it is written (as well). */
 int kvml_operand_find(struct kvml_vcpu *vcpu, enum kvml_seg seg,
 		      unsigned long offset, unsigned int len, u32 flags,
@@ -139,7 +151,6 @@ int kvml_operand_exchange(struct kvml_vcpu *vcpu, const struct kvml_operand *o,
 bool kvml_operand_writable(struct kvml_vcpu *vcpu, const struct kvml_operand *o);
 /* Linear to guest-physical; or #PF. */
 int kvml_operand_translate(struct kvml_vcpu *vcpu, unsigned long linear, u32 flags, u64 *gpa);
-bool kvml_canonical(struct kvml_vcpu *vcpu, unsigned long address);
 /* Bytes from @offset on that are in the page, segment and address size of @o. */
 unsigned int kvml_operand_room(struct kvml_vcpu *vcpu, enum kvml_seg seg, unsigned long offset,
 			       const struct kvml_operand *o);
@@ -165,12 +176,12 @@ static inline int kvml_exec_find(struct kvml_vcpu *vcpu, unsigned int len, u32 a
 /* Does the condition in the opcode's low bits hold? */
 bool kvml_exec_condition(struct kvml_vcpu *vcpu);
 int kvml_exec_string(struct kvml_vcpu *vcpu);
-int kvml_exec_string_io(struct kvml_vcpu *vcpu);	/* some elements */
+int kvml_exec_ins(struct kvml_vcpu *vcpu);	/* some elements */
+int kvml_exec_outs(struct kvml_vcpu *vcpu);
 
 /*
- * Executors by operation; @e is vcpu->emul; KVML_EMUL_GO and so on.  e->value is
- * the operand by ModRM if the instruction reads it, or else the immediate; and
- * then what is written, if it writes one.
+ * Executors by operation; @e is vcpu->emul.  e->value is the operand by ModRM if the
+ * instruction reads it, or else the immediate; and then what is written, if it writes one.
  */
 typedef int kvml_executor(struct kvml_vcpu *vcpu, struct kvml_emul *e);
 
@@ -213,7 +224,7 @@ int kvml_stack_pop(struct kvml_vcpu *vcpu, u64 *value);
 enum kvml_transfer { KVML_LOAD, KVML_JUMP, KVML_RETURN, KVML_TASK };
 /*
  * The segment that @seg would have with @selector, all checks made; it is not
- * loaded.  KVML_EMUL_GO and so on.
+ * loaded.
  */
 int kvml_segment_find(struct kvml_vcpu *vcpu, enum kvml_seg seg, u16 selector,
 		      enum kvml_transfer why, struct kvm_segment *out);
@@ -229,6 +240,7 @@ int kvml_segment_set_type(struct kvml_vcpu *vcpu, unsigned long address,
 int kvml_system_access(struct kvml_vcpu *vcpu, unsigned long linear, void *data,
 		       unsigned int len, u32 flags);
 
+u16 kvml_segment_selector(struct kvml_vcpu *vcpu, enum kvml_seg seg);
 /* Real mode, or virtual-8086 mode. */
 bool kvml_segment_is_real(struct kvml_vcpu *vcpu);
 

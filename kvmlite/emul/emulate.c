@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Instructions done in software: fetch, run, finish. */
-#include <linux/kvm.h>
 #include <linux/ratelimit.h>
 #include <asm/trapnr.h>
 
@@ -19,12 +18,6 @@ int kvml_emulate_alloc(struct kvml_vcpu *vcpu)
 {
 	vcpu->emul = kzalloc(sizeof(*vcpu->emul), GFP_KERNEL_ACCOUNT);
 	return vcpu->emul ? 0 : -ENOMEM;
-}
-
-void kvml_emulate_free(struct kvml_vcpu *vcpu)
-{
-	kfree(vcpu->emul);
-	vcpu->emul = NULL;
 }
 
 /*
@@ -54,15 +47,15 @@ int kvml_emul_failed(struct kvml_vcpu *vcpu)
 		bytes[0] = size;
 		memcpy(bytes + 1, e->bytes, size);
 	}
-	return kvml_internal_error(vcpu, KVM_INTERNAL_ERROR_EMULATION, size ? 3 : 1, data);
+	kvml_internal_error(vcpu, KVM_INTERNAL_ERROR_EMULATION, size ? 3 : 1, data);
+	return KVML_EMUL_USER;
 }
 
 /* These bytes were decoded last: loops come back to the same instruction. */
 static bool decoded_before(const struct kvml_emul *e)
 {
 	return e->nbytes == sizeof(e->bytes) && e->bits == e->decoded_bits &&
-	       e->words[0] == e->decoded_words[0] &&
-	       e->words[1] == e->decoded_words[1];
+	       e->words[0] == e->decoded_words[0] && e->words[1] == e->decoded_words[1];
 }
 
 /* Where the instruction is, and how to read it. */
@@ -75,6 +68,7 @@ static void locate(struct kvml_vcpu *vcpu)
 	e->rip = kvml_rip(vcpu);
 	e->bits = bits;
 	e->user = cpl == 3;
+	e->nbytes = 0;
 }
 
 static unsigned long linear_rip(struct kvml_vcpu *vcpu)
@@ -87,17 +81,14 @@ static unsigned long linear_rip(struct kvml_vcpu *vcpu)
 
 int kvml_emulate_fetch(struct kvml_vcpu *vcpu, unsigned int n)
 {
-	if (!n) {
+	if (!n)
 		locate(vcpu);
-		vcpu->emul->nbytes = 0;
-	}
 	return kvml_fetch(vcpu, linear_rip(vcpu));
 }
 
 bool kvml_emulate_fetch_known(struct kvml_vcpu *vcpu)
 {
 	locate(vcpu);
-	vcpu->emul->nbytes = 0;
 	return kvml_fetch_known(vcpu, linear_rip(vcpu));
 }
 
@@ -109,15 +100,14 @@ static int fetch_and_decode(struct kvml_vcpu *vcpu)
 	unsigned int n;
 	int r;
 
-	e->nbytes = 0;
 	do {
 		r = kvml_fetch(vcpu, linear);
 		if (r == KVML_FETCH_NO_MEMORY)
 			return kvml_emul_failed(vcpu);
-		if (r != KVML_EMUL_GO)
+		if (r)
 			return r;
 		if (decoded_before(e))
-			return KVML_EMUL_GO;
+			return 0;
 		e->decoded_bits = 0;
 		n = min_t(unsigned int, e->nbytes, KVML_INSN_MAX);
 		r = kvml_decode(&e->insn, e->bytes, n, e->bits);
@@ -125,7 +115,7 @@ static int fetch_and_decode(struct kvml_vcpu *vcpu)
 	if (!r) {
 		e->decoded_bits = e->nbytes == sizeof(e->bytes) ? e->bits : 0;
 		memcpy(e->decoded_bytes, e->bytes, sizeof(e->bytes));
-		return KVML_EMUL_GO;
+		return 0;
 	}
 	if (r == KVML_DECODE_UNKNOWN)
 		return kvml_emul_failed(vcpu);
@@ -175,8 +165,8 @@ static int run(struct kvml_vcpu *vcpu)
 	for (n = 0; n < MAX_ELEMENTS; n++) {
 		e->mmio_pos = 0;
 		r = kvml_exec(vcpu);
-		if (r != KVML_EMUL_GO)
-			return r;
+		if (r)
+			return kvml_emul_result(r);
 		if (!e->more)
 			return kvml_emul_finish(vcpu, 0);
 		e->mmio_done = 0;
@@ -199,7 +189,7 @@ static int resume(struct kvml_vcpu *vcpu, u64 data)
 	if (vcpu->emul->stage == KVML_EMUL_AGAIN)
 		return run(vcpu);
 	r = kvml_exec_rest(vcpu, data);
-	return r == KVML_EMUL_GO ? kvml_emul_finish(vcpu, 0) : r;
+	return r ? kvml_emul_result(r) : kvml_emul_finish(vcpu, 0);
 }
 
 int kvml_emul_resume(struct kvml_vcpu *vcpu, u64 data)
@@ -234,8 +224,8 @@ int kvml_emulate_mmio(struct kvml_vcpu *vcpu, u64 gpa, unsigned long gva, u32 fl
 	struct kvml_emul *e = vcpu->emul;
 	int r = prepare(vcpu);
 
-	if (r != KVML_EMUL_GO)
-		return r;
+	if (r)
+		return kvml_emul_result(r);
 	/* These exit before they access memory, or the code was changed. */
 	if (is_string_io(&e->insn))
 		return flags & KVML_MMIO_WALK ? kvml_emulate_string_io(vcpu) : 1;
@@ -258,12 +248,12 @@ int kvml_emulate_ud(struct kvml_vcpu *vcpu)
 	struct kvml_emul *e = vcpu->emul;
 	int r = kvml_emulate_fetch(vcpu, 0);
 
-	if (r == KVML_EMUL_GO && e->nbytes < 3)
+	if (!r && e->nbytes < 3)
 		r = kvml_emulate_fetch(vcpu, e->nbytes);
 	if (r == 1 || r < 0)
 		return r;	/* the page went away meanwhile */
 	if (!kvml_has_quirk(vcpu, KVM_X86_QUIRK_FIX_HYPERCALL_INSN) ||
-	    r != KVML_EMUL_GO || e->bytes[0] != 0x0f || e->bytes[1] != 0x01 ||
+	    r || e->bytes[0] != 0x0f || e->bytes[1] != 0x01 ||
 	    !memchr(calls, e->bytes[2], sizeof(calls)))
 		return kvml_queue_exception(vcpu, 6);
 	vcpu->stat.hypercalls++;
@@ -276,8 +266,8 @@ int kvml_emulate_string_io(struct kvml_vcpu *vcpu)
 {
 	int r = prepare(vcpu);
 
-	if (r != KVML_EMUL_GO)
-		return r;
+	if (r)
+		return kvml_emul_result(r);
 	if (!is_string_io(&vcpu->emul->insn))
 		return 1;	/* as above */
 	if (!kvml_io_allowed(vcpu))

@@ -39,6 +39,5 @@ int kvml_emulate_string_io(struct kvml_vcpu *vcpu);
 int kvml_emulate_ud(struct kvml_vcpu *vcpu);
 
 int kvml_emulate_alloc(struct kvml_vcpu *vcpu);
-void kvml_emulate_free(struct kvml_vcpu *vcpu);
 
 #endif /* _KVMLITE_EMULATE_H */

@@ -70,13 +70,13 @@ bool kvml_exec_condition(struct kvml_vcpu *vcpu)
 
 static int exec_nop(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
-	return KVML_EMUL_GO;
+	return 0;
 }
 
 static int exec_lea(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
 	kvml_gpr_write(vcpu, e->insn.reg, e->insn.size, true, kvml_exec_address(vcpu, 0));
-	return KVML_EMUL_GO;
+	return 0;
 }
 
 /* MUL, IMUL, DIV, IDIV: rDX and rAX; of bytes AX. */
@@ -96,7 +96,7 @@ static int exec_mul_div(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 	kvml_gpr_write(vcpu, KVML_RAX, max_t(u8, e->insn.size, 2), true, rax);
 	if (e->insn.size > 1)
 		kvml_gpr_write(vcpu, KVML_RDX, e->insn.size, true, rdx);
-	return KVML_EMUL_GO;
+	return 0;
 }
 
 /* CBW and CWD, and so on: rAX, or rDX:rAX, from the lower half. */
@@ -108,7 +108,7 @@ static int exec_cbw_cwd(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 
 	kvml_gpr_write(vcpu, cwd ? KVML_RDX : KVML_RAX, e->insn.size, true,
 		       cwd ? rax >> 63 : rax);
-	return KVML_EMUL_GO;
+	return 0;
 }
 
 #define AH_FLAGS (X86_EFLAGS_CF | X86_EFLAGS_PF | X86_EFLAGS_AF | \
@@ -131,7 +131,7 @@ static int exec_flags(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 	else
 		flags = e->insn.opcode & 1 ? flags | flag : flags & ~flag;
 	set_flags(vcpu, flags);
-	return KVML_EMUL_GO;
+	return 0;
 }
 
 /* ---- two operands: the one by ModRM, "mem", and another ---- */
@@ -286,19 +286,16 @@ static int exec_loaded(struct kvml_vcpu *vcpu, u64 other)
 
 	e->flags = kvml_reg(vcpu, KVML_RFLAGS);
 	e->result = compute(vcpu, e->mem, other, &e->flags);
-	if (!(insn->flags & KVML_INSN_WRITE)) {
+	if (!(insn->flags & KVML_INSN_WRITE) || insn->flags & KVML_INSN_RM_REG) {
 		write_back(vcpu);
-		return KVML_EMUL_GO;
-	}
-	if (insn->flags & KVML_INSN_RM_REG) {
-		write_back(vcpu);
-		kvml_gpr_write(vcpu, insn->rm, insn->size, insn->rex, e->result);
-		return KVML_EMUL_GO;
+		if (insn->flags & KVML_INSN_WRITE)
+			kvml_gpr_write(vcpu, insn->rm, insn->size, insn->rex, e->result);
+		return 0;
 	}
 	set_stage(e, KVML_EMUL_STORED);
 	r = locked ? kvml_operand_exchange(vcpu, &e->operand, e->mem, e->result) :
 		     kvml_operand_write(vcpu, &e->operand, e->result);
-	if (r == KVML_EMUL_GO)
+	if (!r)
 		write_back(vcpu);
 	return r;
 }
@@ -312,13 +309,13 @@ static int exec_mov(struct kvml_vcpu *vcpu)
 	int r;
 
 	r = kvml_exec_find(vcpu, insn->mem_size, load ? 0 : KVML_WALK_WRITE);
-	if (r != KVML_EMUL_GO)
+	if (r)
 		return r;
 	set_stage(e, load ? KVML_EMUL_LOADED : KVML_EMUL_STORED);
 	if (!load)
 		return kvml_operand_write(vcpu, &e->operand, source(vcpu));
 	r = kvml_operand_read(vcpu, &e->operand, &e->mem);
-	if (r == KVML_EMUL_GO)
+	if (!r)
 		kvml_gpr_write(vcpu, insn->reg, insn->size, insn->rex, e->mem);
 	return r;
 }
@@ -338,11 +335,11 @@ static int exec_operands(struct kvml_vcpu *vcpu)
 	}
 	r = kvml_operand_find(vcpu, insn->seg, kvml_exec_address(vcpu, more),
 			      insn->mem_size, access, &e->operand);
-	if (r == KVML_EMUL_GO && insn->flags & KVML_INSN_READ) {
+	if (!r && insn->flags & KVML_INSN_READ) {
 		set_stage(e, KVML_EMUL_LOADED);
 		r = kvml_operand_read(vcpu, &e->operand, &e->mem);
 	}
-	return r == KVML_EMUL_GO ? exec_loaded(vcpu, other) : r;
+	return r ?: exec_loaded(vcpu, other);
 }
 
 int kvml_exec_rest(struct kvml_vcpu *vcpu, u64 data)
@@ -359,7 +356,7 @@ int kvml_exec_rest(struct kvml_vcpu *vcpu, u64 data)
 		write_back(vcpu);
 	else if (!stored)
 		kvml_gpr_write(vcpu, insn->reg, insn->size, insn->rex, data);
-	return KVML_EMUL_GO;
+	return 0;
 }
 
 /* ---- the table ---- */
@@ -372,38 +369,19 @@ static kvml_executor *const executors[KVML_OPS] = {
 	[KVML_OP_CBW_CWD] = exec_cbw_cwd,
 	[KVML_OP_FLAGS] = exec_flags,
 	[KVML_OP_IN ... KVML_OP_OUT] = kvml_exec_io,
-	[KVML_OP_JMP] = kvml_exec_jmp,
-	[KVML_OP_JCC] = kvml_exec_jcc,
-	[KVML_OP_LOOP] = kvml_exec_loop,
-	[KVML_OP_JMP_FAR] = kvml_exec_jmp_far,
-	[KVML_OP_PUSH] = kvml_exec_push,
-	[KVML_OP_POP] = kvml_exec_pop,
-	[KVML_OP_PUSHA] = kvml_exec_pusha,
-	[KVML_OP_POPA] = kvml_exec_popa,
-	[KVML_OP_PUSHF] = kvml_exec_pushf,
-	[KVML_OP_POPF] = kvml_exec_popf,
-	[KVML_OP_PUSH_SREG] = kvml_exec_push_sreg,
-	[KVML_OP_POP_SREG] = kvml_exec_pop_sreg,
-	[KVML_OP_ENTER] = kvml_exec_enter,
-	[KVML_OP_LEAVE] = kvml_exec_leave,
-	[KVML_OP_CALL] = kvml_exec_call,
-	[KVML_OP_RET] = kvml_exec_ret,
-	[KVML_OP_CALL_FAR] = kvml_exec_call_far,
-	[KVML_OP_RET_FAR] = kvml_exec_ret_far,
-	[KVML_OP_LOAD_SREG] = kvml_exec_load_sreg,
-	[KVML_OP_STORE_SREG] = kvml_exec_store_sreg,
-	[KVML_OP_LOAD_FAR] = kvml_exec_load_far,
-	[KVML_OP_LOAD_SYSTEM] = kvml_exec_load_system,
-	[KVML_OP_STORE_SYSTEM] = kvml_exec_store_system,
-	[KVML_OP_LOAD_TABLE] = kvml_exec_load_table,
-	[KVML_OP_STORE_TABLE] = kvml_exec_store_table,
-	[KVML_OP_SMSW] = kvml_exec_smsw,
-	[KVML_OP_LMSW] = kvml_exec_lmsw,
-	[KVML_OP_INVLPG] = kvml_exec_invlpg,
-	[KVML_OP_CLI_STI] = kvml_exec_cli_sti,
-	[KVML_OP_HLT] = kvml_exec_hlt,
-	[KVML_OP_MOV_SSE] = kvml_exec_mov_sse,
-	[KVML_OP_X87] = kvml_exec_x87,
+	/* In their order there. */
+	[KVML_OP_JMP] = kvml_exec_jmp, kvml_exec_jcc, kvml_exec_loop, kvml_exec_jmp_far,
+	[KVML_OP_PUSH] = kvml_exec_push, kvml_exec_pop, kvml_exec_pusha, kvml_exec_popa,
+	[KVML_OP_PUSHF] = kvml_exec_pushf, kvml_exec_popf,
+	[KVML_OP_PUSH_SREG] = kvml_exec_push_sreg, kvml_exec_pop_sreg,
+	[KVML_OP_ENTER] = kvml_exec_enter, kvml_exec_leave,
+	[KVML_OP_CALL] = kvml_exec_call, kvml_exec_ret, kvml_exec_call_far, kvml_exec_ret_far,
+	[KVML_OP_LOAD_SREG] = kvml_exec_load_sreg, kvml_exec_store_sreg, kvml_exec_load_far,
+	[KVML_OP_LOAD_SYSTEM] = kvml_exec_load_system, kvml_exec_store_system,
+	[KVML_OP_LOAD_TABLE] = kvml_exec_load_table, kvml_exec_store_table,
+	[KVML_OP_SMSW] = kvml_exec_smsw, kvml_exec_lmsw, kvml_exec_invlpg,
+	[KVML_OP_CLI_STI] = kvml_exec_cli_sti, kvml_exec_hlt,
+	[KVML_OP_MOV_SSE] = kvml_exec_mov_sse, kvml_exec_x87,
 };
 
 /* 1: an exception is queued. */
@@ -413,7 +391,7 @@ static int check_rights(struct kvml_vcpu *vcpu, u32 flags)
 		return kvml_queue_exception(vcpu, X86_TRAP_UD);
 	if (flags & KVML_INSN_PRIV && kvml_ops->cpl(vcpu))
 		return kvml_queue_gp(vcpu);
-	return KVML_EMUL_GO;
+	return 0;
 }
 
 /* e->value from the operand by ModRM, or to it. */
@@ -428,13 +406,11 @@ static int access_value(struct kvml_vcpu *vcpu, bool write)
 			kvml_gpr_write(vcpu, insn->rm, insn->size, insn->rex, e->value);
 		else
 			e->value = kvml_gpr_read(vcpu, insn->rm, insn->mem_size, insn->rex);
-		return KVML_EMUL_GO;
+		return 0;
 	}
 	r = kvml_exec_find(vcpu, insn->mem_size, write ? KVML_WALK_WRITE : 0);
-	if (r != KVML_EMUL_GO)
-		return r;
-	return write ? kvml_operand_write(vcpu, &e->operand, e->value) :
-		       kvml_operand_read(vcpu, &e->operand, &e->value);
+	return r ?: write ? kvml_operand_write(vcpu, &e->operand, e->value) :
+			    kvml_operand_read(vcpu, &e->operand, &e->value);
 }
 
 /* Around an executor of its own: its operand, and the stack pointer. */
@@ -444,18 +420,17 @@ static int exec_own(struct kvml_vcpu *vcpu, const struct kvml_insn *insn)
 	u32 access = insn->flags & KVML_INSN_BYTES ? 0 : insn->flags;
 	int r = check_rights(vcpu, insn->flags);
 
-	if (r != KVML_EMUL_GO)
+	if (r)
 		return r;
 	vcpu->emul->value = insn->imm;
 	if (stack)
 		kvml_stack_begin(vcpu);
 	if (access & KVML_INSN_READ)
 		r = access_value(vcpu, false);
-	if (r == KVML_EMUL_GO)
-		r = executors[insn->op](vcpu, vcpu->emul);
-	if (r == KVML_EMUL_GO && access & KVML_INSN_WRITE)
+	r = r ?: executors[insn->op](vcpu, vcpu->emul);
+	if (!r && access & KVML_INSN_WRITE)
 		r = access_value(vcpu, true);
-	if (r == KVML_EMUL_GO && stack)
+	if (!r && stack)
 		kvml_stack_end(vcpu);
 	return r;
 }

@@ -81,7 +81,7 @@ int kvml_fetch(struct kvml_vcpu *vcpu, unsigned long linear)
 	if (e->bits != 64)
 		linear = (u32)linear;
 	if (fetch_again(vcpu, linear, flags))
-		return KVML_EMUL_GO;
+		return 0;
 	n = min_t(unsigned int, sizeof(e->bytes) - e->nbytes,
 		  PAGE_SIZE - offset_in_page(linear));
 	if (kvml_walk_path(vcpu, linear, flags, &gpa, &error, &e->path))
@@ -90,5 +90,5 @@ int kvml_fetch(struct kvml_vcpu *vcpu, unsigned long linear)
 	if (kvml_guest_read(vcpu, gpa, e->bytes + e->nbytes, n))
 		return kvml_slot_find(vcpu, gpa >> PAGE_SHIFT) ? -EFAULT : KVML_FETCH_NO_MEMORY;
 	e->nbytes += n;
-	return KVML_EMUL_GO;
+	return 0;
 }

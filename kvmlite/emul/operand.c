@@ -3,18 +3,10 @@
  * Memory operands: from segment and offset to pieces of guest-physical memory
  * (SDM volume 3, chapters 4 and 5), and to userspace where there is none.
  */
-#include <linux/kvm.h>
-
 #include "base/trace.h"
+#include "cpuid/cpuid.h"
 #include "emul/emul.h"
 #include "io/io.h"
-
-bool kvml_canonical(struct kvml_vcpu *vcpu, unsigned long address)
-{
-	if (sign_extend64(address, 47) == address)
-		return true;
-	return kvml_reg(vcpu, KVML_CR4) & X86_CR4_LA57 && sign_extend64(address, 56) == address;
-}
 
 /* Such a data segment is valid above its limit. */
 static bool expands_down(const struct kvm_segment *s)
@@ -42,8 +34,7 @@ static bool segment_allows(struct kvml_vcpu *vcpu, const struct kvm_segment *s, 
 	/* Mostly it does: then the mode need not be known. */
 	if (!s->unusable && (flags & KVML_WALK_WRITE ? kind == 0x2 : kind != 0x8))
 		return true;
-	return !kvml_protected_mode(vcpu) ||
-	       kvml_reg(vcpu, KVML_RFLAGS) & X86_EFLAGS_VM;
+	return !kvml_protected_mode(vcpu) || kvml_reg(vcpu, KVML_RFLAGS) & X86_EFLAGS_VM;
 }
 
 static bool linear_32(struct kvml_vcpu *vcpu, enum kvml_seg seg, u32 offset,
@@ -62,7 +53,7 @@ static bool linear_64(struct kvml_vcpu *vcpu, enum kvml_seg seg, u64 offset,
 	*linear = offset;
 	if (seg == KVML_FS || seg == KVML_GS)
 		*linear += kvml_ops->segment_base(vcpu, seg);
-	return kvml_canonical(vcpu, *linear) && kvml_canonical(vcpu, *linear + len - 1);
+	return kvml_canonical(*linear) && kvml_canonical(*linear + len - 1);
 }
 
 /*
@@ -86,9 +77,8 @@ int kvml_operand_translate(struct kvml_vcpu *vcpu, unsigned long linear, u32 fla
 {
 	u32 error;
 
-	if (!kvml_walk(vcpu, linear, flags, gpa, &error))
-		return KVML_EMUL_GO;
-	return kvml_queue_pf(vcpu, linear, error);
+	return kvml_walk(vcpu, linear, flags, gpa, &error) ?
+	       kvml_queue_pf(vcpu, linear, error) : 0;
 }
 
 int kvml_operand_find(struct kvml_vcpu *vcpu, enum kvml_seg seg,
@@ -107,7 +97,7 @@ int kvml_operand_find(struct kvml_vcpu *vcpu, enum kvml_seg seg,
 		o->piece[0].len = len;
 		o->pieces = 1;
 		o->mmio = true;
-		return KVML_EMUL_GO;
+		return 0;
 	}
 	if (e->bits == 64 ? !linear_64(vcpu, seg, offset, len, &linear) :
 			    !linear_32(vcpu, seg, offset, len, flags, &linear))
@@ -119,12 +109,12 @@ int kvml_operand_find(struct kvml_vcpu *vcpu, enum kvml_seg seg,
 	o->pieces = first == len ? 1 : 2;
 	if (first == len && exit_gpa(e, linear, flags, &o->piece[0].gpa)) {
 		o->mmio = true;
-		return KVML_EMUL_GO;
+		return 0;
 	}
 	if (e->user)
 		flags |= KVML_WALK_USER;
 	r = kvml_operand_translate(vcpu, linear, flags, &o->piece[0].gpa);
-	if (r != KVML_EMUL_GO || first == len)
+	if (r || first == len)
 		return r;
 	o->piece[1].len = len - first;
 	linear += first;
@@ -158,7 +148,7 @@ static int mmio_exit(struct kvml_vcpu *vcpu, const struct kvml_emul_mmio *m)
 	run->mmio.len = m->len;
 	run->mmio.is_write = m->write;
 	vcpu->complete = complete_mmio;
-	return 0;
+	return KVML_EMUL_USER;
 }
 
 /* The next access of the instruction to MMIO: done already, or to be done. */
@@ -171,7 +161,7 @@ static int mmio_access(struct kvml_vcpu *vcpu, u64 gpa, unsigned int len, bool w
 	if (i < e->mmio_done && m->gpa == gpa && m->len == len && m->write == write) {
 		if (!write)
 			*data = m->data;
-		return KVML_EMUL_GO;
+		return 0;
 	}
 	/* The guest's page tables changed: what was done after it is void. */
 	*m = (struct kvml_emul_mmio){ gpa, write ? *data : 0, len, write };
@@ -181,7 +171,7 @@ static int mmio_access(struct kvml_vcpu *vcpu, u64 gpa, unsigned int len, bool w
 		trace_kvm_mmio(KVML_TRACE_WRITE, len, gpa, *data);
 	if (write && !kvml_bus_write(vcpu->vm, KVML_BUS_MMIO, gpa, len, data)) {
 		e->mmio_done = i + 1;
-		return KVML_EMUL_GO;
+		return 0;
 	}
 	return mmio_exit(vcpu, m);
 }
@@ -200,13 +190,13 @@ static int mmio_bytes(struct kvml_vcpu *vcpu, u64 gpa, unsigned int len, bool wr
 		if (write)
 			memcpy(&part, data, n);
 		r = mmio_access(vcpu, gpa, n, write, &part);
-		if (r != KVML_EMUL_GO)
+		if (r)
 			return r;
 		if (!write)
 			memcpy(data, &part, n);
 		part = 0;
 	}
-	return KVML_EMUL_GO;
+	return 0;
 }
 
 /* A write to a read-only slot exits as well: it can be read. */
@@ -227,10 +217,10 @@ int kvml_operand_read_bytes(struct kvml_vcpu *vcpu, const struct kvml_operand *o
 		if (!no_memory(vcpu, o) && !kvml_guest_read(vcpu, gpa, data, len))
 			continue;
 		r = mmio_bytes(vcpu, gpa, len, false, data);
-		if (r != KVML_EMUL_GO)
+		if (r)
 			return r;
 	}
-	return KVML_EMUL_GO;
+	return 0;
 }
 
 int kvml_operand_read(struct kvml_vcpu *vcpu, const struct kvml_operand *o, u64 *value)
@@ -242,16 +232,9 @@ int kvml_operand_read(struct kvml_vcpu *vcpu, const struct kvml_operand *o, u64 
 	return kvml_operand_read_bytes(vcpu, o, value);
 }
 
-static bool writable(struct kvml_vcpu *vcpu, u64 gpa)
-{
-	struct kvml_slot *slot = kvml_slot_find(vcpu, gpa >> PAGE_SHIFT);
-
-	return slot && !(slot->flags & (KVM_MEM_READONLY | KVML_SLOT_INVALID));
-}
-
 bool kvml_operand_writable(struct kvml_vcpu *vcpu, const struct kvml_operand *o)
 {
-	return o->pieces == 1 && !o->mmio && writable(vcpu, o->piece[0].gpa);
+	return o->pieces == 1 && !o->mmio && kvml_slot_writable(vcpu, o->piece[0].gpa);
 }
 
 unsigned int kvml_operand_room(struct kvml_vcpu *vcpu, enum kvml_seg seg, unsigned long offset,
@@ -277,19 +260,19 @@ int kvml_operand_write_bytes(struct kvml_vcpu *vcpu,
 	int r;
 
 	for (i = 0; i < o->pieces; i++) {
-		memory[i] = !o->mmio && writable(vcpu, o->piece[i].gpa);
+		memory[i] = !o->mmio && kvml_slot_writable(vcpu, o->piece[i].gpa);
 		if (memory[i])
 			continue;
 		r = mmio_bytes(vcpu, o->piece[i].gpa, o->piece[i].len, true,
 			       (void *)data + (i ? first : 0));
-		if (r != KVML_EMUL_GO)
+		if (r)
 			return r;
 	}
 	for (i = 0; i < o->pieces; i++)
 		if (memory[i] && kvml_guest_write(vcpu, o->piece[i].gpa, data + (i ? first : 0),
 						  o->piece[i].len))
 			return -EFAULT;
-	return KVML_EMUL_GO;
+	return 0;
 }
 
 int kvml_operand_write(struct kvml_vcpu *vcpu, const struct kvml_operand *o, u64 value)
@@ -312,13 +295,9 @@ int kvml_operand_exchange(struct kvml_vcpu *vcpu, const struct kvml_operand *o,
 {
 	unsigned int len = o->piece[0].len;
 	u64 gpa = o->piece[0].gpa;
-	int r;
 
 	if (!kvml_operand_writable(vcpu, o) || gpa & (len - 1))
 		return kvml_operand_write(vcpu, o, new);
-	r = kvml_guest_cmpxchg(vcpu, gpa, &old, new, len);
-	if (r < 0)
-		return r;
-	/* Another one was faster: the guest runs the instruction again. */
-	return r ? 1 : KVML_EMUL_GO;
+	/* 1: another one was faster, and the guest runs the instruction again. */
+	return kvml_guest_cmpxchg(vcpu, gpa, &old, new, len);
 }

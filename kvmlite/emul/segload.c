@@ -5,7 +5,9 @@
  */
 #include <asm/trapnr.h>
 
+#include "cpuid/cpuid.h"
 #include "emul/emul.h"
+#include "vcpu/regs.h"
 
 /* Types: bits of code and data segments, and two of system segments. */
 #define TYPE_ACCESSED	BIT(0)
@@ -30,6 +32,14 @@ bool kvml_segment_is_real(struct kvml_vcpu *vcpu)
 	return !kvml_protected_mode(vcpu) || kvml_reg(vcpu, KVML_RFLAGS) & X86_EFLAGS_VM;
 }
 
+u16 kvml_segment_selector(struct kvml_vcpu *vcpu, enum kvml_seg seg)
+{
+	struct kvm_segment s;
+
+	kvml_ops->get_segment(vcpu, seg, &s);
+	return s.selector;
+}
+
 static int fault(struct kvml_vcpu *vcpu, u8 vector, u16 selector)
 {
 	return kvml_queue_exception_e(vcpu, vector, selector & ~3);
@@ -48,14 +58,14 @@ int kvml_system_access(struct kvml_vcpu *vcpu, unsigned long linear, void *data,
 	for (; len; linear += n, data += n, len -= n) {
 		n = min_t(unsigned int, len, PAGE_SIZE - offset_in_page(linear));
 		r = kvml_operand_translate(vcpu, linear, KVML_WALK_IMPLICIT | flags, &gpa);
-		if (r != KVML_EMUL_GO)
+		if (r)
 			return r;
 		if (flags & KVML_WALK_WRITE ?
 		    kvml_guest_write(vcpu, gpa, data, n) :
 		    kvml_guest_read(vcpu, gpa, data, n))
 			return kvml_emul_failed(vcpu);
 	}
-	return KVML_EMUL_GO;
+	return 0;
 }
 
 /* As the CPU does; read-only memory stays as it is. */
@@ -66,10 +76,10 @@ int kvml_segment_set_type(struct kvml_vcpu *vcpu, unsigned long address,
 	int r;
 
 	if (s->type == type)
-		return KVML_EMUL_GO;
+		return 0;
 	r = kvml_operand_translate(vcpu, address + 5,
 				   KVML_WALK_IMPLICIT | KVML_WALK_WRITE, &gpa);
-	if (r != KVML_EMUL_GO)
+	if (r)
 		return r;
 	kvml_guest_cmpxchg(vcpu, gpa, &old, (old & ~0xf) | type, 1);
 	s->type = type;
@@ -88,38 +98,45 @@ static bool find_descriptor(struct kvml_vcpu *vcpu, struct load *l, unsigned int
 		l->address = ldt.base + offset;
 		return !ldt.unusable && l->seg < KVML_LDTR && offset + len - 1 <= ldt.limit;
 	}
-	kvml_ops->get_gdt(vcpu, &gdt);
+	kvml_ops->get_table(vcpu, KVML_GDT, &gdt);
 	l->address = gdt.base + offset;
 	return offset + len - 1 <= gdt.limit;
 }
 
-static void unpack(u64 d, u16 selector, struct kvm_segment *out)
+/* The new task has the selectors: it has to do with those that are none. */
+static u8 not_allowed(const struct load *l)
 {
-	*out = (struct kvm_segment){
-		.base = (d >> 16 & 0xffffff) | (d >> 32 & 0xff000000),
-		.limit = (d & 0xffff) | (d >> 32 & 0xf0000),
-		.selector = selector,
-		.type = d >> 40 & 0xf, .s = d >> 44 & 1, .dpl = d >> 45 & 3,
-		.present = d >> 47 & 1, .avl = d >> 52 & 1, .l = d >> 53 & 1,
-		.db = d >> 54 & 1, .g = d >> 55 & 1,
-	};
+	return l->why == KVML_TASK ? X86_TRAP_TS : X86_TRAP_GP;
+}
+
+/* The table has room for @len bytes of it; @out has what its first eight say. */
+static int read_descriptor(struct kvml_vcpu *vcpu, struct load *l, unsigned int len,
+			   struct kvm_segment *out)
+{
+	u64 d;
+	int r;
+
+	if (!find_descriptor(vcpu, l, len))
+		return fault(vcpu, not_allowed(l), l->selector);
+	r = kvml_system_access(vcpu, l->address, &d, sizeof(d), 0);
+	if (r)
+		return r;
+	kvml_segment_unpack(out, d >> 40);
+	out->base = (d >> 16 & 0xffffff) | (d >> 32 & 0xff000000);
+	out->limit = (d & 0xffff) | (d >> 32 & 0xf0000);
+	out->selector = l->selector;
 	if (out->g)
 		out->limit = out->limit << 12 | 0xfff;
+	return 0;
 }
 
 int kvml_segment_find_tss(struct kvml_vcpu *vcpu, u16 selector,
 			  struct kvm_segment *out, unsigned long *address)
 {
-	struct load l = { .seg = KVML_TR, .selector = selector };
-	u64 d;
-	int r;
+	struct load l = { .seg = KVML_TR, .why = KVML_LOAD, .selector = selector };
+	int r = read_descriptor(vcpu, &l, 8, out);
 
-	if (!find_descriptor(vcpu, &l, sizeof(d)))
-		return fault(vcpu, X86_TRAP_GP, selector);
 	*address = l.address;
-	r = kvml_system_access(vcpu, l.address, &d, sizeof(d), 0);
-	if (r == KVML_EMUL_GO)
-		unpack(d, selector, out);
 	return r;
 }
 
@@ -129,19 +146,13 @@ static int read_base(struct kvml_vcpu *vcpu, const struct load *l, struct kvm_se
 	u32 high;
 	int r = kvml_system_access(vcpu, l->address + 8, &high, sizeof(high), 0);
 
-	if (r != KVML_EMUL_GO)
+	if (r)
 		return r;
 	s->base |= (u64)high << 32;
-	return kvml_canonical(vcpu, s->base) ? r : fault(vcpu, X86_TRAP_GP, l->selector);
+	return kvml_canonical(s->base) ? r : fault(vcpu, X86_TRAP_GP, l->selector);
 }
 
 /* ---- rights: SDM volume 2, MOV, CALL, RET, LLDT, LTR; volume 3, 8.3 ---- */
-
-/* The new task has the selectors: it has to do with those that are none. */
-static u8 not_allowed(const struct load *l)
-{
-	return l->why == KVML_TASK ? X86_TRAP_TS : X86_TRAP_GP;
-}
 
 static bool code_allowed(struct kvml_vcpu *vcpu, const struct load *l,
 			 const struct kvm_segment *s)
@@ -190,7 +201,7 @@ static int find_real(struct kvml_vcpu *vcpu, const struct load *l, struct kvm_se
 		};
 	out->selector = l->selector;
 	out->base = l->selector << 4;
-	return KVML_EMUL_GO;
+	return 0;
 }
 
 static int find_null(struct kvml_vcpu *vcpu, const struct load *l, struct kvm_segment *out)
@@ -208,46 +219,31 @@ static int find_null(struct kvml_vcpu *vcpu, const struct load *l, struct kvm_se
 			.db = 1, .g = 1,
 		};
 	out->selector = l->selector;
-	return KVML_EMUL_GO;
+	return 0;
 }
 
 static int find_protected(struct kvml_vcpu *vcpu, struct load *l, struct kvm_segment *out)
 {
 	bool system = l->seg >= KVML_LDTR;
 	bool wide = system && kvml_long_mode(vcpu);
-	u64 d;
-	int r;
+	int r = read_descriptor(vcpu, l, wide ? 16 : 8, out);
 
-	if (!find_descriptor(vcpu, l, wide ? 16 : 8))
-		return fault(vcpu, not_allowed(l), l->selector);
-	r = kvml_system_access(vcpu, l->address, &d, sizeof(d), 0);
-	if (r != KVML_EMUL_GO)
+	if (r)
 		return r;
-	unpack(d, l->selector, out);
 	if ((l->why == KVML_JUMP && !out->s) || (l->why == KVML_RETURN && l->rpl > l->cpl))
 		return kvml_emul_failed(vcpu);
 	if ((l->why == KVML_RETURN && l->rpl < l->cpl) || !allowed(vcpu, l, out))
 		return fault(vcpu, not_allowed(l), l->selector);
 	if (!out->present)
-		return fault(vcpu, l->seg == KVML_SS ? X86_TRAP_SS :
-			     X86_TRAP_NP, l->selector);
+		return fault(vcpu, l->seg == KVML_SS ? X86_TRAP_SS : X86_TRAP_NP, l->selector);
 	if (l->seg == KVML_CS)
 		out->selector = (l->selector & ~3) | l->cpl;
 	if (wide)
 		r = read_base(vcpu, l, out);
-	if (r != KVML_EMUL_GO || l->seg == KVML_LDTR)
+	if (r || l->seg == KVML_LDTR)
 		return r;
 	return kvml_segment_set_type(vcpu, l->address, out, out->type |
 				     (system ? TYPE_RW : TYPE_ACCESSED));
-}
-
-/* The new task's: of CS it has the selector, but no segment yet. */
-static u8 task_cpl(struct kvml_vcpu *vcpu)
-{
-	struct kvm_segment cs;
-
-	kvml_ops->get_segment(vcpu, KVML_CS, &cs);
-	return cs.selector & 3;
 }
 
 int kvml_segment_find(struct kvml_vcpu *vcpu, enum kvml_seg seg, u16 selector,
@@ -258,8 +254,9 @@ int kvml_segment_find(struct kvml_vcpu *vcpu, enum kvml_seg seg, u16 selector,
 		.rpl = selector & 3, .cpl = kvml_ops->cpl(vcpu),
 	};
 
+	/* The new task's: of CS it has the selector, but no segment yet. */
 	if (why == KVML_TASK)
-		l.cpl = task_cpl(vcpu);
+		l.cpl = kvml_segment_selector(vcpu, KVML_CS) & 3;
 	if (kvml_segment_is_real(vcpu) && seg < KVML_LDTR)
 		return find_real(vcpu, &l, out);
 	return selector & ~3 ? find_protected(vcpu, &l, out) :
@@ -272,7 +269,7 @@ int kvml_segment_load(struct kvml_vcpu *vcpu, enum kvml_seg seg, u16 selector,
 	struct kvm_segment s;
 	int r = kvml_segment_find(vcpu, seg, selector, why, &s);
 
-	if (r == KVML_EMUL_GO)
+	if (!r)
 		kvml_ops->set_segment(vcpu, seg, &s);
 	return r;
 }

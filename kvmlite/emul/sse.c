@@ -17,14 +17,12 @@ static int check_enabled(struct kvml_vcpu *vcpu)
 {
 	unsigned long cr0 = kvml_reg(vcpu, KVML_CR0);
 
-	if (cr0 & X86_CR0_EM)
-		return kvml_queue_exception(vcpu, X86_TRAP_UD);
-	if (vcpu->emul->insn.flags & KVML_INSN_XMM &&
-	    !(kvml_reg(vcpu, KVML_CR4) & X86_CR4_OSFXSR))
+	if (cr0 & X86_CR0_EM || (vcpu->emul->insn.flags & KVML_INSN_XMM &&
+				 !(kvml_reg(vcpu, KVML_CR4) & X86_CR4_OSFXSR)))
 		return kvml_queue_exception(vcpu, X86_TRAP_UD);
 	if (cr0 & X86_CR0_TS)
 		return kvml_queue_exception(vcpu, X86_TRAP_NM);
-	return KVML_EMUL_GO;
+	return 0;
 }
 
 /* Their mode: TOP is 0, no register is empty (SDM volume 1, 9.6.2). */
@@ -70,39 +68,22 @@ static int find_memory(struct kvml_vcpu *vcpu, u32 access)
 	return kvml_exec_find(vcpu, insn->mem_size, access);
 }
 
-static int load(struct kvml_vcpu *vcpu, struct fxregs_state *fx)
+static int move(struct kvml_vcpu *vcpu, struct fxregs_state *fx)
 {
 	const struct kvml_insn *insn = &vcpu->emul->insn;
+	const struct kvml_operand *o = &vcpu->emul->operand;
+	bool load = insn->flags & KVML_INSN_TO_REG, memory = !(insn->flags & KVML_INSN_RM_REG);
+	int r = memory ? find_memory(vcpu, load ? 0 : KVML_WALK_WRITE) : 0;
 	u8 data[16] = { };
-	int r;
 
-	if (insn->flags & KVML_INSN_RM_REG) {
-		memcpy(data, vector_register(vcpu, fx, insn->rm), insn->size);
-	} else {
-		r = find_memory(vcpu, 0);
-		if (r == KVML_EMUL_GO)
-			r = kvml_operand_read_bytes(vcpu, &vcpu->emul->operand, data);
-		if (r != KVML_EMUL_GO)
-			return r;
-	}
-	write_register(vcpu, fx, insn->reg, data);
-	return KVML_EMUL_GO;
-}
-
-static int store(struct kvml_vcpu *vcpu, struct fxregs_state *fx)
-{
-	const struct kvml_insn *insn = &vcpu->emul->insn;
-	u8 data[16];
-	int r;
-
-	memcpy(data, vector_register(vcpu, fx, insn->reg), insn->size);
-	if (insn->flags & KVML_INSN_RM_REG) {
-		write_register(vcpu, fx, insn->rm, data);
-		return KVML_EMUL_GO;
-	}
-	r = find_memory(vcpu, KVML_WALK_WRITE);
-	return r == KVML_EMUL_GO ?
-	       kvml_operand_write_bytes(vcpu, &vcpu->emul->operand, data) : r;
+	if (!load || !memory)
+		memcpy(data, vector_register(vcpu, fx, load ? insn->rm : insn->reg), insn->size);
+	if (memory)
+		r = r ?: load ? kvml_operand_read_bytes(vcpu, o, data) :
+				kvml_operand_write_bytes(vcpu, o, data);
+	if (!r && (load || !memory))
+		write_register(vcpu, fx, load ? insn->reg : insn->rm, data);
+	return r;
 }
 
 int kvml_exec_mov_sse(struct kvml_vcpu *vcpu, struct kvml_emul *e)
@@ -110,7 +91,7 @@ int kvml_exec_mov_sse(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 	struct fxregs_state fx __aligned(16);
 	int r = check_enabled(vcpu);
 
-	if (r != KVML_EMUL_GO)
+	if (r)
 		return r;
 	kvml_fpu_save_legacy(vcpu, &fx);
 	if (e->insn.flags & KVML_INSN_MMX) {
@@ -118,8 +99,8 @@ int kvml_exec_mov_sse(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 			return kvml_queue_exception(vcpu, X86_TRAP_MF);
 		enter_mmx(&fx);
 	}
-	r = e->insn.flags & KVML_INSN_TO_REG ? load(vcpu, &fx) : store(vcpu, &fx);
-	if (r == KVML_EMUL_GO)
+	r = move(vcpu, &fx);
+	if (!r)
 		kvml_fpu_load_legacy(vcpu, &fx);
 	return r;
 }
@@ -134,9 +115,9 @@ int kvml_exec_x87(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 	kvml_fpu_save_legacy(vcpu, &fx);
 	e->value = e->insn.opcode == 0xd9 ? fx.cwd : fx.swd;
 	if (e->insn.opcode != 0xdb)
-		return KVML_EMUL_GO;
+		return 0;
 	memset(&fx, 0, offsetof(struct fxregs_state, mxcsr));
 	fx.cwd = 0x37f;
 	kvml_fpu_load_legacy(vcpu, &fx);
-	return KVML_EMUL_GO;
+	return 0;
 }

@@ -34,11 +34,10 @@ void kvml_stack_add(struct kvml_vcpu *vcpu, long n)
 int kvml_stack_push(struct kvml_vcpu *vcpu, u64 value, unsigned int size)
 {
 	struct kvml_operand o;
-	int r;
 
 	kvml_stack_add(vcpu, -(long)size);
-	r = kvml_operand_find(vcpu, KVML_SS, vcpu->emul->sp, size, KVML_WALK_WRITE, &o);
-	return r == KVML_EMUL_GO ? kvml_operand_write(vcpu, &o, value) : r;
+	return kvml_operand_find(vcpu, KVML_SS, vcpu->emul->sp, size, KVML_WALK_WRITE, &o) ?:
+	       kvml_operand_write(vcpu, &o, value);
 }
 
 static int pop_part(struct kvml_vcpu *vcpu, u64 *value, unsigned int size, unsigned int len)
@@ -48,7 +47,7 @@ static int pop_part(struct kvml_vcpu *vcpu, u64 *value, unsigned int size, unsig
 
 	r = kvml_operand_find(vcpu, KVML_SS, vcpu->emul->sp, len, 0, &o);
 	kvml_stack_add(vcpu, size);
-	return r == KVML_EMUL_GO ? kvml_operand_read(vcpu, &o, value) : r;
+	return r ?: kvml_operand_read(vcpu, &o, value);
 }
 
 int kvml_stack_pop(struct kvml_vcpu *vcpu, u64 *value)
@@ -70,7 +69,7 @@ int kvml_exec_pop(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 	int r = kvml_stack_pop(vcpu, &e->value);
 
 	/* POP of rSP: what is popped counts. */
-	if (r == KVML_EMUL_GO && e->insn.flags & KVML_INSN_RM_REG && e->insn.rm == KVML_RSP) {
+	if (!r && e->insn.flags & KVML_INSN_RM_REG && e->insn.rm == KVML_RSP) {
 		kvml_stack_end(vcpu);
 		kvml_gpr_write(vcpu, KVML_RSP, e->insn.size, true, e->value);
 		kvml_stack_begin(vcpu);
@@ -81,23 +80,23 @@ int kvml_exec_pop(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 /* rAX to rDI, with rSP as it is before. */
 int kvml_exec_pusha(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
-	int reg, r = KVML_EMUL_GO;
+	int reg, r = 0;
 
-	for (reg = KVML_RAX; reg <= KVML_RDI && r == KVML_EMUL_GO; reg++)
-		r = kvml_stack_push(vcpu, kvml_gpr_read(vcpu, reg, e->insn.size,
-							true), e->insn.size);
+	for (reg = KVML_RAX; reg <= KVML_RDI && !r; reg++)
+		r = kvml_stack_push(vcpu, kvml_gpr_read(vcpu, reg, e->insn.size, true),
+				    e->insn.size);
 	return r;
 }
 
 /* rDI to rAX, but for rSP. */
 int kvml_exec_popa(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
-	int reg, r = KVML_EMUL_GO;
+	int reg, r = 0;
 	u64 values[8];
 
-	for (reg = KVML_RDI; reg >= KVML_RAX && r == KVML_EMUL_GO; reg--)
+	for (reg = KVML_RDI; reg >= KVML_RAX && !r; reg--)
 		r = kvml_stack_pop(vcpu, &values[reg]);
-	for (reg = KVML_RAX; reg <= KVML_RDI && r == KVML_EMUL_GO; reg++)
+	for (reg = KVML_RAX; reg <= KVML_RDI && !r; reg++)
 		if (reg != KVML_RSP)
 			kvml_gpr_write(vcpu, reg, e->insn.size, true, values[reg]);
 	return r;
@@ -109,24 +108,22 @@ int kvml_exec_popa(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 int kvml_exec_push_sreg(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
 	unsigned int unused = e->insn.size == 4 ? 2 : 0;
-	struct kvm_segment s;
+	u16 selector = kvml_segment_selector(vcpu, e->insn.opcode >> 3 & 7);
 
-	kvml_ops->get_segment(vcpu, e->insn.opcode >> 3 & 7, &s);
 	kvml_stack_add(vcpu, -(long)unused);
-	return kvml_stack_push(vcpu, s.selector, e->insn.size - unused);
+	return kvml_stack_push(vcpu, selector, e->insn.size - unused);
 }
 
 int kvml_exec_pop_sreg(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
 	enum kvml_seg seg = e->insn.opcode >> 3 & 7;
-	int r = pop_part(vcpu, &e->value, e->insn.size, 2);
+	int r = pop_part(vcpu, &e->value, e->insn.size, 2) ?:
+		kvml_segment_load(vcpu, seg, e->value, KVML_LOAD);
 
-	if (r == KVML_EMUL_GO)
-		r = kvml_segment_load(vcpu, seg, e->value, KVML_LOAD);
-	if (r != KVML_EMUL_GO || seg != KVML_SS)
+	if (r || seg != KVML_SS)
 		return r;
 	kvml_stack_end(vcpu);
-	return kvml_emul_finish(vcpu, KVM_X86_SHADOW_INT_MOV_SS);
+	return kvml_emul_finish(vcpu, KVM_X86_SHADOW_INT_MOV_SS) ?: KVML_EMUL_USER;
 }
 
 /* ---- flags ---- */
@@ -134,18 +131,17 @@ int kvml_exec_pop_sreg(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 /* In virtual-8086 mode they are the monitor's, unless IOPL is 3. */
 static int check_vm86(struct kvml_vcpu *vcpu, unsigned long flags)
 {
-	if (!(flags & X86_EFLAGS_VM) || (flags & X86_EFLAGS_IOPL) == X86_EFLAGS_IOPL)
-		return KVML_EMUL_GO;
-	return kvml_queue_gp(vcpu);
+	bool denied = flags & X86_EFLAGS_VM && (flags & X86_EFLAGS_IOPL) != X86_EFLAGS_IOPL;
+
+	return denied ? kvml_queue_gp(vcpu) : 0;
 }
 
 int kvml_exec_pushf(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
 	unsigned long flags = kvml_reg(vcpu, KVML_RFLAGS);
-	int r = check_vm86(vcpu, flags);
 
-	flags &= ~(X86_EFLAGS_VM | X86_EFLAGS_RF);
-	return r == KVML_EMUL_GO ? kvml_stack_push(vcpu, flags, e->insn.size) : r;
+	return check_vm86(vcpu, flags) ?:
+	       kvml_stack_push(vcpu, flags & ~(X86_EFLAGS_VM | X86_EFLAGS_RF), e->insn.size);
 }
 
 int kvml_exec_popf(struct kvml_vcpu *vcpu, struct kvml_emul *e)
@@ -156,11 +152,9 @@ int kvml_exec_popf(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 			       X86_EFLAGS_TF | X86_EFLAGS_DF | X86_EFLAGS_NT |
 			       X86_EFLAGS_AC | X86_EFLAGS_ID;
 	int cpl = kvml_ops->cpl(vcpu);
-	int r = check_vm86(vcpu, flags);
+	int r = check_vm86(vcpu, flags) ?: kvml_stack_pop(vcpu, &e->value);
 
-	if (r == KVML_EMUL_GO)
-		r = kvml_stack_pop(vcpu, &e->value);
-	if (r != KVML_EMUL_GO)
+	if (r)
 		return r;
 	if (cpl == 0)
 		change |= X86_EFLAGS_IOPL;
@@ -182,7 +176,7 @@ int kvml_exec_enter(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 	if (e->insn.imm & 0x1f)
 		return kvml_emul_failed(vcpu);
 	r = kvml_stack_push(vcpu, vcpu->reg[KVML_RBP], e->insn.size);
-	if (r != KVML_EMUL_GO)
+	if (r)
 		return r;
 	kvml_gpr_write(vcpu, KVML_RBP, e->sp_size, true, e->sp);
 	kvml_stack_add(vcpu, -(long)e->insn.imm16);
@@ -195,7 +189,7 @@ int kvml_exec_leave(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 
 	e->sp = kvml_gpr_read(vcpu, KVML_RBP, e->sp_size, true);
 	r = kvml_stack_pop(vcpu, &e->value);
-	if (r == KVML_EMUL_GO)
+	if (!r)
 		kvml_gpr_write(vcpu, KVML_RBP, e->insn.size, true, e->value);
 	return r;
 }

@@ -53,11 +53,8 @@ static int string_rax(struct kvml_vcpu *vcpu, enum kvml_seg seg, unsigned int re
 
 	r = kvml_operand_find(vcpu, seg, kvml_gpr_addr(vcpu, reg), insn->size,
 			      store ? KVML_WALK_WRITE : 0, &o);
-	if (r != KVML_EMUL_GO)
-		return r;
-	r = store ? kvml_operand_write(vcpu, &o, rax) :
-		    kvml_operand_read(vcpu, &o, &mem);
-	if (r != KVML_EMUL_GO)
+	r = r ?: store ? kvml_operand_write(vcpu, &o, rax) : kvml_operand_read(vcpu, &o, &mem);
+	if (r)
 		return r;
 	if (insn->op == KVML_OP_LODS)
 		kvml_gpr_write(vcpu, KVML_RAX, insn->size, true, mem);
@@ -78,15 +75,11 @@ static int string_memory(struct kvml_vcpu *vcpu)
 
 	r = kvml_operand_find(vcpu, insn->seg, kvml_gpr_addr(vcpu, KVML_RSI),
 			      insn->size, 0, &src);
-	if (r == KVML_EMUL_GO)
-		r = kvml_operand_find(vcpu, KVML_ES, kvml_gpr_addr(vcpu, KVML_RDI),
-				      insn->size, move ? KVML_WALK_WRITE : 0, &dst);
-	if (r == KVML_EMUL_GO)
-		r = kvml_operand_read(vcpu, &src, &a);
-	if (r == KVML_EMUL_GO)
-		r = move ? kvml_operand_write(vcpu, &dst, a) :
-			   kvml_operand_read(vcpu, &dst, &b);
-	if (r != KVML_EMUL_GO)
+	r = r ?: kvml_operand_find(vcpu, KVML_ES, kvml_gpr_addr(vcpu, KVML_RDI), insn->size,
+				   move ? KVML_WALK_WRITE : 0, &dst);
+	r = r ?: kvml_operand_read(vcpu, &src, &a);
+	r = r ?: move ? kvml_operand_write(vcpu, &dst, a) : kvml_operand_read(vcpu, &dst, &b);
+	if (r)
 		return r;
 	if (!move)
 		compare(vcpu, a, b);
@@ -101,11 +94,12 @@ int kvml_exec_string(struct kvml_vcpu *vcpu)
 	int r;
 
 	if (!kvml_string_count(vcpu))
-		return KVML_EMUL_GO;
+		return 0;
 	switch (insn->op) {
 	case KVML_OP_INS:
+		return kvml_exec_ins(vcpu);
 	case KVML_OP_OUTS:
-		return kvml_exec_string_io(vcpu);
+		return kvml_exec_outs(vcpu);
 	case KVML_OP_MOVS:
 	case KVML_OP_CMPS:
 		r = string_memory(vcpu);
@@ -116,7 +110,7 @@ int kvml_exec_string(struct kvml_vcpu *vcpu)
 	default:	/* STOS, SCAS */
 		r = string_rax(vcpu, KVML_ES, KVML_RDI);
 	}
-	if (r == KVML_EMUL_GO)
+	if (!r)
 		kvml_string_done(vcpu, 1);
 	return r;
 }

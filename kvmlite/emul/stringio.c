@@ -3,8 +3,6 @@
  * IN and OUT; INS and OUTS: elements between memory and a port, as many in one
  * exit to userspace as lie in one page of memory.
  */
-#include <linux/kvm.h>
-
 #include "emul/emul.h"
 #include "io/io.h"
 #include "vm/vm.h"
@@ -42,7 +40,7 @@ static int to_userspace(struct kvml_vcpu *vcpu, u8 direction, unsigned int n)
 	kvml_io_exit(vcpu, direction, port(vcpu), vcpu->emul->insn.size, n);
 	vcpu->emul->pio_count = n;
 	vcpu->complete = complete_string_io;
-	return 0;
+	return KVML_EMUL_USER;
 }
 
 static int done(struct kvml_vcpu *vcpu, unsigned int reg, unsigned int n)
@@ -50,7 +48,7 @@ static int done(struct kvml_vcpu *vcpu, unsigned int reg, unsigned int n)
 	vcpu->emul->pio_done = 0;
 	kvml_string_advance(vcpu, reg, n);
 	kvml_string_done(vcpu, n);
-	return KVML_EMUL_GO;
+	return 0;
 }
 
 static int store(struct kvml_vcpu *vcpu, const struct kvml_operand *o, unsigned int n)
@@ -59,13 +57,12 @@ static int store(struct kvml_vcpu *vcpu, const struct kvml_operand *o, unsigned 
 	u64 value = 0;
 
 	if (n > 1)
-		return kvml_guest_write(vcpu, o->piece[0].gpa, vcpu->pio_data, n * size) ?
-		       -EFAULT : KVML_EMUL_GO;
+		return kvml_guest_write(vcpu, o->piece[0].gpa, vcpu->pio_data, n * size);
 	memcpy(&value, vcpu->pio_data, size);
 	return kvml_operand_write(vcpu, o, value);
 }
 
-static int exec_ins(struct kvml_vcpu *vcpu)
+int kvml_exec_ins(struct kvml_vcpu *vcpu)
 {
 	unsigned long offset = kvml_gpr_addr(vcpu, KVML_RDI);
 	unsigned int size = vcpu->emul->insn.size, n = 1;
@@ -73,7 +70,7 @@ static int exec_ins(struct kvml_vcpu *vcpu)
 	int r;
 
 	r = kvml_operand_find(vcpu, KVML_ES, offset, size, KVML_WALK_WRITE, &o);
-	if (r != KVML_EMUL_GO)
+	if (r)
 		return r;
 	if (kvml_operand_writable(vcpu, &o))
 		n = batch(vcpu, KVML_ES, offset, &o);
@@ -83,10 +80,7 @@ static int exec_ins(struct kvml_vcpu *vcpu)
 	}
 	/* Less fits now only if the VMM changed registers meanwhile. */
 	n = min_t(unsigned int, n, vcpu->emul->pio_done);
-	r = store(vcpu, &o, n);
-	if (r != KVML_EMUL_GO)
-		return r;
-	return done(vcpu, KVML_RDI, n);
+	return store(vcpu, &o, n) ?: done(vcpu, KVML_RDI, n);
 }
 
 /* Elements copied to vcpu->pio_data; 0: none, so the first by itself. */
@@ -105,7 +99,7 @@ static unsigned int load_batch(struct kvml_vcpu *vcpu, unsigned long offset,
 	return n;
 }
 
-static int exec_outs(struct kvml_vcpu *vcpu)
+int kvml_exec_outs(struct kvml_vcpu *vcpu)
 {
 	const struct kvml_insn *insn = &vcpu->emul->insn;
 	unsigned long offset = kvml_gpr_addr(vcpu, KVML_RSI);
@@ -118,24 +112,18 @@ static int exec_outs(struct kvml_vcpu *vcpu)
 	if (n)
 		return done(vcpu, KVML_RSI, n);
 	r = kvml_operand_find(vcpu, insn->seg, offset, insn->size, 0, &o);
-	if (r != KVML_EMUL_GO)
+	if (r)
 		return r;
 	n = load_batch(vcpu, offset, &o);
 	if (n)
 		return to_userspace(vcpu, KVM_EXIT_IO_OUT, n);
 	r = kvml_operand_read(vcpu, &o, &value);
-	if (r != KVML_EMUL_GO)
+	if (r)
 		return r;
 	if (!kvml_bus_write(vcpu->vm, KVML_BUS_PIO, port(vcpu), insn->size, &value))
 		return done(vcpu, KVML_RSI, 1);
 	memcpy(vcpu->pio_data, &value, insn->size);
 	return to_userspace(vcpu, KVM_EXIT_IO_OUT, 1);
-}
-
-int kvml_exec_string_io(struct kvml_vcpu *vcpu)
-{
-	return vcpu->emul->insn.op == KVML_OP_INS ? exec_ins(vcpu) :
-						    exec_outs(vcpu);
 }
 
 /* IN and OUT, where the CPU has not come to them. */
@@ -147,7 +135,7 @@ int kvml_exec_io(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 	if (!kvml_io_allowed(vcpu))
 		return kvml_queue_gp(vcpu);
 	if (!in && !kvml_bus_write(vcpu->vm, KVML_BUS_PIO, port(vcpu), e->insn.size, &e->value))
-		return KVML_EMUL_GO;
+		return 0;
 	if (!e->pio_done) {
 		memcpy(vcpu->pio_data, &e->value, sizeof(e->value));
 		return to_userspace(vcpu, in ? KVM_EXIT_IO_IN : KVM_EXIT_IO_OUT, 1);
@@ -157,7 +145,7 @@ int kvml_exec_io(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 		memcpy(&e->value, vcpu->pio_data, e->insn.size);
 		kvml_gpr_write(vcpu, KVML_RAX, e->insn.size, true, e->value);
 	}
-	return KVML_EMUL_GO;
+	return 0;
 }
 
 /* Two bytes of the TSS, which the CPU reads as supervisor. */

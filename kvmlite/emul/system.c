@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Instructions with segment, table and control registers. */
 #include "base/kick.h"
+#include "cpuid/cpuid.h"
 #include "emul/emul.h"
+#include "vcpu/error.h"
 #include "vcpu/regs.h"
 
 /* User-mode instruction prevention: SDM volume 3, 2.5. */
 static int check_umip(struct kvml_vcpu *vcpu)
 {
-	return kvml_reg(vcpu, KVML_CR4) & X86_CR4_UMIP &&
-	       kvml_ops->cpl(vcpu) ? kvml_queue_gp(vcpu) : KVML_EMUL_GO;
+	bool denied = kvml_reg(vcpu, KVML_CR4) & X86_CR4_UMIP && kvml_ops->cpl(vcpu);
+
+	return denied ? kvml_queue_gp(vcpu) : 0;
 }
 
 /* ---- segment registers ---- */
@@ -18,33 +21,25 @@ int kvml_exec_load_sreg(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 	enum kvml_seg seg = e->insn.reg & 7;
 	int r = kvml_segment_load(vcpu, seg, e->value, KVML_LOAD);
 
-	return r == KVML_EMUL_GO && seg == KVML_SS ?
-	       kvml_emul_finish(vcpu, KVM_X86_SHADOW_INT_MOV_SS) : r;
-}
-
-static int selector(struct kvml_vcpu *vcpu, enum kvml_seg seg, u64 *value)
-{
-	struct kvm_segment s;
-
-	kvml_ops->get_segment(vcpu, seg, &s);
-	*value = s.selector;
-	return KVML_EMUL_GO;
+	if (r || seg != KVML_SS)
+		return r;
+	return kvml_emul_finish(vcpu, KVM_X86_SHADOW_INT_MOV_SS) ?: KVML_EMUL_USER;
 }
 
 int kvml_exec_store_sreg(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
-	return selector(vcpu, e->insn.reg & 7, &e->value);
+	e->value = kvml_segment_selector(vcpu, e->insn.reg & 7);
+	return 0;
 }
 
 /* @n bytes in memory and @m behind them. */
 static int read_pair(struct kvml_vcpu *vcpu, struct kvml_emul *e, void *first,
 		     unsigned int n, void *second, unsigned int m)
 {
-	int r = kvml_exec_find(vcpu, n + m, 0);
 	u8 bytes[10];
+	int r = kvml_exec_find(vcpu, n + m, 0) ?:
+		kvml_operand_read_bytes(vcpu, &e->operand, bytes);
 
-	if (r == KVML_EMUL_GO)
-		r = kvml_operand_read_bytes(vcpu, &e->operand, bytes);
 	memcpy(first, bytes, n);
 	memcpy(second, bytes + n, m);
 	return r;
@@ -65,9 +60,8 @@ int kvml_exec_load_far(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 
 	if (e->insn.opcode >= 0xc4)
 		seg = e->insn.opcode == 0xc4 ? KVML_ES : KVML_DS;
-	if (r == KVML_EMUL_GO)
-		r = kvml_segment_load(vcpu, seg, selector, KVML_LOAD);
-	if (r == KVML_EMUL_GO)
+	r = r ?: kvml_segment_load(vcpu, seg, selector, KVML_LOAD);
+	if (!r)
 		kvml_gpr_write(vcpu, e->insn.reg, e->insn.size, true, e->value);
 	return r;
 }
@@ -76,9 +70,8 @@ int kvml_exec_load_far(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 
 int kvml_exec_store_system(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
-	int r = check_umip(vcpu);
-
-	return r == KVML_EMUL_GO ? selector(vcpu, KVML_LDTR + (e->insn.reg & 1), &e->value) : r;
+	e->value = kvml_segment_selector(vcpu, KVML_LDTR + (e->insn.reg & 1));
+	return check_umip(vcpu);
 }
 
 int kvml_exec_load_system(struct kvml_vcpu *vcpu, struct kvml_emul *e)
@@ -101,16 +94,12 @@ int kvml_exec_store_table(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 		u16 limit;
 		u64 base;
 	} __packed table;
-	int r = check_umip(vcpu);
+	int r = check_umip(vcpu) ?:
+		kvml_exec_find(vcpu, e->insn.size == 8 ? 10 : 6, KVML_WALK_WRITE);
 
-	if (r == KVML_EMUL_GO)
-		r = kvml_exec_find(vcpu, e->insn.size == 8 ? 10 : 6, KVML_WALK_WRITE);
-	if (r != KVML_EMUL_GO)
+	if (r)
 		return r;
-	if (e->insn.reg & 1)
-		kvml_ops->get_idt(vcpu, &dt);
-	else
-		kvml_ops->get_gdt(vcpu, &dt);
+	kvml_ops->get_table(vcpu, e->insn.reg & 1 ? KVML_IDT : KVML_GDT, &dt);
 	table.limit = dt.limit;
 	table.base = table_base(e, dt.base);
 	return kvml_operand_write_bytes(vcpu, &e->operand, &table);
@@ -121,15 +110,12 @@ int kvml_exec_load_table(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 	struct kvm_dtable dt = { };
 	int r = read_pair(vcpu, e, &dt.limit, 2, &dt.base, e->insn.size == 8 ? 8 : 4);
 
-	if (r != KVML_EMUL_GO)
+	if (r)
 		return r;
 	dt.base = table_base(e, dt.base);
-	if (!kvml_canonical(vcpu, dt.base))
+	if (!kvml_canonical(dt.base))
 		return kvml_queue_gp(vcpu);
-	if (e->insn.reg & 1)
-		kvml_ops->set_idt(vcpu, &dt);
-	else
-		kvml_ops->set_gdt(vcpu, &dt);
+	kvml_ops->set_table(vcpu, e->insn.reg & 1 ? KVML_IDT : KVML_GDT, &dt);
 	return r;
 }
 
@@ -144,15 +130,14 @@ int kvml_exec_lmsw(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
 	unsigned long cr0 = kvml_reg(vcpu, KVML_CR0) & ~0xeul;
 
-	return kvml_cr0_write(vcpu, cr0 | (e->value & 0xf)) ? kvml_queue_gp(vcpu) :
-							    KVML_EMUL_GO;
+	return kvml_cr0_write(vcpu, cr0 | (e->value & 0xf)) ? kvml_queue_gp(vcpu) : 0;
 }
 
 /* Of the guest's own translations all are forgotten. */
 int kvml_exec_invlpg(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
 	kvml_vcpu_request(vcpu, KVML_REQ_FLUSH_GUEST);
-	return KVML_EMUL_GO;
+	return 0;
 }
 
 /* ---- interrupts ---- */
@@ -166,20 +151,14 @@ int kvml_exec_cli_sti(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 		return kvml_queue_gp(vcpu);
 	if (e->insn.opcode == 0xfa) {
 		kvml_reg_set(vcpu, KVML_RFLAGS, flags & ~X86_EFLAGS_IF);
-		return KVML_EMUL_GO;
+		return 0;
 	}
 	kvml_reg_set(vcpu, KVML_RFLAGS, flags | X86_EFLAGS_IF);
-	return kvml_emul_finish(vcpu, flags & X86_EFLAGS_IF ? 0 :
-				KVM_X86_SHADOW_INT_STI);
+	return kvml_emul_finish(vcpu, flags & X86_EFLAGS_IF ? 0 : KVM_X86_SHADOW_INT_STI) ?:
+	       KVML_EMUL_USER;
 }
 
 int kvml_exec_hlt(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
-	int r = kvml_emul_finish(vcpu, 0);
-
-	vcpu->stat.halt_exits++;
-	if (r <= 0)
-		return r;
-	vcpu->run->exit_reason = KVM_EXIT_HLT;
-	return 0;
+	return kvml_exit_hlt(vcpu, kvml_emul_finish(vcpu, 0)) ?: KVML_EMUL_USER;
 }

@@ -3,21 +3,13 @@
  * See task.h.  As in stock KVM the debug trap of a TSS is not there; but what the new
  * task faults for is delivered.
  */
-#include <linux/kvm.h>
-#include <linux/string.h>
-#include <asm/debugreg.h>
-#include <asm/processor-flags.h>
 #include <asm/trapnr.h>
 
 #include "base/kick.h"
-#include "base/ops.h"
 #include "emul/emul.h"
 #include "emul/task.h"
-#include "emul/walk.h"
 #include "vcpu/debug.h"
-#include "vcpu/event.h"
 #include "vcpu/regs.h"
-#include "vcpu/vcpu.h"
 
 #define TYPE_BUSY	BIT(1)
 #define TYPE_32		BIT(3)
@@ -86,43 +78,33 @@ static int check_gate(struct kvml_vcpu *vcpu, u8 vector)
 	u64 gate;
 	int r;
 
-	kvml_ops->get_idt(vcpu, &idt);
-	if (vector * 8 + 7 > idt.limit)
-		goto fault;
-	r = kvml_system_access(vcpu, idt.base + vector * 8, &gate, sizeof(gate), 0);
-	if (r != KVML_EMUL_GO || kvml_ops->cpl(vcpu) <= (gate >> 45 & 3))
-		return r;
-fault:
-	kvml_queue_exception_e(vcpu, X86_TRAP_GP, vector << 3 | 2);
-	return 1;
+	kvml_ops->get_table(vcpu, KVML_IDT, &idt);
+	if (vector * 8 + 7 <= idt.limit) {
+		r = kvml_system_access(vcpu, idt.base + vector * 8, &gate, sizeof(gate), 0);
+		if (r || kvml_ops->cpl(vcpu) <= (gate >> 45 & 3))
+			return r;
+	}
+	return kvml_queue_exception_e(vcpu, X86_TRAP_GP, vector << 3 | 2);
 }
 
 /* What the CPU has not checked before the exit. */
-static int check(struct kvml_vcpu *vcpu, const struct kvml_task *task,
-		 struct tss *to)
+static int check(struct kvml_vcpu *vcpu, const struct kvml_task *task, struct tss *to)
 {
-	int r = KVML_EMUL_GO;
+	int r = (task->soft >= 0 ? check_gate(vcpu, task->soft) : 0) ?:
+		find_tss(vcpu, task->selector, to);
 
-	if (task->soft >= 0)
-		r = check_gate(vcpu, task->soft);
-	if (r == KVML_EMUL_GO)
-		r = find_tss(vcpu, task->selector, to);
-	if (r != KVML_EMUL_GO)
+	if (r)
 		return r;
 	if (to->seg.present && to->seg.limit >= to->layout->limit)
-		return access_tss(vcpu, to, 0,
-				  (to->layout->limit + 1) / to->layout->word, 0);
-	kvml_queue_exception_e(vcpu, X86_TRAP_TS, task->selector & ~3);
-	return 1;
+		return access_tss(vcpu, to, 0, (to->layout->limit + 1) / to->layout->word, 0);
+	return kvml_queue_exception_e(vcpu, X86_TRAP_TS, task->selector & ~3);
 }
 
 /* To the old TSS, by its own width: stock KVM takes that of the new one. */
-static int save(struct kvml_vcpu *vcpu, const struct kvml_task *task,
-		struct tss *from)
+static int save(struct kvml_vcpu *vcpu, const struct kvml_task *task, struct tss *from)
 {
 	unsigned long flags = kvml_reg(vcpu, KVML_RFLAGS);
 	unsigned int i, ip = from->layout->ip;
-	struct kvm_segment s;
 
 	if (task->why == KVML_TASK_IRET)
 		flags &= ~X86_EFLAGS_NT;
@@ -130,12 +112,9 @@ static int save(struct kvml_vcpu *vcpu, const struct kvml_task *task,
 	put_word(from, ip + FLAGS, flags);
 	for (i = 0; i < 8; i++)
 		put_word(from, ip + GPRS + i, kvml_gpr_read(vcpu, i, 4, true));
-	for (i = 0; i < from->layout->segs; i++) {
-		kvml_ops->get_segment(vcpu, KVML_ES + i, &s);
-		put_word(from, ip + SEGS + i, s.selector);
-	}
-	return access_tss(vcpu, from, ip, SEGS + from->layout->segs,
-			  KVML_WALK_WRITE);
+	for (i = 0; i < from->layout->segs; i++)
+		put_word(from, ip + SEGS + i, kvml_segment_selector(vcpu, KVML_ES + i));
+	return access_tss(vcpu, from, ip, SEGS + from->layout->segs, KVML_WALK_WRITE);
 }
 
 static bool is_nested(const struct kvml_task *task)
@@ -147,7 +126,7 @@ static bool is_nested(const struct kvml_task *task)
 static int link_tasks(struct kvml_vcpu *vcpu, const struct kvml_task *task,
 		      struct tss *from, struct tss *to)
 {
-	int r = KVML_EMUL_GO;
+	int r;
 
 	if (is_nested(task)) {
 		put_word(to, 0, from->seg.selector);
@@ -156,14 +135,11 @@ static int link_tasks(struct kvml_vcpu *vcpu, const struct kvml_task *task,
 		r = kvml_segment_set_type(vcpu, from->address, &from->seg,
 					  from->seg.type & ~TYPE_BUSY);
 	}
-	if (r != KVML_EMUL_GO)
-		return r;
-	return kvml_segment_set_type(vcpu, to->address, &to->seg,
-				     to->seg.type | TYPE_BUSY);
+	return r ?: kvml_segment_set_type(vcpu, to->address, &to->seg,
+					  to->seg.type | TYPE_BUSY);
 }
 
-static int leave(struct kvml_vcpu *vcpu, const struct kvml_task *task,
-		 struct tss *to)
+static int leave(struct kvml_vcpu *vcpu, const struct kvml_task *task, struct tss *to)
 {
 	struct tss from = { };
 	struct kvm_segment tr;
@@ -171,12 +147,11 @@ static int leave(struct kvml_vcpu *vcpu, const struct kvml_task *task,
 
 	kvml_ops->get_segment(vcpu, KVML_TR, &tr);
 	r = find_tss(vcpu, tr.selector, &from);
-	if (r != KVML_EMUL_GO)
+	if (r)
 		return r;
 	/* The CPU has it as it was when it was loaded. */
 	from.seg.base = tr.base;
-	r = save(vcpu, task, &from);
-	return r == KVML_EMUL_GO ? link_tasks(vcpu, task, &from, to) : r;
+	return save(vcpu, task, &from) ?: link_tasks(vcpu, task, &from, to);
 }
 
 static void load_registers(struct kvml_vcpu *vcpu, const struct kvml_task *task,
@@ -206,7 +181,7 @@ static int load_segments(struct kvml_vcpu *vcpu, const struct tss *to)
 	unsigned int n = to->layout->segs + 1, first = to->layout->ip + SEGS, i;
 	u16 selector[ARRAY_SIZE(order)];
 	struct kvm_segment s;
-	int r = KVML_EMUL_GO;
+	int r = 0;
 
 	for (i = 0; i < n; i++) {
 		selector[i] = get_word(to, first + (i ? i - 1 : n - 1));
@@ -214,7 +189,7 @@ static int load_segments(struct kvml_vcpu *vcpu, const struct tss *to)
 		s.selector = selector[i];
 		kvml_ops->set_segment(vcpu, order[i], &s);
 	}
-	for (i = 0; i < n && r == KVML_EMUL_GO; i++)
+	for (i = 0; i < n && !r; i++)
 		r = kvml_segment_load(vcpu, order[i], selector[i], KVML_TASK);
 	return r;
 }
@@ -229,13 +204,12 @@ static int push_error(struct kvml_vcpu *vcpu, const struct kvml_task *task,
 	vcpu->emul->user = cpl == 3;
 	kvml_stack_begin(vcpu);
 	r = kvml_stack_push(vcpu, task->error, to->layout->word);
-	if (r == KVML_EMUL_GO)
+	if (!r)
 		kvml_stack_end(vcpu);
 	return r;
 }
 
-static int enter(struct kvml_vcpu *vcpu, const struct kvml_task *task,
-		 const struct tss *to)
+static int enter(struct kvml_vcpu *vcpu, const struct kvml_task *task, const struct tss *to)
 {
 	int r;
 
@@ -243,9 +217,9 @@ static int enter(struct kvml_vcpu *vcpu, const struct kvml_task *task,
 	if (to->layout->word == 4 && kvml_cr3_write(vcpu, get_word(to, TSS32_CR3)))
 		return kvml_queue_gp(vcpu);
 	r = load_segments(vcpu, to);
-	if (r == KVML_EMUL_GO && task->has_error)
+	if (!r && task->has_error)
 		r = push_error(vcpu, task, to);
-	return r == KVML_EMUL_GO ? 1 : r;
+	return kvml_emul_result(r ?: 1);
 }
 
 /* No instruction is in progress: nothing comes back to it. */
@@ -275,12 +249,10 @@ int kvml_task_switch(struct kvml_vcpu *vcpu, const struct kvml_task *task)
 	event->nmi.injected = false;
 	event->intr.injected = false;
 	reset_emulation(vcpu->emul);
-	r = check(vcpu, task, &to);
-	if (r == KVML_EMUL_GO)
-		r = leave(vcpu, task, &to);
-	if (r != KVML_EMUL_GO) {
+	r = check(vcpu, task, &to) ?: leave(vcpu, task, &to);
+	if (r) {
 		kvml_reg_set(vcpu, KVML_RIP, rip);
-		return r;
+		return kvml_emul_result(r);
 	}
 	event->exception.injected = false;
 	return enter(vcpu, task, &to);

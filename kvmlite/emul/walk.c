@@ -1,27 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The guest's page tables: SDM volume 3, 4.3 to 4.8. */
 #include <linux/sched/signal.h>
+#include <asm/traps.h>
 
 #include "cpuid/cpuid.h"
 #include "emul/walk.h"
 #include "vcpu/vcpu.h"
-#include "vm/vm.h"
 
-#define PTE_P		BIT_ULL(0)
-#define PTE_W		BIT_ULL(1)
-#define PTE_U		BIT_ULL(2)
-#define PTE_A		BIT_ULL(5)
-#define PTE_D		BIT_ULL(6)
-#define PTE_PS		BIT_ULL(7)
-#define PTE_NX		BIT_ULL(63)
 #define PTE_ADDR	GENMASK_ULL(51, 12)
-
-/* Error code of #PF. */
-#define PF_P		BIT(0)
-#define PF_W		BIT(1)
-#define PF_U		BIT(2)
-#define PF_RSVD		BIT(3)
-#define PF_I		BIT(4)
 
 #define MAX_LEVELS	5
 
@@ -69,7 +55,7 @@ static void walk_init(struct walk *w, struct kvml_vcpu *vcpu, unsigned long gva,
 			w->reserved = GENMASK_ULL(62, maxphyaddr);
 	}
 	if (w->wide && !w->nx)
-		w->reserved |= PTE_NX;
+		w->reserved |= _PAGE_NX;
 }
 
 static unsigned int level_shift(const struct walk *w, unsigned int level)
@@ -86,12 +72,12 @@ static bool is_large(const struct walk *w, unsigned int level)
 /* Tables 4-4 to 4-20: bits that must be 0. */
 static u64 reserved_bits(const struct walk *w, unsigned int level, u64 pte)
 {
-	if (level == 1 || !(pte & PTE_PS))
+	if (level == 1 || !(pte & _PAGE_PSE))
 		return w->reserved;
 	if (!w->wide)
 		return is_large(w, level) ? w->reserved_4m : 0;
 	if (level >= 4 || (level == 3 && !kvml_cpuid_has(w->vcpu, X86_FEATURE_GBPAGES)))
-		return w->reserved | PTE_PS;
+		return w->reserved | _PAGE_PSE;
 	return w->reserved | GENMASK_ULL(level_shift(w, level) - 1, 13);
 }
 
@@ -102,7 +88,7 @@ static bool root(const struct walk *w, u64 *table)
 
 	if (w->top == 2 && w->wide) {
 		cr3 = (cr3 & GENMASK_ULL(31, 5)) + (w->gva >> 30) * 8;
-		if (kvml_guest_read(w->vcpu, cr3, &cr3, 8) || !(cr3 & PTE_P))
+		if (kvml_guest_read(w->vcpu, cr3, &cr3, 8) || !(cr3 & _PAGE_PRESENT))
 			return false;
 	}
 	*table = cr3 & (w->wide ? PTE_ADDR : GENMASK_ULL(31, 12));
@@ -141,16 +127,16 @@ static int find_leaf(struct walk *w)
 		return 1;
 	for (;; level--, shift -= bits) {
 		gpa = table + ((w->gva >> shift) & (BIT(bits) - 1)) * size;
-		if (!read_entry(w->vcpu, &slot, gpa, size, &pte) || !(pte & PTE_P))
+		if (!read_entry(w->vcpu, &slot, gpa, size, &pte) || !(pte & _PAGE_PRESENT))
 			return 1;
-		if (unlikely(pte & (w->reserved | PTE_PS)) &&
+		if (unlikely(pte & (w->reserved | _PAGE_PSE)) &&
 		    pte & reserved_bits(w, level, pte))
-			return 1 + (PF_P | PF_RSVD);
+			return 1 + (X86_PF_PROT | X86_PF_RSVD);
 		w->gpa[level] = gpa;
 		w->pte[level] = pte;
 		w->all &= pte;
 		w->any |= pte;
-		if (level == 1 || (pte & PTE_PS && is_large(w, level)))
+		if (level == 1 || (pte & _PAGE_PSE && is_large(w, level)))
 			break;
 		table = pte & PTE_ADDR;
 	}
@@ -161,19 +147,19 @@ static int find_leaf(struct walk *w)
 /* SDM volume 3, 4.6.1. */
 static bool access_allowed(const struct walk *w)
 {
-	bool user_page = w->all & PTE_U;
+	bool user_page = w->all & _PAGE_USER;
 	u32 flags = w->flags;
 
-	if (flags & KVML_WALK_FETCH && w->nx && w->any & PTE_NX)
+	if (flags & KVML_WALK_FETCH && w->nx && w->any & _PAGE_NX)
 		return false;
 	if (flags & KVML_WALK_USER)
-		return user_page && (!(flags & KVML_WALK_WRITE) || w->all & PTE_W);
+		return user_page && (!(flags & KVML_WALK_WRITE) || w->all & _PAGE_RW);
 	if (flags & KVML_WALK_FETCH)
 		return !(user_page && w->cr4 & X86_CR4_SMEP);
 	if (user_page && w->cr4 & X86_CR4_SMAP &&
 	    (flags & KVML_WALK_IMPLICIT || !(kvml_reg(w->vcpu, KVML_RFLAGS) & X86_EFLAGS_AC)))
 		return false;
-	return !(flags & KVML_WALK_WRITE) || w->all & PTE_W ||
+	return !(flags & KVML_WALK_WRITE) || w->all & _PAGE_RW ||
 	       !(kvml_reg(w->vcpu, KVML_CR0) & X86_CR0_WP);
 }
 
@@ -183,14 +169,14 @@ static bool access_allowed(const struct walk *w)
  */
 static int set_accessed_dirty(struct walk *w)
 {
-	u64 leaf_bits = PTE_A | (w->flags & KVML_WALK_WRITE ? PTE_D : 0);
+	u64 leaf_bits = _PAGE_ACCESSED | (w->flags & KVML_WALK_WRITE ? _PAGE_DIRTY : 0);
 	unsigned int level;
 
-	if (w->all & PTE_A && !(leaf_bits & ~w->pte[w->leaf]))
+	if (w->all & _PAGE_ACCESSED && !(leaf_bits & ~w->pte[w->leaf]))
 		return 0;
 	for (level = w->top; level >= w->leaf; level--) {
 		u64 old = w->pte[level];
-		u64 new = old | (level == w->leaf ? leaf_bits : PTE_A);
+		u64 new = old | (level == w->leaf ? leaf_bits : _PAGE_ACCESSED);
 
 		if (new == old)
 			continue;
@@ -223,11 +209,11 @@ static u64 leaf_gpa(const struct walk *w)
 static u32 fault_code(const struct walk *w, u32 code)
 {
 	if (w->flags & KVML_WALK_WRITE)
-		code |= PF_W;
+		code |= X86_PF_WRITE;
 	if (w->flags & KVML_WALK_USER)
-		code |= PF_U;
+		code |= X86_PF_USER;
 	if (w->flags & KVML_WALK_FETCH && (w->nx || w->cr4 & X86_CR4_SMEP))
-		code |= PF_I;
+		code |= X86_PF_INSTR;
 	return code;
 }
 
@@ -242,17 +228,6 @@ static void __user *memory_at(struct kvml_vcpu *vcpu, u64 gpa)
 	return (void __user *)(kvml_slot_hva(slot, gfn) + offset_in_page(gpa));
 }
 
-/* What all ways have; the vCPU is in the mode in which it walked. */
-static void remember_page(struct kvml_vcpu *vcpu, unsigned long gva, u32 flags,
-			  void __user *memory, struct kvml_path *path)
-{
-	path->flags = flags;
-	path->mode = vcpu->mode_changes;
-	path->cr3 = kvml_reg(vcpu, KVML_CR3);
-	path->page = gva & PAGE_MASK;
-	path->memory = memory;
-}
-
 static void remember(const struct walk *w, u64 gpa, struct kvml_path *path)
 {
 	struct kvml_vcpu *vcpu = w->vcpu;
@@ -261,7 +236,7 @@ static void remember(const struct walk *w, u64 gpa, struct kvml_path *path)
 	path->memory = NULL;
 	/* Slots that change while it looks make it worthless. */
 	path->generation = kvml_slots_generation(vcpu->vm);
-	if (w->top < 4)
+	if (w->top == 2)
 		return;
 	path->n = 0;
 	for (level = w->top; level >= w->leaf; level--, path->n++) {
@@ -270,16 +245,11 @@ static void remember(const struct walk *w, u64 gpa, struct kvml_path *path)
 		if (!path->entry[path->n])
 			return;
 	}
-	remember_page(vcpu, w->gva, w->flags, memory_at(vcpu, gpa & PAGE_MASK),
-		      path);
-}
-
-static void remember_physical(struct kvml_vcpu *vcpu, u32 gpa, u32 flags,
-			      struct kvml_path *path)
-{
-	path->generation = kvml_slots_generation(vcpu->vm);
-	path->n = 0;
-	remember_page(vcpu, gpa, flags, memory_at(vcpu, gpa & PAGE_MASK), path);
+	path->flags = w->flags;
+	path->mode = vcpu->mode_changes;
+	path->cr3 = kvml_reg(vcpu, KVML_CR3);
+	path->page = w->gva & PAGE_MASK;
+	path->memory = memory_at(vcpu, gpa & PAGE_MASK);
 }
 
 int kvml_walk(struct kvml_vcpu *vcpu, unsigned long gva, u32 flags, u64 *gpa, u32 *error)
@@ -294,10 +264,13 @@ int kvml_walk_path(struct kvml_vcpu *vcpu, unsigned long gva, u32 flags,
 	int r;
 
 	if (!kvml_paging(vcpu)) {
-		*gpa = (u32)gva;
-		if (path)
-			remember_physical(vcpu, gva, flags, path);
-		return 0;
+		w.vcpu = vcpu;
+		w.gva = (u32)gva;
+		w.flags = flags;
+		w.top = 0;	/* no entries */
+		w.leaf = 1;
+		*gpa = w.gva;
+		goto found;
 	}
 	do {
 		walk_init(&w, vcpu, gva, flags);
@@ -309,11 +282,12 @@ int kvml_walk_path(struct kvml_vcpu *vcpu, unsigned long gva, u32 flags,
 		if (flags & KVML_WALK_PROBE)
 			break;
 		if (!access_allowed(&w)) {
-			*error = fault_code(&w, PF_P);
+			*error = fault_code(&w, X86_PF_PROT);
 			return 1;
 		}
 	} while (set_accessed_dirty(&w) && may_retry());
 	*gpa = leaf_gpa(&w);
+found:
 	if (path)
 		remember(&w, *gpa, path);
 	return 0;

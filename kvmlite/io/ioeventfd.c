@@ -7,7 +7,6 @@
  * vm->srcu.  NULL is an empty bus.
  */
 #include <linux/eventfd.h>
-#include <linux/kvm.h>
 
 #include "io/io.h"
 #include "vm/vm.h"
@@ -86,59 +85,54 @@ static void bus_publish(struct kvml_vm *vm, int bus, struct kvml_iobus *new)
 	kvfree(old);
 }
 
-static struct kvml_iobus *bus_alloc(unsigned int nr)
+/* A bus with @e at @at, or without what is there (NULL). */
+static int bus_change(struct kvml_vm *vm, int bus, unsigned int at, struct ioeventfd *e)
 {
-	struct kvml_iobus *bus;
+	struct kvml_iobus *old = current_bus(vm, bus), *new = NULL;
+	unsigned int from = e ? at : at + 1, to = e ? at + 1 : at;
+	unsigned int behind = old ? old->nr - from : 0, nr = to + behind;
 
-	bus = kvmalloc(struct_size(bus, dev, nr), GFP_KERNEL_ACCOUNT);
-	if (bus)
-		bus->nr = nr;
-	return bus;
+	if (nr) {
+		new = kvmalloc(struct_size(new, dev, nr), GFP_KERNEL_ACCOUNT);
+		if (!new)
+			return -ENOMEM;
+		new->nr = nr;
+		if (e)
+			new->dev[at] = e;
+		if (old) {
+			memcpy(new->dev, old->dev, at * sizeof(*new->dev));
+			memcpy(new->dev + to, old->dev + from, behind * sizeof(*new->dev));
+		}
+	}
+	bus_publish(vm, bus, new);
+	return 0;
 }
 
 /* Is there a write that both would take? */
 static bool collides(const struct ioeventfd *a, const struct ioeventfd *b)
 {
-	if (!a->len || !b->len)
-		return true;
-	return a->len == b->len && (!a->match || !b->match || a->data == b->data);
+	return !a->len || !b->len ||
+	       (a->len == b->len && (!a->match || !b->match || a->data == b->data));
 }
 
 static int bus_add(struct kvml_vm *vm, int bus, struct ioeventfd *e)
 {
-	struct kvml_iobus *old = current_bus(vm, bus), *new;
-	unsigned int nr = old ? old->nr : 0;
-	unsigned int at = old ? bus_position(old, e->addr) : 0;
+	struct kvml_iobus *b = current_bus(vm, bus);
+	unsigned int at = b ? bus_position(b, e->addr) : 0;
 
-	for (; at < nr && old->dev[at]->addr == e->addr; at++)
-		if (collides(old->dev[at], e))
+	for (; b && at < b->nr && b->dev[at]->addr == e->addr; at++)
+		if (collides(b->dev[at], e))
 			return -EEXIST;
-
-	new = bus_alloc(nr + 1);
-	if (!new)
-		return -ENOMEM;
-	if (old) {
-		memcpy(new->dev, old->dev, at * sizeof(*new->dev));
-		memcpy(new->dev + at + 1, old->dev + at, (nr - at) * sizeof(*new->dev));
-	}
-	new->dev[at] = e;
-	bus_publish(vm, bus, new);
-	return 0;
+	return bus_change(vm, bus, at, e);
 }
 
 static int bus_remove(struct kvml_vm *vm, int bus, unsigned int at)
 {
-	struct kvml_iobus *old = current_bus(vm, bus), *new = NULL;
-	struct ioeventfd *gone = old->dev[at];
+	struct ioeventfd *gone = current_bus(vm, bus)->dev[at];
+	int r = bus_change(vm, bus, at, NULL);
 
-	if (old->nr > 1) {
-		new = bus_alloc(old->nr - 1);
-		if (!new)
-			return -ENOMEM;
-		memcpy(new->dev, old->dev, at * sizeof(*new->dev));
-		memcpy(new->dev + at, old->dev + at + 1, (new->nr - at) * sizeof(*new->dev));
-	}
-	bus_publish(vm, bus, new);
+	if (r)
+		return r;
 	eventfd_ctx_put(gone->eventfd);
 	kfree(gone);
 	return 0;
@@ -146,13 +140,10 @@ static int bus_remove(struct kvml_vm *vm, int bus, unsigned int at)
 
 static bool args_valid(const struct kvm_ioeventfd *args)
 {
-	if (args->flags & ~(KVM_IOEVENTFD_FLAG_PIO | KVM_IOEVENTFD_FLAG_DATAMATCH))
-		return false;
-	if (args->len > 8 || (args->len && !is_power_of_2(args->len)))
-		return false;
-	if (args->addr + args->len < args->addr)
-		return false;
-	return args->len || !(args->flags & KVM_IOEVENTFD_FLAG_DATAMATCH);
+	return !(args->flags & ~(KVM_IOEVENTFD_FLAG_PIO | KVM_IOEVENTFD_FLAG_DATAMATCH)) &&
+	       args->len <= 8 && (!args->len || is_power_of_2(args->len)) &&
+	       args->addr + args->len >= args->addr &&
+	       (args->len || !(args->flags & KVM_IOEVENTFD_FLAG_DATAMATCH));
 }
 
 static int args_bus(const struct kvm_ioeventfd *args)
@@ -162,7 +153,7 @@ static int args_bus(const struct kvm_ioeventfd *args)
 
 static int assign(struct kvml_vm *vm, const struct kvm_ioeventfd *args)
 {
-	struct ioeventfd *e;
+	struct ioeventfd *e __free(kfree) = NULL;
 	int r;
 
 	if (!args_valid(args))
@@ -175,20 +166,15 @@ static int assign(struct kvml_vm *vm, const struct kvm_ioeventfd *args)
 	e->match = args->flags & KVM_IOEVENTFD_FLAG_DATAMATCH;
 	e->data = args->datamatch;
 	e->eventfd = eventfd_ctx_fdget(args->fd);
-	if (IS_ERR(e->eventfd)) {
-		r = PTR_ERR(e->eventfd);
-		goto err_free;
-	}
+	if (IS_ERR(e->eventfd))
+		return PTR_ERR(e->eventfd);
 
-	mutex_lock(&vm->lock);
+	guard(mutex)(&vm->lock);
 	r = bus_add(vm, args_bus(args), e);
-	mutex_unlock(&vm->lock);
-	if (!r)
-		return 0;
-
-	eventfd_ctx_put(e->eventfd);
-err_free:
-	kfree(e);
+	if (r)
+		eventfd_ctx_put(e->eventfd);
+	else
+		e = NULL;
 	return r;
 }
 
@@ -200,13 +186,14 @@ static bool is_same(const struct ioeventfd *e, const struct kvm_ioeventfd *args,
 	       (!e->match || e->data == args->datamatch);
 }
 
-/* Must hold vm->lock. */
-static int deassign_locked(struct kvml_vm *vm, const struct kvm_ioeventfd *args,
-			   const struct eventfd_ctx *eventfd)
+static int deassign_held(struct kvml_vm *vm, const struct kvm_ioeventfd *args,
+			 const struct eventfd_ctx *eventfd)
 {
-	struct kvml_iobus *bus = current_bus(vm, args_bus(args));
+	struct kvml_iobus *bus;
 	unsigned int i;
 
+	guard(mutex)(&vm->lock);
+	bus = current_bus(vm, args_bus(args));
 	for (i = 0; bus && i < bus->nr; i++)
 		if (is_same(bus->dev[i], args, eventfd))
 			return bus_remove(vm, args_bus(args), i);
@@ -220,9 +207,7 @@ static int deassign(struct kvml_vm *vm, const struct kvm_ioeventfd *args)
 
 	if (IS_ERR(eventfd))
 		return PTR_ERR(eventfd);
-	mutex_lock(&vm->lock);
-	r = deassign_locked(vm, args, eventfd);
-	mutex_unlock(&vm->lock);
+	r = deassign_held(vm, args, eventfd);
 	eventfd_ctx_put(eventfd);
 	return r;
 }

@@ -4,13 +4,10 @@
  * has called KVM_RUN again: until then RIP is at it, but for one port.  A VMM
  * that sets another RIP meanwhile (a reset by a port) means that one.
  */
-#include <linux/kvm.h>
-
 #include "base/quirk.h"
 #include "base/trace.h"
 #include "io/io.h"
 #include "vcpu/debug.h"
-#include "vcpu/vcpu.h"
 
 void kvml_io_exit(struct kvml_vcpu *vcpu, u8 direction, u16 port,
 		  unsigned int size, unsigned int count)

@@ -154,11 +154,6 @@ struct kvml_backing *kvml_backing_alloc(struct kvml_vm *vm, kvml_gfn base,
 	return b;
 }
 
-void kvml_backing_free(struct kvml_backing *b)
-{
-	kfree(b);
-}
-
 int kvml_backings_init(struct kvml_backings *set)
 {
 	int err;

@@ -53,10 +53,9 @@ int kvml_backings_init(struct kvml_backings *set);
 /* It is empty, and nobody reads it. */
 void kvml_backings_destroy(struct kvml_backings *set);
 
+/* To be added; until then kfree() ends it. */
 struct kvml_backing *kvml_backing_alloc(struct kvml_vm *vm, kvml_gfn base,
 					unsigned long npages, unsigned long hva);
-/* It was never added. */
-void kvml_backing_free(struct kvml_backing *b);
 /* Waits until no invalidation is in progress.  The process's mm is alive. */
 void kvml_backing_add(struct kvml_backings *set, struct kvml_backing *b);
 /*

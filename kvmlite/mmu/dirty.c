@@ -57,38 +57,6 @@ static bool fetch_dirty(struct kvml_vm *vm, struct kvml_slot *slot,
 	return !manual && protect_words(vm, slot, first, nr, words);
 }
 
-static int copy_log(struct kvml_vm *vm, struct kvml_slot *slot,
-		    const struct kvm_dirty_log *log)
-{
-	unsigned long words[DIRTY_CHUNK], first, nr;
-	bool flush = false;
-	int r = 0;
-
-	for (first = 0; first < BITS_TO_LONGS(slot->npages) && !r; first += nr) {
-		nr = min(BITS_TO_LONGS(slot->npages) - first, (size_t)DIRTY_CHUNK);
-		flush |= fetch_dirty(vm, slot, first, nr, words);
-		if (copy_to_user((unsigned long __user *)log->dirty_bitmap + first,
-				 words, nr * sizeof(long)))
-			r = -EFAULT;
-		cond_resched();
-	}
-	if (flush)
-		kvml_mmu_flush(vm);
-	return r;
-}
-
-int kvml_slot_get_dirty(struct kvml_vm *vm, struct kvm_dirty_log *log)
-{
-	struct kvml_slot *slot;
-	int r;
-
-	mutex_lock(&vm->lock);
-	slot = dirty_slot(vm, log->slot);
-	r = IS_ERR(slot) ? PTR_ERR(slot) : copy_log(vm, slot, log);
-	mutex_unlock(&vm->lock);
-	return r;
-}
-
 /* Clears the bits of @words; as fetch_dirty(). */
 static bool clear_dirty(struct kvml_vm *vm, struct kvml_slot *slot,
 			unsigned long first, unsigned int nr,
@@ -112,26 +80,23 @@ static bool clear_log_valid(const struct kvml_slot *slot, const struct kvm_clear
 	       !(log->num_pages % BITS_PER_LONG);
 }
 
-static int clear_log(struct kvml_vm *vm, struct kvml_slot *slot,
-		     const struct kvm_clear_dirty_log *log)
+/* @total words from word @first on, to userspace, or as userspace has them to be cleared. */
+static int do_log(struct kvml_vm *vm, struct kvml_slot *slot, unsigned long first,
+		  unsigned long total, unsigned long __user *bitmap, bool clear)
 {
-	unsigned long total = BITS_TO_LONGS(log->num_pages);
 	unsigned long words[DIRTY_CHUNK], done, nr;
 	bool flush = false;
 	int r = 0;
 
-	if (!clear_log_valid(slot, log))
-		return -EINVAL;
-
-	for (done = 0; done < total; done += nr) {
+	for (done = 0; done < total && !r; done += nr) {
 		nr = min_t(unsigned long, total - done, DIRTY_CHUNK);
-		if (copy_from_user(words, (unsigned long __user *)log->dirty_bitmap + done,
-				   nr * sizeof(long))) {
-			r = -EFAULT;
-			break;
-		}
-		flush |= clear_dirty(vm, slot, log->first_page / BITS_PER_LONG + done,
-				     nr, words);
+		if (clear)
+			r = copy_from_user(words, bitmap + done, nr * sizeof(long)) ? -EFAULT : 0;
+		if (!r)
+			flush |= clear ? clear_dirty(vm, slot, first + done, nr, words) :
+					 fetch_dirty(vm, slot, first + done, nr, words);
+		if (!clear)
+			r = copy_to_user(bitmap + done, words, nr * sizeof(long)) ? -EFAULT : 0;
 		cond_resched();
 	}
 	if (flush)
@@ -139,16 +104,29 @@ static int clear_log(struct kvml_vm *vm, struct kvml_slot *slot,
 	return r;
 }
 
+int kvml_slot_get_dirty(struct kvml_vm *vm, struct kvm_dirty_log *log)
+{
+	struct kvml_slot *slot;
+
+	guard(mutex)(&vm->lock);
+	slot = dirty_slot(vm, log->slot);
+	if (IS_ERR(slot))
+		return PTR_ERR(slot);
+	return do_log(vm, slot, 0, BITS_TO_LONGS(slot->npages), log->dirty_bitmap, false);
+}
+
 int kvml_slot_clear_dirty(struct kvml_vm *vm, struct kvm_clear_dirty_log *log)
 {
 	struct kvml_slot *slot;
-	int r;
 
 	if (log->first_page % BITS_PER_LONG)
 		return -EINVAL;
-	mutex_lock(&vm->lock);
+	guard(mutex)(&vm->lock);
 	slot = dirty_slot(vm, log->slot);
-	r = IS_ERR(slot) ? PTR_ERR(slot) : clear_log(vm, slot, log);
-	mutex_unlock(&vm->lock);
-	return r;
+	if (IS_ERR(slot))
+		return PTR_ERR(slot);
+	if (!clear_log_valid(slot, log))
+		return -EINVAL;
+	return do_log(vm, slot, log->first_page / BITS_PER_LONG,
+		      BITS_TO_LONGS(log->num_pages), log->dirty_bitmap, true);
 }

@@ -21,39 +21,19 @@ static void __user *slot_address(const struct kvml_slot *slot, kvml_gpa gpa, siz
 	return (void __user *)(kvml_slot_hva(slot, gpa >> PAGE_SHIFT) + offset_in_page(gpa));
 }
 
-int kvml_guest_read(struct kvml_vcpu *vcpu, kvml_gpa gpa, void *data, size_t len)
-{
-	while (len) {
-		struct kvml_slot *slot = kvml_slot_find(vcpu, gpa >> PAGE_SHIFT);
-		void __user *address;
-		size_t n = len;
-
-		if (!slot)
-			return -EFAULT;
-		address = slot_address(slot, gpa, &n);
-		/* An entry of a page table */
-		if (n == sizeof(u64) && n == len)
-			return get_user(*(u64 *)data, (u64 __user *)address);
-		if (copy_from_user(data, address, n))
-			return -EFAULT;
-		gpa += n;
-		data += n;
-		len -= n;
-	}
-	return 0;
-}
-
-static struct kvml_slot *find_writable(struct kvml_vcpu *vcpu, kvml_gpa gpa)
+struct kvml_slot *kvml_slot_writable(struct kvml_vcpu *vcpu, kvml_gpa gpa)
 {
 	struct kvml_slot *slot = kvml_slot_find(vcpu, gpa >> PAGE_SHIFT);
 
 	return slot && !(slot->flags & KVM_MEM_READONLY) ? slot : NULL;
 }
 
-int kvml_guest_write(struct kvml_vcpu *vcpu, kvml_gpa gpa, const void *data, size_t len)
+static __always_inline int guest_access(struct kvml_vcpu *vcpu, kvml_gpa gpa, void *data,
+					size_t len, bool write)
 {
 	while (len) {
-		struct kvml_slot *slot = find_writable(vcpu, gpa);
+		struct kvml_slot *slot = write ? kvml_slot_writable(vcpu, gpa) :
+						 kvml_slot_find(vcpu, gpa >> PAGE_SHIFT);
 		void __user *address;
 		size_t n = len;
 		bool failed;
@@ -61,8 +41,12 @@ int kvml_guest_write(struct kvml_vcpu *vcpu, kvml_gpa gpa, const void *data, siz
 		if (!slot)
 			return -EFAULT;
 		address = slot_address(slot, gpa, &n);
-		failed = copy_to_user(address, data, n);
-		mark_range_dirty(slot, gpa, n);
+		/* An entry of a page table */
+		if (!write && n == sizeof(u64) && n == len)
+			return get_user(*(u64 *)data, (u64 __user *)address);
+		failed = write ? copy_to_user(address, data, n) : copy_from_user(data, address, n);
+		if (write)
+			mark_range_dirty(slot, gpa, n);
 		if (failed)
 			return -EFAULT;
 		gpa += n;
@@ -72,45 +56,43 @@ int kvml_guest_write(struct kvml_vcpu *vcpu, kvml_gpa gpa, const void *data, siz
 	return 0;
 }
 
-/* One size of compare and exchange: 0, 1 (*@old is what there was), -EFAULT */
-#define CMPXCHG_USER(type)						\
-static int cmpxchg_##type(type __user *address, u64 *old, u64 new)	\
-{									\
-	type found = *old;						\
-	int r = __try_cmpxchg_user(address, &found, (type)new, fault);	\
-									\
-	*old = found;							\
-	return r;							\
+int kvml_guest_read(struct kvml_vcpu *vcpu, kvml_gpa gpa, void *data, size_t len)
+{
+	return guest_access(vcpu, gpa, data, len, false);
 }
 
-CMPXCHG_USER(u8)
-CMPXCHG_USER(u16)
-CMPXCHG_USER(u32)
-CMPXCHG_USER(u64)
+int kvml_guest_write(struct kvml_vcpu *vcpu, kvml_gpa gpa, const void *data, size_t len)
+{
+	return guest_access(vcpu, gpa, (void *)data, len, true);
+}
+
+/* One size of compare and exchange: 0, 1 (*@old is what there was), -EFAULT */
+#define CMPXCHG_USER(type)						\
+	case sizeof(type): {						\
+		type found = *old;					\
+									\
+		r = __try_cmpxchg_user((type __user *)address, &found,	\
+				       (type)new, fault_##type);	\
+		*old = found;						\
+		break;							\
+	}
 
 int kvml_guest_cmpxchg(struct kvml_vcpu *vcpu, kvml_gpa gpa, u64 *old, u64 new,
 		       unsigned int size)
 {
-	struct kvml_slot *slot = find_writable(vcpu, gpa);
+	struct kvml_slot *slot = kvml_slot_writable(vcpu, gpa);
 	size_t len = size;
 	void __user *address;
-	int r;
+	int r = -EFAULT;
 
 	if (!slot)
 		return -EFAULT;
 	address = slot_address(slot, gpa, &len);
 	switch (size) {
-	case 1:
-		r = cmpxchg_u8(address, old, new);
-		break;
-	case 2:
-		r = cmpxchg_u16(address, old, new);
-		break;
-	case 4:
-		r = cmpxchg_u32(address, old, new);
-		break;
-	default:
-		r = cmpxchg_u64(address, old, new);
+	CMPXCHG_USER(u8)
+	CMPXCHG_USER(u16)
+	CMPXCHG_USER(u32)
+	CMPXCHG_USER(u64)
 	}
 	if (!r)
 		kvml_slot_mark_dirty(slot, gpa >> PAGE_SHIFT);

@@ -39,41 +39,33 @@ static bool take_leaf(struct kvml_hostpage *page, bool write,
 static bool walk(struct mm_struct *mm, unsigned long hva, bool write,
 		 struct kvml_hostpage *page)
 {
-	bool found = false;
 	pgd_t pgd;
 	p4d_t p4d;
 	pud_t pud;
 	pmd_t pmd;
 	pte_t pte;
 
-	local_irq_disable();
+	guard(irq)();
 	pgd = READ_ONCE(*pgd_offset(mm, hva));
 	if (pgd_none(pgd))
-		goto out;
+		return false;
 	p4d = READ_ONCE(*p4d_offset(&pgd, hva));
 	if (!p4d_present(p4d))
-		goto out;
+		return false;
 	pud = READ_ONCE(*pud_offset(&p4d, hva));
 	if (!(pud_val(pud) & _PAGE_PRESENT))
-		goto out;
-	if (pud_leaf(pud)) {
-		found = take_leaf(page, write, pud_val(pud),
-				  pud_pfn(pud) + page_in(hva, PUD_MASK), 2);
-		goto out;
-	}
+		return false;
+	if (pud_leaf(pud))
+		return take_leaf(page, write, pud_val(pud),
+				 pud_pfn(pud) + page_in(hva, PUD_MASK), 2);
 	pmd = READ_ONCE(*pmd_offset(&pud, hva));
 	if (!(pmd_val(pmd) & _PAGE_PRESENT))
-		goto out;
-	if (pmd_leaf(pmd)) {
-		found = take_leaf(page, write, pmd_val(pmd),
-				  pmd_pfn(pmd) + page_in(hva, PMD_MASK), 2);
-		goto out;
-	}
+		return false;
+	if (pmd_leaf(pmd))
+		return take_leaf(page, write, pmd_val(pmd),
+				 pmd_pfn(pmd) + page_in(hva, PMD_MASK), 2);
 	pte = READ_ONCE(*pte_offset_kernel(&pmd, hva));
-	found = take_leaf(page, write, pte_val(pte), pte_pfn(pte), 1);
-out:
-	local_irq_enable();
-	return found;
+	return take_leaf(page, write, pte_val(pte), pte_pfn(pte), 1);
 }
 
 /* What get_user_pages() does not know: device memory that the VMM maps. */

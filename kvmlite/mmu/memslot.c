@@ -21,14 +21,11 @@ static struct kvml_slot *node_slot(struct rb_node *node, unsigned int tree)
 	return node ? rb_entry(node, struct kvml_slot, node[tree]) : NULL;
 }
 
-static struct kvml_slot *left_of(const struct kvml_slot *slot, unsigned int tree)
+static struct kvml_slot *child(const struct kvml_slot *slot, unsigned int tree, bool left)
 {
-	return node_slot(slot->node[tree].rb_left, tree);
-}
+	const struct rb_node *node = &slot->node[tree];
 
-static struct kvml_slot *right_of(const struct kvml_slot *slot, unsigned int tree)
-{
-	return node_slot(slot->node[tree].rb_right, tree);
+	return node_slot(left ? node->rb_left : node->rb_right, tree);
 }
 
 static bool slot_has(const struct kvml_slot *slot, kvml_gfn gfn)
@@ -116,7 +113,7 @@ static void slot_free(struct kvml_slot *slot, const struct kvml_slot *heir)
 static void slot_undo(struct kvml_slot *slot, const struct kvml_slot *old)
 {
 	if (!old || old->backing != slot->backing)
-		kvml_backing_free(slot->backing);
+		kfree(slot->backing);
 	slot_free(slot, old);
 }
 
@@ -205,17 +202,12 @@ static bool region_valid(const struct kvm_userspace_memory_region *region)
 {
 	u64 size = region->memory_size;
 
-	if (region->flags & ~(KVM_MEM_LOG_DIRTY_PAGES | KVM_MEM_READONLY))
-		return false;
-	if (region->slot >= KVML_MAX_SLOTS)	/* one address space */
-		return false;
-	if (!PAGE_ALIGNED(size | region->guest_phys_addr | region->userspace_addr))
-		return false;
-	if (!access_ok((void __user *)region->userspace_addr, size))
-		return false;
-	if (region->guest_phys_addr + size < region->guest_phys_addr)
-		return false;
-	return size >> PAGE_SHIFT <= MAX_SLOT_PAGES;
+	return !(region->flags & ~(KVM_MEM_LOG_DIRTY_PAGES | KVM_MEM_READONLY)) &&
+	       region->slot < KVML_MAX_SLOTS &&		/* one address space */
+	       PAGE_ALIGNED(size | region->guest_phys_addr | region->userspace_addr) &&
+	       access_ok((void __user *)region->userspace_addr, size) &&
+	       region->guest_phys_addr + size >= region->guest_phys_addr &&
+	       size >> PAGE_SHIFT <= MAX_SLOT_PAGES;
 }
 
 static kvml_gfn max_gfn(void)
@@ -240,7 +232,7 @@ static struct kvml_slot *slot_from(struct kvml_slots *slots, kvml_gfn gfn)
 
 		if (behind)
 			found = slot;
-		slot = behind ? left_of(slot, tree) : right_of(slot, tree);
+		slot = child(slot, tree, behind);
 	}
 	return found;
 }
@@ -364,7 +356,7 @@ static struct kvml_slot *slot_of(struct kvml_slots *slots, u64 generation, kvml_
 	struct kvml_slot *slot = node_slot(slots->tree[tree].rb_node, tree);
 
 	while (slot && !slot_has(slot, gfn))
-		slot = gfn < slot->base ? left_of(slot, tree) : right_of(slot, tree);
+		slot = child(slot, tree, gfn < slot->base);
 	return slot;
 }
 

@@ -25,7 +25,6 @@
 
 struct kvml_vm;
 struct kvml_vcpu;
-struct kvml_backing;
 
 typedef u64 kvml_gfn;
 typedef u64 kvml_gpa;
@@ -74,6 +73,8 @@ struct kvml_slot *kvml_slot_by_id(struct kvml_vm *vm, u32 id);
 struct kvml_slot *kvml_slot_lookup(struct kvml_vcpu *vcpu, kvml_gfn gfn);
 /* The same; NULL for an invalid slot, too. */
 struct kvml_slot *kvml_slot_find(struct kvml_vcpu *vcpu, kvml_gfn gfn);
+/* And for a read-only one (guestmem.c). */
+struct kvml_slot *kvml_slot_writable(struct kvml_vcpu *vcpu, kvml_gpa gpa);
 /* Its lower half, for what may be wrong once in 2^32 changes. */
 u32 kvml_slots_generation(struct kvml_vm *vm);
 /* After the write that it tells of.  Must hold vm->srcu. */

@@ -72,7 +72,7 @@ static u64 *find_entry(const struct kvml_mmu *mmu, kvml_gfn gfn, int level, int 
 
 static atomic_long_t *leaf_counter(struct kvml_mmu *mmu, int level)
 {
-	return level == 1 ? &mmu->pages_4k : &mmu->pages_2m;
+	return level == 1 ? &mmu->stat.pages_4k : &mmu->stat.pages_2m;
 }
 
 static void zap_leaf(struct kvml_mmu *mmu, u64 *entry, int level)
@@ -90,7 +90,7 @@ static void zap_leaf(struct kvml_mmu *mmu, u64 *entry, int level)
 /* Also in SecPageTables of /proc/meminfo and of the VMM's memory cgroup. */
 static void count_table(struct kvml_mmu *mmu, void *table, int n)
 {
-	atomic_long_add(n, &mmu->tables);
+	atomic_long_add(n, &mmu->stat.tables);
 	mod_lruvec_page_state(virt_to_page(table), NR_SECONDARY_PAGETABLE, n);
 }
 
@@ -291,7 +291,7 @@ void kvml_mmu_flush(struct kvml_vm *vm)
 	spin_lock(&mmu->lock);
 	if ((long)(zapped - mmu->flushed) > 0)
 		WRITE_ONCE(mmu->flushed, zapped);
-	vm->stat.remote_tlb_flush++;
+	vm->mmu.stat.remote_tlb_flush++;
 	spin_unlock(&mmu->lock);
 }
 
@@ -361,7 +361,7 @@ void kvml_mmu_invalidate_start(struct kvml_backing *b, unsigned long start,
 	b->taken++;
 	zapped = mmu->zapped;
 	for_range(mmu, first, behind, zap_entry, may_sleep, NULL);
-	b->vm->stat.mmu_unmapped += mmu->zapped - zapped;
+	b->vm->mmu.stat.mmu_unmapped += mmu->zapped - zapped;
 	spin_unlock(&mmu->lock);
 }
 
@@ -442,9 +442,9 @@ static void map_mmio(struct kvml_vcpu *vcpu, kvml_gfn gfn, u32 generation)
 	spin_lock(&mmu->lock);
 	entry = find_entry(mmu, gfn, 1, &level);
 	if (level > 1 && !*entry && mmu->mmio_tables < MAX_MMIO_TABLES) {
-		tables = atomic_long_read(&mmu->tables);
+		tables = atomic_long_read(&mmu->stat.tables);
 		entry = make_entry(mmu, &vcpu->spares, gfn, 1);
-		mmu->mmio_tables += atomic_long_read(&mmu->tables) - tables;
+		mmu->mmio_tables += atomic_long_read(&mmu->stat.tables) - tables;
 		level = 1;
 	}
 	/* A leaf: there is a slot now. */

@@ -25,6 +25,7 @@
 #define _KVMLITE_MMU_H
 
 #include "mmu/memslot.h"
+#include "vm/stats.h"
 
 /* A fault may need a table of level 3, 2 and 1. */
 #define KVML_SPARE_TABLES	3
@@ -77,8 +78,7 @@ struct kvml_mmu {
 	unsigned long flushed;		/* of these, no vCPU has left */
 	bool device;			/* memory of one was mapped, ever */
 	unsigned long mmio_tables;	/* made for MMIO entries, ever */
-	atomic_long_t tables;		/* pages of tables */
-	atomic_long_t pages_4k, pages_2m;	/* leaves, by size */
+	struct kvml_vm_stat stat;	/* its own, and all that a VM has */
 };
 
 int kvml_mmu_init(struct kvml_vm *vm);	/* after ops->vm_init */

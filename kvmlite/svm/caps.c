@@ -34,8 +34,7 @@ static void __init osvw_init(u64 *osvw)
 #define EDX_FLUSH	BIT(6)
 #define EDX_DECODE	BIT(7)
 
-const char *kvml_svm_caps_missing(const struct kvml_svm_caps *caps, u32 ebx,
-				  u32 edx)
+const char *kvml_svm_caps_missing(const struct kvml_svm_caps *caps, u32 ebx, u32 edx)
 {
 	if (ebx < caps->asids)
 		return "address space identifiers";

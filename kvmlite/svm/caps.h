@@ -22,7 +22,6 @@ int kvml_svm_caps_init(void);
  * What a CPU with these values of CPUID 8000_000A lacks of @caps; NULL: nothing.  Guests
  * move between CPUs, so all of them must have it.
  */
-const char *kvml_svm_caps_missing(const struct kvml_svm_caps *caps, u32 ebx,
-				  u32 edx);
+const char *kvml_svm_caps_missing(const struct kvml_svm_caps *caps, u32 ebx, u32 edx);
 
 #endif /* _KVMLITE_SVM_CAPS_H */

@@ -19,35 +19,7 @@
 
 #include "../../include/compat/entry.h"
 
-#define RCX	0x08
-#define RDX	0x10
-#define RBX	0x18
-#define RBP	0x28
-#define RSI	0x30
-#define RDI	0x38
-
-.macro FOR_R8_TO_R15 op:req, base:req
-	\op r8, 0x40, \base
-	\op r9, 0x48, \base
-	\op r10, 0x50, \base
-	\op r11, 0x58, \base
-	\op r12, 0x60, \base
-	\op r13, 0x68, \base
-	\op r14, 0x70, \base
-	\op r15, 0x78, \base
-.endm
-
-.macro LOAD_REG reg:req, offset:req, base:req
-	mov \offset(%\base), %\reg
-.endm
-
-.macro SAVE_REG reg:req, offset:req, base:req
-	mov %\reg, \offset(%\base)
-.endm
-
-.macro ZERO_REG reg:req, offset:req, base:req
-	xor %\reg\()d, %\reg\()d
-.endm
+#include "../base/entry.h"
 
 /* Nothing is switched if there is no such MSR, or if VMRUN does it. */
 .macro UNLESS_SPEC_CTRL_IS_OURS label:req
@@ -99,12 +71,7 @@ SYM_FUNC_START(kvml_svm_enter)
 	clgi
 	sti
 	vmload %rax
-	mov RCX(%rdi), %rcx
-	mov RDX(%rdi), %rdx
-	mov RBX(%rdi), %rbx
-	mov RBP(%rdi), %rbp
-	mov RSI(%rdi), %rsi
-	FOR_R8_TO_R15 LOAD_REG, rdi
+	FOR_REGS LOAD_REG, rdi
 	mov RDI(%rdi), %rdi
 
 	VM_CLEAR_CPU_BUFFERS
@@ -113,13 +80,8 @@ SYM_FUNC_START(kvml_svm_enter)
 	vmsave %rax
 
 	pop %rax
-	mov %rcx, RCX(%rax)
-	mov %rdx, RDX(%rax)
-	mov %rbx, RBX(%rax)
-	mov %rbp, RBP(%rax)
-	mov %rsi, RSI(%rax)
+	FOR_REGS SAVE_REG, rax
 	mov %rdi, RDI(%rax)
-	FOR_R8_TO_R15 SAVE_REG, rax
 
 	pop %rax
 	vmload %rax

@@ -21,16 +21,7 @@ static bool set_bit_of(u32 msr, u64 bit)
 }
 
 /* SRSO on Zen 5: branches of a guest do not train the host's (16 KiB of code more). */
-#ifdef X86_FEATURE_SRSO_BP_SPEC_REDUCE
 static DEFINE_PER_CPU(bool, bp_spec_reduced);
-
-static void reduce_speculation(void)
-{
-	if (boot_cpu_has(X86_FEATURE_SRSO_BP_SPEC_REDUCE))
-		this_cpu_write(bp_spec_reduced,
-			       set_bit_of(MSR_ZEN4_BP_CFG,
-					  BIT(MSR_ZEN4_BP_CFG_BP_SPEC_REDUCE_BIT)));
-}
 
 static void restore_speculation(void)
 {
@@ -40,18 +31,8 @@ static void restore_speculation(void)
 		return;
 	this_cpu_write(bp_spec_reduced, false);
 	if (!rdmsrl_safe(MSR_ZEN4_BP_CFG, &value))
-		wrmsrl_safe(MSR_ZEN4_BP_CFG,
-			    value & ~BIT(MSR_ZEN4_BP_CFG_BP_SPEC_REDUCE_BIT));
+		wrmsrl_safe(MSR_ZEN4_BP_CFG, value & ~COMPAT_BP_SPEC_REDUCE);
 }
-#else
-static void reduce_speculation(void)
-{
-}
-
-static void restore_speculation(void)
-{
-}
-#endif
 
 void kvml_svm_errata_enable(void)
 {
@@ -62,7 +43,9 @@ void kvml_svm_errata_enable(void)
 		set_bit_of(MSR_AMD64_DC_CFG, DC_CFG_383);
 		WRITE_ONCE(erratum_383, true);
 	}
-	reduce_speculation();
+	if (COMPAT_BP_SPEC_REDUCE)
+		this_cpu_write(bp_spec_reduced,
+			       set_bit_of(MSR_ZEN4_BP_CFG, COMPAT_BP_SPEC_REDUCE));
 	compat_amd_pmu_virt(true);
 }
 
@@ -87,8 +70,7 @@ bool kvml_svm_erratum_383(void)
 	u64 status;
 
 	if (likely(!READ_ONCE(erratum_383)) ||
-	    rdmsrl_safe(MSR_IA32_MC0_STATUS, &status) ||
-	    !svm_is_erratum_383(status))
+	    rdmsrl_safe(MSR_IA32_MC0_STATUS, &status) || !svm_is_erratum_383(status))
 		return false;
 	for (bank = 0; bank < 6; bank++)
 		wrmsrl_safe(MSR_IA32_MC0_STATUS + 4 * bank, 0);

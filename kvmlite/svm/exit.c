@@ -6,20 +6,13 @@
 #include <asm/irq_vectors.h>
 #include <asm/traps.h>
 
-#include "base/hardware.h"
 #include "base/kick.h"
 #include "emul/emulate.h"
 #include "emul/task.h"
 #include "io/io.h"
 #include "svm/assist.h"
-#include "svm/exit.h"
-#include "svm/failure.h"
 #include "svm/inject.h"
 #include "svm/insn.h"
-#include "svm/state.h"
-#include "svm/svm.h"
-#include "svm/vmcb.h"
-#include "vcpu/debug.h"
 #include "vcpu/error.h"
 #include "vcpu/event.h"
 #include "vcpu/fpu.h"
@@ -38,18 +31,12 @@ static unsigned long take_dr6(struct svm_vcpu *svm)
 	return bits & (DR_TRAP_BITS | KVML_DR6_BD | DR_STEP | DR_SWITCH);
 }
 
-static unsigned long debug_pc(struct kvml_vcpu *vcpu)
-{
-	return to_svm(vcpu)->vmcb->save.cs.base + kvml_rip(vcpu);
-}
-
 static int handle_db(struct kvml_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
 	unsigned long bits = take_dr6(svm);
 	bool stepped = svm->nmi_step;
 
-	vcpu->stat.exceptions++;
 	if (stepped) {
 		kvml_svm_end_nmi_step(svm);
 		kvml_vcpu_request(vcpu, KVML_REQ_EVENT);
@@ -58,58 +45,33 @@ static int handle_db(struct kvml_vcpu *vcpu)
 	}
 	if (stepped && !bits)
 		return 1;
-	if (vcpu->guest_debug.control &
-	    (KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_HW_BP))
-		return kvml_debug_exit(vcpu, DB_VECTOR, debug_pc(vcpu),
-				       bits | DR6_RESERVED);
-	kvml_debug_queue_db(vcpu, bits);
-	return 1;
+	if (vcpu->guest_debug.control & (KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_HW_BP))
+		return kvml_debug_exit(vcpu, DB_VECTOR, bits | DR6_RESERVED);
+	return kvml_debug_queue_db(vcpu, bits);
 }
 
-static int handle_bp(struct kvml_vcpu *vcpu)
+static int handle_exception(struct kvml_vcpu *vcpu)
 {
 	vcpu->stat.exceptions++;
-	return kvml_debug_exit(vcpu, BP_VECTOR, debug_pc(vcpu), 0);
-}
-
-static int handle_exception_ud(struct kvml_vcpu *vcpu)
-{
-	vcpu->stat.exceptions++;
-	return kvml_emulate_ud(vcpu);
-}
-
-/* If the guest has set TS itself, the instruction faults again. */
-static int handle_nm(struct kvml_vcpu *vcpu)
-{
-	vcpu->stat.exceptions++;
-	if (vcpu->fpu_loaded)
-		kvml_queue_exception(vcpu, NM_VECTOR);
-	else
+	switch (to_svm(vcpu)->exit.code - SVM_EXIT_EXCP_BASE) {
+	case DB_VECTOR:
+		return handle_db(vcpu);
+	case BP_VECTOR:
+		return kvml_debug_exit(vcpu, BP_VECTOR, 0);
+	case UD_VECTOR:
+		return kvml_emulate_ud(vcpu);
+	case NM_VECTOR:
+		/* If the guest has set TS itself, the instruction faults again. */
+		if (vcpu->fpu_loaded)
+			return kvml_queue_exception(vcpu, NM_VECTOR);
 		kvml_fpu_use(vcpu);
-	return 1;
-}
-
-/* An endless loop of them would keep the CPU (CVE-2015-5307). */
-static int handle_ac(struct kvml_vcpu *vcpu)
-{
-	vcpu->stat.exceptions++;
-	kvml_queue_exception_e(vcpu, AC_VECTOR, 0);
-	return 1;
+		return 1;
+	}
+	/* #AC: an endless loop of them would keep the CPU (CVE-2015-5307). */
+	return kvml_queue_exception_e(vcpu, AC_VECTOR, 0);
 }
 
 /* ---- interrupts ---- */
-
-/* The host's: taken when its interrupts came on; or run.c has seen to it. */
-static int handle_nothing(struct kvml_vcpu *vcpu)
-{
-	return 1;
-}
-
-static int handle_intr(struct kvml_vcpu *vcpu)
-{
-	vcpu->stat.irq_exits++;
-	return 1;
-}
 
 static int handle_vintr(struct kvml_vcpu *vcpu)
 {
@@ -234,8 +196,7 @@ static int handle_dr(struct kvml_vcpu *vcpu)
 			return r;
 		reg = svm_insn_rm(&insn);
 	}
-	return kvml_priv_mov_dr(vcpu, exit->code & 7, reg,
-				!(exit->code & 0x10));
+	return kvml_priv_mov_dr(vcpu, exit->code & 7, reg, !(exit->code & 0x10));
 }
 
 /* ---- tasks ---- */
@@ -262,8 +223,7 @@ static int handle_task_switch(struct kvml_vcpu *vcpu)
 	if (type == SVM_EXITINTINFO_TYPE_SOFT)
 		task.soft = vector;
 	task.insn = task.soft >= 0 || (type == SVM_EXITINTINFO_TYPE_EXEPT &&
-				       (vector == BP_VECTOR ||
-					vector == OF_VECTOR));
+				       (vector == BP_VECTOR || vector == OF_VECTOR));
 	task.has_error = exit->info_2 &
 			 BIT_ULL(SVM_EXITINFOSHIFT_TS_HAS_ERROR_CODE);
 	task.error = exit->info_2;
@@ -277,17 +237,6 @@ static int handle_task_switch(struct kvml_vcpu *vcpu)
 #define NPF_RESERVED	BIT(3)
 #define NPF_FETCH	BIT(4)
 #define NPF_WALK	BIT_ULL(33)	/* the CPU walked the guest's tables */
-
-/* An event's delivery touched what is not memory: it cannot be emulated. */
-static int delivery_error(struct kvml_vcpu *vcpu, u64 gpa)
-{
-	struct svm_vcpu *svm = to_svm(vcpu);
-	u64 data[] = { svm->exit.int_info, svm->exit.code,
-		       svm->exit.info_1, gpa };
-
-	return kvml_internal_error(vcpu, KVM_INTERNAL_ERROR_DELIVERY_EV,
-				   ARRAY_SIZE(data), data);
-}
 
 static u32 npf_access(u32 error)
 {
@@ -315,7 +264,7 @@ static int handle_npf(struct kvml_vcpu *vcpu)
 	if (ret != KVML_FAULT_MMIO)
 		return kvml_tell_signal(vcpu, ret);
 	if (exit->int_info)
-		return delivery_error(vcpu, gpa);
+		return kvml_delivery_error(vcpu, exit->int_info, exit->code, error, gpa);
 	return kvml_emulate_mmio(vcpu, gpa, 0, npf_mmio_flags(error));
 }
 
@@ -327,14 +276,14 @@ static int (*const exit_handlers[])(struct kvml_vcpu *vcpu) = {
 	[SVM_EXIT_WRITE_CR8] = handle_cr,
 	[SVM_EXIT_READ_DR0 ... SVM_EXIT_READ_DR7] = handle_dr,
 	[SVM_EXIT_WRITE_DR0 ... SVM_EXIT_WRITE_DR7] = handle_dr,
-	[SVM_EXIT_EXCP_BASE + DB_VECTOR] = handle_db,
-	[SVM_EXIT_EXCP_BASE + BP_VECTOR] = handle_bp,
-	[SVM_EXIT_EXCP_BASE + UD_VECTOR] = handle_exception_ud,
-	[SVM_EXIT_EXCP_BASE + NM_VECTOR] = handle_nm,
-	[SVM_EXIT_EXCP_BASE + AC_VECTOR] = handle_ac,
-	[SVM_EXIT_EXCP_BASE + MC_VECTOR] = handle_nothing,
-	[SVM_EXIT_INTR] = handle_intr,
-	[SVM_EXIT_NMI ... SVM_EXIT_INIT] = handle_nothing,
+	[SVM_EXIT_EXCP_BASE + DB_VECTOR] = handle_exception,
+	[SVM_EXIT_EXCP_BASE + BP_VECTOR] = handle_exception,
+	[SVM_EXIT_EXCP_BASE + UD_VECTOR] = handle_exception,
+	[SVM_EXIT_EXCP_BASE + NM_VECTOR] = handle_exception,
+	[SVM_EXIT_EXCP_BASE + AC_VECTOR] = handle_exception,
+	[SVM_EXIT_EXCP_BASE + MC_VECTOR] = kvml_exit_nothing,
+	[SVM_EXIT_INTR] = kvml_exit_interrupt,
+	[SVM_EXIT_NMI ... SVM_EXIT_INIT] = kvml_exit_nothing,
 	[SVM_EXIT_VINTR] = handle_vintr,
 	[SVM_EXIT_CR0_SEL_WRITE] = handle_cr,
 	[SVM_EXIT_RDPMC] = kvml_priv_gp,
@@ -362,10 +311,6 @@ int kvml_svm_handle_exit(struct kvml_vcpu *vcpu)
 	struct svm_vcpu *svm = to_svm(vcpu);
 	u32 code = svm->exit.code;
 
-	if (kvml_hardware_lost())
-		return -EIO;
-	if (code == KVML_SVM_EXIT_DONE)
-		return vcpu->event.exception.pending ? 1 : kvml_debug_step(vcpu);
 	if (code == SVM_EXIT_NPF)
 		return handle_npf(vcpu);
 	if (unlikely(code == (u32)SVM_EXIT_ERR))

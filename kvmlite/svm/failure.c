@@ -5,9 +5,8 @@
  * each that is broken.
  */
 
-#include "svm/failure.h"
 #include "svm/inject.h"
-#include "svm/state.h"
+#include "vcpu/error.h"
 
 /* Only exceptions 0 to 31, and not as a NMI; types 0, 2, 3, 4. */
 static bool bad_event(const struct vmcb *vmcb)
@@ -22,66 +21,37 @@ static bool bad_event(const struct vmcb *vmcb)
 	case SVM_EVTINJ_TYPE_SOFT:
 		return false;
 	case SVM_EVTINJ_TYPE_EXEPT:
-		return (info & SVM_EVTINJ_VEC_MASK) > 31 ||
-		       (info & SVM_EVTINJ_VEC_MASK) == 2;
+		return (info & SVM_EVTINJ_VEC_MASK) > 31 || (info & SVM_EVTINJ_VEC_MASK) == 2;
 	}
 	return true;
 }
 
-static bool check(const struct kvml_vcpu *vcpu, bool broken, const char *rule)
+static bool explain(struct kvml_vcpu *vcpu)
 {
-	if (broken)
-		pr_err("kvmlite: vCPU %u cannot be entered: %s (APM volume 2, 15.5.1)\n",
-		       vcpu->id, rule);
-	return broken;
-}
-
-/* Returns true if a rule is broken. */
-static bool check_all(const struct kvml_vcpu *vcpu, const struct vmcb *vmcb)
-{
+	const struct vmcb *vmcb = to_svm(vcpu)->vmcb;
 	const struct vmcb_save_area *save = &vmcb->save;
 	bool lme_pg = save->efer & EFER_LME && save->cr0 & X86_CR0_PG;
 	bool pae = save->cr4 & X86_CR4_PAE;
 	u16 cs_both = BIT(9) | BIT(10);
-	bool bad;
+	const struct kvml_entry_rule rules[] = {
+		{ !(save->efer & EFER_SVME), "EFER.SVME is clear" },
+		{ save->cr0 & X86_CR0_NW && !(save->cr0 & X86_CR0_CD), "CR0.NW without CR0.CD" },
+		{ save->cr0 >> 32, "CR0[63:32] is not 0" },
+		{ save->dr6 >> 32 || save->dr7 >> 32, "DR6[63:32] or DR7[63:32] is not 0" },
+		{ lme_pg && !pae, "EFER.LME and CR0.PG without CR4.PAE" },
+		{ lme_pg && !(save->cr0 & X86_CR0_PE), "EFER.LME and CR0.PG without CR0.PE" },
+		{ lme_pg && pae && (save->cs.attrib & cs_both) == cs_both,
+		  "long mode and both L and D of CS" },
+		{ !vmcb->control.asid, "the ASID is 0" },
+		{ bad_event(vmcb), "an event that cannot be injected" },
+	};
 
-	bad = check(vcpu, !(save->efer & EFER_SVME), "EFER.SVME is clear");
-	bad |= check(vcpu, save->cr0 & X86_CR0_NW && !(save->cr0 & X86_CR0_CD),
-		     "CR0.NW without CR0.CD");
-	bad |= check(vcpu, save->cr0 >> 32, "CR0[63:32] is not 0");
-	bad |= check(vcpu, save->dr6 >> 32 || save->dr7 >> 32,
-		     "DR6[63:32] or DR7[63:32] is not 0");
-	bad |= check(vcpu, lme_pg && !pae,
-		     "EFER.LME and CR0.PG without CR4.PAE");
-	bad |= check(vcpu, lme_pg && !(save->cr0 & X86_CR0_PE),
-		     "EFER.LME and CR0.PG without CR0.PE");
-	bad |= check(vcpu, lme_pg && pae &&
-		     (save->cs.attrib & cs_both) == cs_both,
-		     "long mode and both L and D of CS");
-	bad |= check(vcpu, !vmcb->control.asid, "the ASID is 0");
-	bad |= check(vcpu, bad_event(vmcb), "an event that cannot be injected");
-	return bad;
-}
-
-static void explain(struct kvml_vcpu *vcpu, const struct vmcb *vmcb)
-{
-	static DEFINE_RATELIMIT_STATE(limit, 5 * HZ, 5);
-
-	if (!__ratelimit(&limit))
-		return;
-	if (!check_all(vcpu, vmcb))
-		check(vcpu, true, "invalid guest state");
-	kvml_svm_dump(vcpu);
+	return kvml_entry_broken(vcpu, "APM volume 2, 15.5.1", rules, ARRAY_SIZE(rules));
 }
 
 int kvml_svm_entry_failed(struct svm_vcpu *svm)
 {
-	struct kvm_run *run = svm->vcpu.run;
-
-	run->exit_reason = KVM_EXIT_FAIL_ENTRY;
-	run->fail_entry.hardware_entry_failure_reason = SVM_EXIT_ERR;
-	run->fail_entry.cpu = svm->vcpu.cpu;
-	explain(&svm->vcpu, svm->vmcb);
+	kvml_entry_failed(&svm->vcpu, SVM_EXIT_ERR, explain);
 	/* Events stay injected, and are handed over with the next entry. */
 	kvml_svm_take_back(svm);
 	return 0;

@@ -3,9 +3,9 @@
 #include <linux/io.h>
 
 #include "svm/host.h"
-#include "svm/hw.h"
 
 static DEFINE_PER_CPU(u64, host_tsc_aux);
+u64 kvml_svm_host_xss;
 
 static void load_tsc_aux(u64 from, u64 to)
 {
@@ -32,6 +32,8 @@ void kvml_svm_host_read_msrs(void)
 {
 	if (boot_cpu_has(X86_FEATURE_RDTSCP))
 		this_cpu_write(host_tsc_aux, __rdmsr(MSR_TSC_AUX));
+	if (boot_cpu_has(X86_FEATURE_XSAVES))
+		kvml_svm_host_xss = __rdmsr(MSR_IA32_XSS);
 }
 
 u64 kvml_svm_host_save(struct svm_vcpu *svm)
@@ -48,7 +50,7 @@ u64 kvml_svm_host_save(struct svm_vcpu *svm)
 	return host;
 }
 
-void kvml_svm_host_restore(struct kvml_vcpu *vcpu)
+void kvml_svm_vcpu_put(struct kvml_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
 

@@ -8,13 +8,32 @@
 
 #include "svm/svm.h"
 
+/* Pages of a CPU: hw.c. */
+struct kvml_svm_pages {
+	struct page *hsave;	/* the CPU's own, for VMRUN (15.30.4) */
+	struct page *host;	/* a VMCB, for what VMSAVE saves of the host */
+};
+
+DECLARE_PER_CPU(struct kvml_svm_pages, kvml_svm_pages);
+
+/* When the module loads (-ENOMEM), and when it goes. */
+int kvml_svm_hw_init(void);
+void kvml_svm_hw_exit(void);
+
 /*
  * Interrupts off, before an entry: what it changes, once while loaded.  Returns
- * where it is, for the way back.
+ * where it is, for the way back after each exit; the rest is kvml_svm_vcpu_put().
  */
 u64 kvml_svm_host_save(struct svm_vcpu *svm);
-/* Preemption off.  The rest is back after each exit. */
-void kvml_svm_host_restore(struct kvml_vcpu *vcpu);
+
+/* Of all CPUs.  No control forbids XSAVES to a guest: it finds that this is 0. */
+extern u64 kvml_svm_host_xss;
+
+static inline void kvml_svm_set_xss(u64 xss)
+{
+	if (unlikely(kvml_svm_host_xss))
+		wrmsrl(MSR_IA32_XSS, xss);
+}
 
 /* When AMD-V is switched on in this CPU: what to put back. */
 void kvml_svm_host_read_msrs(void);

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-/* See hw.h. */
+/* EFER.SVME (APM volume 2, 15.4). */
 #include <linux/io.h>
 
 #include "svm/asid.h"
 #include "svm/errata.h"
 #include "svm/host.h"
-#include "svm/hw.h"
 
 DEFINE_PER_CPU(struct kvml_svm_pages, kvml_svm_pages);
 
@@ -67,10 +66,8 @@ int __init kvml_svm_hw_init(void)
 
 		pages->hsave = kvml_svm_page_alloc(GFP_KERNEL);
 		pages->host = kvml_svm_page_alloc(GFP_KERNEL);
-		if (!pages->hsave || !pages->host) {
-			kvml_svm_hw_exit();
+		if (!pages->hsave || !pages->host)
 			return -ENOMEM;
-		}
 	}
 	return 0;
 }

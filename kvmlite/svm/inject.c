@@ -42,8 +42,7 @@ static void skip_soft(struct svm_vcpu *svm, u32 event, u8 len)
 	};
 }
 
-void kvml_svm_inject_exception(struct kvml_vcpu *vcpu,
-			       const struct kvml_exception *e)
+void kvml_svm_inject_exception(struct kvml_vcpu *vcpu, const struct kvml_exception *e)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
 	u32 info = e->nr | SVM_EVTINJ_TYPE_EXEPT;
@@ -62,8 +61,7 @@ void kvml_svm_inject_exception(struct kvml_vcpu *vcpu,
 bool kvml_svm_intr_allowed(struct kvml_vcpu *vcpu)
 {
 	return kvml_reg(vcpu, KVML_RFLAGS) & X86_EFLAGS_IF &&
-	       !(to_svm(vcpu)->vmcb->control.int_state &
-		 SVM_INTERRUPT_SHADOW_MASK);
+	       !(to_svm(vcpu)->vmcb->control.int_state & SVM_INTERRUPT_SHADOW_MASK);
 }
 
 /* ---- virtual interrupts (15.21.4) ---- */
@@ -141,8 +139,7 @@ static void settle_virq(struct svm_vcpu *svm)
 		event->intr.nr = control->int_vector;
 		if (svm->exit.int_info)
 			svm->exit.int_info = control->int_vector |
-					     SVM_EXITINTINFO_TYPE_INTR |
-					     SVM_EXITINTINFO_VALID;
+					     SVM_EXITINTINFO_TYPE_INTR | SVM_EXITINTINFO_VALID;
 	}
 	svm->virq = false;
 	clear_virq(svm->vmcb);
@@ -159,8 +156,7 @@ void kvml_svm_inject_nmi(struct kvml_vcpu *vcpu)
 bool kvml_svm_nmi_allowed(struct kvml_vcpu *vcpu)
 {
 	return !to_svm(vcpu)->nmi_masked &&
-	       !(to_svm(vcpu)->vmcb->control.int_state &
-		 SVM_INTERRUPT_SHADOW_MASK);
+	       !(to_svm(vcpu)->vmcb->control.int_state & SVM_INTERRUPT_SHADOW_MASK);
 }
 
 /*
@@ -245,7 +241,7 @@ int kvml_svm_take_insn(struct svm_vcpu *svm, struct svm_insn *insn)
 
 	srcu_read_unlock(srcu, idx);
 	if (!r)
-		svm->exit.next_rip = kvml_svm_insn_next(&svm->vcpu, insn);
+		svm->exit.next_rip = insn->next;
 	return r;
 }
 
@@ -276,8 +272,7 @@ void kvml_svm_take_back(struct svm_vcpu *svm)
 		clear_virq(svm->vmcb);
 	svm->virq = false;
 	if (svm->soft.len)
-		kvml_reg_set(&svm->vcpu, KVML_RIP,
-			     kvml_rip(&svm->vcpu) - svm->soft.len);
+		kvml_reg_set(&svm->vcpu, KVML_RIP, kvml_rip(&svm->vcpu) - svm->soft.len);
 	svm->soft.len = 0;
 }
 
@@ -292,8 +287,7 @@ static void requeue(struct svm_vcpu *svm, u8 soft_len)
 
 	if (soft && !soft_len)
 		return;
-	if (kvml_event_requeue(&svm->vcpu.event, info, svm->exit.int_error,
-			       soft_len))
+	if (kvml_event_requeue(&svm->vcpu.event, info, svm->exit.int_error, soft_len))
 		kvml_svm_set_nmi_masked(&svm->vcpu, false);
 }
 
@@ -308,15 +302,11 @@ static void end_nmi(struct svm_vcpu *svm)
 
 void kvml_svm_settle_events(struct svm_vcpu *svm)
 {
-	struct kvml_events *event = &svm->vcpu.event;
 	u8 soft_len;
 
-	event->exception.injected = false;
-	event->intr.injected = false;
-	event->nmi.injected = false;
+	kvml_event_arrived(&svm->vcpu.event);
 	if (unlikely(svm->soft.len) &&
-	    !svm_soft_cut_short(&svm->soft, svm->exit.int_info,
-				kvml_rip(&svm->vcpu)))
+	    !svm_soft_cut_short(&svm->soft, svm->exit.int_info, kvml_rip(&svm->vcpu)))
 		svm->soft.len = 0;
 	soft_len = svm->soft.len;
 	if (svm->virq)

@@ -1,29 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Events into the guest; as base/ops.h says, if not said otherwise. */
+/* Events into the guest, beside those of base/ops_list.h. */
 #ifndef _KVMLITE_SVM_INJECT_H
 #define _KVMLITE_SVM_INJECT_H
 
 #include "svm/insn.h"
 #include "svm/svm.h"
 
-void kvml_svm_inject_exception(struct kvml_vcpu *vcpu,
-			       const struct kvml_exception *e);
-void kvml_svm_inject_intr(struct kvml_vcpu *vcpu, u8 vector, bool soft);
-void kvml_svm_inject_nmi(struct kvml_vcpu *vcpu);
-bool kvml_svm_intr_allowed(struct kvml_vcpu *vcpu);
-bool kvml_svm_nmi_allowed(struct kvml_vcpu *vcpu);
-void kvml_svm_open_intr_window(struct kvml_vcpu *vcpu);
 void kvml_svm_close_intr_window(struct svm_vcpu *svm);
-void kvml_svm_open_nmi_window(struct kvml_vcpu *vcpu);
 /* TF is not ours any more. */
 void kvml_svm_end_nmi_step(struct svm_vcpu *svm);
-u32 kvml_svm_get_shadow(struct kvml_vcpu *vcpu);
-void kvml_svm_set_shadow(struct kvml_vcpu *vcpu, u32 shadow);
-bool kvml_svm_get_nmi_masked(struct kvml_vcpu *vcpu);
-void kvml_svm_set_nmi_masked(struct kvml_vcpu *vcpu, bool masked);
 /* The instruction that exited, for exit.next_rip, too; as kvml_svm_insn_read(). */
 int kvml_svm_take_insn(struct svm_vcpu *svm, struct svm_insn *insn);
-void kvml_svm_skip_insn(struct kvml_vcpu *vcpu);
 /*
  * Was it the entry's event whose delivery the exit cut short (@int_info), and not one
  * of the guest's own, later?  Then RIP is still that of the entry.

@@ -17,8 +17,7 @@ static bool has_modrm(const struct svm_insn *insn)
 {
 	if (!insn->two_bytes)
 		return insn->opcode == 0xff;
-	return insn->opcode == 0x01 ||
-	       (insn->opcode >= 0x20 && insn->opcode <= 0x23);
+	return insn->opcode == 0x01 || (insn->opcode >= 0x20 && insn->opcode <= 0x23);
 }
 
 /* JMP and CALL to a selector; INT; IN and OUT of a port by number. */
@@ -35,8 +34,7 @@ static unsigned int immediate_len(const struct svm_insn *insn)
  * Bytes of the memory operand that LMSW or SMSW names, after ModRM.  @next is the
  * SIB if there is one before @end; it adds to the length in any case.
  */
-static unsigned int operand_len(u8 modrm, const u8 *next, const u8 *end,
-				bool wide)
+static unsigned int operand_len(u8 modrm, const u8 *next, const u8 *end, bool wide)
 {
 	unsigned int mod = modrm >> 6, rm = modrm & 7, sib = 0;
 
@@ -77,10 +75,12 @@ static unsigned int skip_prefixes(struct svm_insn *insn, const u8 *bytes,
 	return i;
 }
 
-/* Of @n bytes; false: it is longer. */
-static bool parse(struct svm_insn *insn, const u8 *bytes, unsigned int n,
-		  int bits)
+/* Of @n bytes of vcpu->emul; false: it is longer. */
+static bool parse(struct kvml_vcpu *vcpu, struct svm_insn *insn, unsigned int n)
 {
+	const u8 *bytes = vcpu->emul->bytes;
+	int bits = vcpu->emul->bits;
+	unsigned long next;
 	bool wide;
 	unsigned int i = skip_prefixes(insn, bytes, n, bits, &wide);
 
@@ -103,6 +103,9 @@ static bool parse(struct svm_insn *insn, const u8 *bytes, unsigned int n,
 			i += operand_len(insn->modrm, &bytes[i], &bytes[n], wide);
 	}
 	insn->len = i + immediate_len(insn);
+	next = kvml_rip(vcpu) + insn->len;
+	/* Only 64-bit code goes on beyond 4 GiB. */
+	insn->next = bits == 64 ? next : (u32)next;
 	return insn->len <= n;
 }
 
@@ -117,30 +120,16 @@ int kvml_svm_insn_read(struct kvml_vcpu *vcpu, struct svm_insn *insn)
 
 		if (r == 1 || r < 0)
 			return r;
-		if (r != KVML_EMUL_GO || e->nbytes == n)
+		if (r || e->nbytes == n)
 			break;
 		n = e->nbytes;
-		if (parse(insn, e->bytes, min_t(unsigned int, n, KVML_INSN_MAX),
-			  e->bits))
+		if (parse(vcpu, insn, min_t(unsigned int, n, KVML_INSN_MAX)))
 			return 0;
 	}
-	kvml_queue_exception(vcpu, X86_TRAP_UD);
-	return 1;
+	return kvml_queue_exception(vcpu, X86_TRAP_UD);
 }
 
 bool kvml_svm_insn_read_known(struct kvml_vcpu *vcpu, struct svm_insn *insn)
 {
-	const struct kvml_emul *e = vcpu->emul;
-
-	return kvml_emulate_fetch_known(vcpu) &&
-	       parse(insn, e->bytes, KVML_INSN_MAX, e->bits);
-}
-
-/* Only 64-bit code goes on beyond 4 GiB. */
-unsigned long kvml_svm_insn_next(struct kvml_vcpu *vcpu,
-				 const struct svm_insn *insn)
-{
-	unsigned long rip = kvml_rip(vcpu) + insn->len;
-
-	return vcpu->emul->bits == 64 ? rip : (u32)rip;
+	return kvml_emulate_fetch_known(vcpu) && parse(vcpu, insn, KVML_INSN_MAX);
 }

@@ -10,6 +10,7 @@
 struct kvml_vcpu;
 
 struct svm_insn {
+	unsigned long next;	/* where the next one is */
 	u8 len;
 	u8 opcode;	/* after 0f, if it is there */
 	bool two_bytes;	/* it is */
@@ -26,10 +27,6 @@ int kvml_svm_insn_read(struct kvml_vcpu *vcpu, struct svm_insn *insn);
 
 /* The same without sleeping; false: not known where it is, or what. */
 bool kvml_svm_insn_read_known(struct kvml_vcpu *vcpu, struct svm_insn *insn);
-
-/* Where the next one is. */
-unsigned long kvml_svm_insn_next(struct kvml_vcpu *vcpu,
-				 const struct svm_insn *insn);
 
 /* MOV CR, MOV DR, LMSW, SMSW: the general register. */
 static inline int svm_insn_rm(const struct svm_insn *insn)

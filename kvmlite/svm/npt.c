@@ -53,14 +53,12 @@ static unsigned int __init c_bit(void)
 
 	if (cpuid_eax(0x80000000) < CPUID_ENCRYPTION)
 		return NPT_NO_C_BIT;
-	if (rdmsrl_safe(MSR_AMD64_SYSCFG, &syscfg) ||
-	    !(syscfg & MSR_AMD64_SYSCFG_MEM_ENCRYPT))
+	if (rdmsrl_safe(MSR_AMD64_SYSCFG, &syscfg) || !(syscfg & MSR_AMD64_SYSCFG_MEM_ENCRYPT))
 		return NPT_NO_C_BIT;
 	return cpuid_ebx(CPUID_ENCRYPTION) & 0x3f;
 }
 
 void __init kvml_svm_npt_init(void)
 {
-	kvml_svm_npt.mmio = kvml_svm_npt_mmio(boot_cpu_data.x86_phys_bits,
-					      c_bit());
+	kvml_svm_npt.mmio = kvml_svm_npt_mmio(boot_cpu_data.x86_phys_bits, c_bit());
 }

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
-/* See permission.h. */
+/* What does not exit: see svm.h. */
 #include <linux/io.h>
 
-#include "svm/permission.h"
+#include "svm/svm.h"
 
 #define MSR_MAP_SIZE	(2 * PAGE_SIZE)
 #define IO_MAP_SIZE	(3 * PAGE_SIZE)
 
 u64 kvml_svm_msr_map __ro_after_init;
 u64 kvml_svm_io_map __ro_after_init;
+static void *msr __ro_after_init, *io __ro_after_init;
 
 /* Those that VMLOAD and VMSAVE switch. */
 static const u32 passthrough_msrs[] __initconst = {
@@ -28,17 +29,12 @@ static void __init msr_allow(unsigned long *map, u32 msr)
 
 int __init kvml_svm_permission_init(void)
 {
-	void *msr = alloc_pages_exact(MSR_MAP_SIZE, GFP_KERNEL);
-	void *io = alloc_pages_exact(IO_MAP_SIZE, GFP_KERNEL);
 	unsigned int i;
 
-	if (!msr || !io) {
-		if (msr)
-			free_pages_exact(msr, MSR_MAP_SIZE);
-		if (io)
-			free_pages_exact(io, IO_MAP_SIZE);
+	msr = alloc_pages_exact(MSR_MAP_SIZE, GFP_KERNEL);
+	io = alloc_pages_exact(IO_MAP_SIZE, GFP_KERNEL);
+	if (!msr || !io)
 		return -ENOMEM;
-	}
 	memset(msr, 0xff, MSR_MAP_SIZE);
 	memset(io, 0xff, IO_MAP_SIZE);
 	for (i = 0; i < ARRAY_SIZE(passthrough_msrs); i++)
@@ -52,6 +48,8 @@ int __init kvml_svm_permission_init(void)
 
 void kvml_svm_permission_exit(void)
 {
-	free_pages_exact(phys_to_virt(kvml_svm_msr_map), MSR_MAP_SIZE);
-	free_pages_exact(phys_to_virt(kvml_svm_io_map), IO_MAP_SIZE);
+	if (msr)
+		free_pages_exact(msr, MSR_MAP_SIZE);
+	if (io)
+		free_pages_exact(io, IO_MAP_SIZE);
 }

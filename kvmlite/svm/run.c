@@ -2,8 +2,8 @@
 /* Into the guest and back, and hot exits: vmx/run.c says which and why. */
 #include <linux/kvm_host.h>
 
+#include "base/hardware.h"
 #include "base/kick.h"
-#include "base/mce.h"
 #include "svm/asid.h"
 #include "svm/assist.h"
 #include "svm/entry.h"
@@ -11,8 +11,7 @@
 #include "svm/host.h"
 #include "svm/inject.h"
 #include "svm/insn.h"
-#include "svm/run.h"
-#include "svm/state.h"
+#include "svm/svm.h"
 #include "vcpu/fpu.h"
 #include "vcpu/priv.h"
 #include "vm/run.h"
@@ -39,7 +38,7 @@ static bool knows_next_rip(struct svm_vcpu *svm)
 		return true;
 	if (!kvml_svm_insn_read_known(&svm->vcpu, &insn))
 		return false;
-	svm->exit.next_rip = kvml_svm_insn_next(&svm->vcpu, &insn);
+	svm->exit.next_rip = insn.next;
 	return true;
 }
 
@@ -71,10 +70,9 @@ static bool hot_mov_cr(struct svm_vcpu *svm, bool *again)
 
 	if (reg < 0 || !svm->exit.next_rip) {
 		/* CLTS, LMSW, SMSW are not. */
-		if (!kvml_svm_insn_read_known(vcpu, &insn) ||
-		    (insn.opcode & ~2) != 0x20)
+		if (!kvml_svm_insn_read_known(vcpu, &insn) || (insn.opcode & ~2) != 0x20)
 			return false;
-		svm->exit.next_rip = kvml_svm_insn_next(vcpu, &insn);
+		svm->exit.next_rip = insn.next;
 		reg = svm_insn_rm(&insn);
 	}
 	if (!(svm->exit.code & 0x10)) {
@@ -102,8 +100,7 @@ static bool handle_hot(struct svm_vcpu *svm, bool *again)
 		return false;
 	if (svm->exit.code == SVM_EXIT_MSR) {
 		*again = (svm->exit.info_1 ? kvml_priv_set_msr(vcpu) :
-					     kvml_priv_rdmsr(vcpu)) &&
-			 hot_skip(vcpu);
+					     kvml_priv_rdmsr(vcpu)) && hot_skip(vcpu);
 		return true;
 	}
 	if (svm->exit.code == SVM_EXIT_CPUID) {
@@ -124,16 +121,14 @@ static __always_inline u64 spec_ctrl(const struct svm_vcpu *svm)
 	if (!static_cpu_has(X86_FEATURE_MSR_SPEC_CTRL) ||
 	    static_cpu_has(X86_FEATURE_V_SPEC_CTRL))
 		return 0;
-	return svm_spec_ctrl(svm->spec_ctrl,
-			     this_cpu_read(x86_spec_ctrl_current));
+	return svm_spec_ctrl(svm->spec_ctrl, this_cpu_read(x86_spec_ctrl_current));
 }
 
 /* True: VMRUN did nothing. */
 static __always_inline bool enter_guest(struct svm_vcpu *svm, u64 host)
 {
 	amd_clear_divider();
-	return kvml_svm_enter(svm->vcpu.reg, __pa(svm->vmcb), host,
-			      spec_ctrl(svm));
+	return kvml_svm_enter(svm->vcpu.reg, __pa(svm->vmcb), host, spec_ctrl(svm));
 }
 
 /* RCU and lockdep hear of it: the guest is like userspace to them. */
@@ -169,8 +164,7 @@ static void before_entry(struct svm_vcpu *svm)
 		kvml_svm_regs_flush(svm);
 	vmcb->save.rax = vcpu->reg[KVML_RAX];
 	vmcb->save.cr2 = vcpu->cr2;
-	vmcb->control.int_ctl = (vmcb->control.int_ctl & ~V_TPR_MASK) |
-				vcpu->cr8;
+	vmcb->control.int_ctl = (vmcb->control.int_ctl & ~V_TPR_MASK) | vcpu->cr8;
 	trace_kvm_entry(vcpu);
 }
 
@@ -239,7 +233,7 @@ static void handle_machine_check(struct svm_vcpu *svm)
 	kvml_vcpu_request(&svm->vcpu, KVML_REQ_TRIPLE_FAULT);
 }
 
-void kvml_svm_run(struct kvml_vcpu *vcpu)
+bool kvml_svm_run(struct kvml_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
 	bool done, again = false;
@@ -250,10 +244,10 @@ void kvml_svm_run(struct kvml_vcpu *vcpu)
 		kvml_svm_set_fpu_trap(svm, !vcpu->fpu_loaded);
 	kvml_debug_enter(vcpu);
 	kvml_fpu_enter_xcr0(vcpu);
+	kvml_svm_set_xss(0);
 	before_entry(svm);
 	after_exit(svm, enter_guest_first(svm, host));
-	while ((done = handle_hot(svm, &again)) && again &&
-	       !kvml_vcpu_must_leave(vcpu)) {
+	while ((done = handle_hot(svm, &again)) && again && !kvml_vcpu_must_leave(vcpu)) {
 		svm->vmcb->control.event_inj = 0;
 		svm->soft.len = 0;
 		before_entry(svm);
@@ -262,13 +256,12 @@ void kvml_svm_run(struct kvml_vcpu *vcpu)
 	/* VMSCAPE: the VMM shall not run on branches that the guest trained. */
 	if (cpu_feature_enabled(X86_FEATURE_IBPB_EXIT_TO_USER))
 		this_cpu_write(x86_ibpb_exit_to_user, true);
+	kvml_svm_set_xss(kvml_svm_host_xss);
 	kvml_fpu_leave_xcr0(vcpu);
 	kvml_debug_leave(vcpu);
 	handle_machine_check(svm);
 	take_details(svm);
 	if (likely(svm->exit.code != (u32)SVM_EXIT_ERR))
 		kvml_svm_settle_events(svm);
-	/* Dealt with: nothing is left for kvml_svm_handle_exit(). */
-	if (done)
-		svm->exit.code = KVML_SVM_EXIT_DONE;
+	return done;
 }

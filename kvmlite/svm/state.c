@@ -5,7 +5,8 @@
 
 #include "base/quirk.h"
 #include "svm/host.h"
-#include "svm/state.h"
+#include "svm/svm.h"
+#include "vcpu/regs.h"
 
 /* ---- general and control registers ---- */
 
@@ -61,9 +62,6 @@ void kvml_svm_reg_fetch(struct kvml_vcpu *vcpu, unsigned int reg)
 		break;
 	case KVML_CR3:
 		*value = save->cr3;
-		break;
-	case KVML_CR4:
-		*value = svm->cr4;
 		break;
 	default:
 		WARN_ONCE(1, "kvmlite: register %u is not in the VMCB\n", reg);
@@ -125,17 +123,8 @@ void kvml_svm_set_cr0(struct kvml_vcpu *vcpu, unsigned long cr0)
 
 static void update_exceptions(struct svm_vcpu *svm)
 {
-	u32 control = svm->vcpu.guest_debug.control;
-	bool breakpoints = control & KVM_GUESTDBG_ENABLE &&
-			   control & KVM_GUESTDBG_USE_SW_BP;
-	u32 bitmap = BIT(DB_VECTOR) | BIT(UD_VECTOR) | BIT(AC_VECTOR) |
-		     BIT(MC_VECTOR);
-
-	if (breakpoints)
-		bitmap |= BIT(BP_VECTOR);
-	if (svm->fpu_trap)
-		bitmap |= BIT(NM_VECTOR);
-	svm->vmcb->control.intercepts[INTERCEPT_EXCEPTION] = bitmap;
+	svm->vmcb->control.intercepts[INTERCEPT_EXCEPTION] =
+		kvml_exceptions(&svm->vcpu, svm->fpu_trap);
 	vmcb_dirty(svm->vmcb, VMCB_INTERCEPTS);
 }
 
@@ -150,12 +139,15 @@ void kvml_svm_set_fpu_trap(struct svm_vcpu *svm, bool on)
 }
 
 /* A machine check is the host's: without MCE it would be a shutdown. */
+void kvml_svm_set_pdptes(struct kvml_vcpu *vcpu, const u64 *pdptes)
+{
+}
+
 void kvml_svm_set_cr4(struct kvml_vcpu *vcpu, unsigned long cr4)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
 	unsigned long real = cr4 | (cr4_read_shadow() & X86_CR4_MCE);
 
-	svm->cr4 = cr4;
 	svm->vmcb->save.cr4 = real;
 	vmcb_dirty(svm->vmcb, VMCB_CR);
 	vmcb_intercept(svm->vmcb, INTERCEPT_CR4_READ, real != cr4);
@@ -192,23 +184,15 @@ static struct vmcb_seg *segment(struct kvml_vcpu *vcpu, enum kvml_seg seg)
 }
 
 /* Bits 8 to 11 are 20 to 23 of the descriptor (15.5.1). */
-void kvml_svm_get_segment(struct kvml_vcpu *vcpu, enum kvml_seg seg,
-			  struct kvm_segment *out)
+void kvml_svm_get_segment(struct kvml_vcpu *vcpu, enum kvml_seg seg, struct kvm_segment *out)
 {
 	const struct vmcb_seg *in = segment(vcpu, seg);
 	u16 attrib = in->attrib;
 
-	memset(out, 0, sizeof(*out));
+	kvml_segment_unpack(out, (attrib & 0xff) | (attrib & 0xf00) << 4);
 	out->selector = in->selector;
 	out->base = in->base;
 	out->limit = in->limit;
-	out->type = attrib & 0xf;
-	out->s = attrib >> 4 & 1;
-	out->dpl = attrib >> 5 & 3;
-	out->present = attrib >> 7 & 1;
-	out->avl = attrib >> 8 & 1;
-	out->l = attrib >> 9 & 1;
-	out->db = attrib >> 10 & 1;
 	/* CPUs keep CS's no better than others theirs, and go by the limit alone. */
 	out->g = out->limit > 0xfffff;
 	out->unusable = !out->present;
@@ -224,14 +208,14 @@ void kvml_svm_set_segment(struct kvml_vcpu *vcpu, enum kvml_seg seg,
 {
 	struct vmcb *vmcb = to_svm(vcpu)->vmcb;
 	struct vmcb_seg *out = segment(vcpu, seg);
+	u16 ar = kvml_segment_pack(in);
 
 	out->selector = in->selector;
 	out->base = in->base;
 	out->limit = in->limit;
-	out->attrib = (in->type & 0xf) | (in->s & 1) << 4 | (in->dpl & 3) << 5 |
-		      (in->present && !in->unusable) << 7 |
-		      (in->avl & 1) << 8 | (in->l & 1) << 9 |
-		      (in->db & 1) << 10 | (in->g & 1) << 11;
+	out->attrib = (ar & 0xff) | ar >> 12 << 8;
+	if (in->unusable)
+		out->attrib &= ~SVM_SELECTOR_P_MASK;
 	if (seg == KVML_SS)
 		vmcb->save.cpl = in->dpl & 3;
 	vmcb_dirty(vmcb, VMCB_SEG);
@@ -262,38 +246,25 @@ void kvml_svm_code_mode(struct kvml_vcpu *vcpu, int *bits, int *cpl)
 	*cpl = kvml_svm_cpl(vcpu);
 }
 
-static void get_table(const struct vmcb_seg *in, struct kvm_dtable *out)
+static struct vmcb_seg *table_of(struct kvml_vcpu *vcpu, enum kvml_table table)
 {
-	out->base = in->base;
-	out->limit = in->limit;
+	struct vmcb_save_area *save = &to_svm(vcpu)->vmcb->save;
+
+	return table == KVML_GDT ? &save->gdtr : &save->idtr;
 }
 
-static void set_table(struct kvml_vcpu *vcpu, struct vmcb_seg *out,
-		      const struct kvm_dtable *in)
+void kvml_svm_get_table(struct kvml_vcpu *vcpu, enum kvml_table table, struct kvm_dtable *out)
 {
-	out->base = in->base;
-	out->limit = in->limit;
+	out->base = table_of(vcpu, table)->base;
+	out->limit = table_of(vcpu, table)->limit;
+}
+
+void kvml_svm_set_table(struct kvml_vcpu *vcpu, enum kvml_table table,
+			const struct kvm_dtable *in)
+{
+	table_of(vcpu, table)->base = in->base;
+	table_of(vcpu, table)->limit = in->limit;
 	vmcb_dirty(to_svm(vcpu)->vmcb, VMCB_DT);
-}
-
-void kvml_svm_get_gdt(struct kvml_vcpu *vcpu, struct kvm_dtable *out)
-{
-	get_table(&to_svm(vcpu)->vmcb->save.gdtr, out);
-}
-
-void kvml_svm_set_gdt(struct kvml_vcpu *vcpu, const struct kvm_dtable *in)
-{
-	set_table(vcpu, &to_svm(vcpu)->vmcb->save.gdtr, in);
-}
-
-void kvml_svm_get_idt(struct kvml_vcpu *vcpu, struct kvm_dtable *out)
-{
-	get_table(&to_svm(vcpu)->vmcb->save.idtr, out);
-}
-
-void kvml_svm_set_idt(struct kvml_vcpu *vcpu, const struct kvm_dtable *in)
-{
-	set_table(vcpu, &to_svm(vcpu)->vmcb->save.idtr, in);
 }
 
 /* ---- MSRs ---- */
@@ -339,8 +310,7 @@ static u64 *msr_field(struct kvml_vcpu *vcpu, u32 index)
 /* The VMCB's is the guest's own where VMRUN loads it; else run.c does. */
 static bool is_vmcb_spec_ctrl(u32 index)
 {
-	return index == MSR_IA32_SPEC_CTRL &&
-	       boot_cpu_has(X86_FEATURE_V_SPEC_CTRL);
+	return index == MSR_IA32_SPEC_CTRL && boot_cpu_has(X86_FEATURE_V_SPEC_CTRL);
 }
 
 int kvml_svm_get_msr(struct kvml_vcpu *vcpu, u32 index, u64 *data)
@@ -368,15 +338,14 @@ static bool de_cfg_allowed(u64 data)
 {
 	u64 allowed;
 
-	return !kvml_svm_get_feature_msr(MSR_AMD64_DE_CFG, &allowed) &&
-	       !(data & ~allowed);
+	return !kvml_svm_get_feature_msr(MSR_AMD64_DE_CFG, &allowed) && !(data & ~allowed);
 }
 
 static void set_tsc_aux(struct svm_vcpu *svm, u64 data)
 {
 	preempt_disable();
 	/* Loaded with the next entry. */
-	kvml_svm_host_restore(&svm->vcpu);
+	kvml_svm_vcpu_put(&svm->vcpu);
 	svm->tsc_aux = data;
 	preempt_enable();
 }
@@ -410,8 +379,6 @@ void kvml_svm_update_debug(struct kvml_vcpu *vcpu)
 	if (vcpu->dr_open)
 		svm->vmcb->save.dr6 = vcpu->dr6;
 	vmcb_dirty(svm->vmcb, VMCB_DR);
-	/* TF comes or goes with the flags. */
-	kvml_reg_set(vcpu, KVML_RFLAGS, kvml_reg(vcpu, KVML_RFLAGS));
 }
 
 /* The handler of #DB looks itself for what is new. */

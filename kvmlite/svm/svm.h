@@ -7,9 +7,6 @@
 #include "svm/vmcb.h"
 #include "vcpu/debug.h"
 
-/* svm_exit.code: run.c has handled it (not a code of the APM). */
-#define KVML_SVM_EXIT_DONE 0xfffffff0
-
 /*
  * What the CPU told with the last exit.  run.c takes it from the VMCB at once; who
  * handles the exit reads this, and never a control field of the VMCB.  Of a hot exit
@@ -41,8 +38,7 @@ struct svm_vcpu {
 	/* (v) the guest's, where the CPU does not virtualize it */
 	u64 spec_ctrl;
 
-	/* (v) as the guest sees them; the VMCB's differ in some bits */
-	unsigned long cr0, cr4;
+	unsigned long cr0;	/* (v) as the guest sees it */
 	bool cr0_hidden;	/* the guest's is not the VMCB's: it exits */
 	bool fpu_trap;		/* CR0.TS is ours: see fpu.h */
 
@@ -55,7 +51,7 @@ struct svm_vcpu {
 	bool nmi_step;		/* TF is ours: exit after one instruction */
 	bool nmi_step_tf;	/* and the guest's is that */
 
-	/* (v) the host's, to be put back by kvml_svm_host_restore() */
+	/* (v) the host's, to be put back by kvml_svm_vcpu_put() */
 	bool host_saved;
 	u64 tsc_aux;		/* the guest's */
 	u64 de_cfg;		/* (v) the guest's, of no effect */
@@ -66,5 +62,23 @@ static inline struct svm_vcpu *to_svm(struct kvml_vcpu *vcpu)
 {
 	return container_of(vcpu, struct svm_vcpu, vcpu);
 }
+
+/*
+ * ---- permission.c ----
+ * Which MSRs and I/O ports a guest may access without an exit: two bitmaps, the same for
+ * all guests (APM volume 2, 15.10 and 15.11), by their physical addresses for the VMCB.
+ */
+extern u64 kvml_svm_msr_map, kvml_svm_io_map;
+
+int kvml_svm_permission_init(void);
+void kvml_svm_permission_exit(void);
+
+/* ---- state.c ---- */
+/* To the VMCB, before an entry. */
+void kvml_svm_regs_flush(struct svm_vcpu *svm);
+void kvml_svm_set_fpu_trap(struct svm_vcpu *svm, bool on);
+
+/* ---- failure.c: lines in the log; fills KVM_EXIT_FAIL_ENTRY; returns 0 ---- */
+int kvml_svm_entry_failed(struct svm_vcpu *svm);
 
 #endif /* _KVMLITE_SVM_SVM_H */

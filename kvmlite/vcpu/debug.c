@@ -51,14 +51,23 @@ int kvml_debug_set(struct kvml_vcpu *vcpu, const struct kvm_guest_debug *in)
 	return 0;
 }
 
-int kvml_debug_exit(struct kvml_vcpu *vcpu, u32 vector, unsigned long pc, u64 dr6)
+static unsigned long linear_rip(struct kvml_vcpu *vcpu)
+{
+	unsigned long rip = kvml_rip(vcpu);
+
+	if (kvml_ops->code_bits(vcpu) == 64)
+		return rip;
+	return (u32)(kvml_ops->segment_base(vcpu, KVML_CS) + rip);
+}
+
+int kvml_debug_exit(struct kvml_vcpu *vcpu, u32 vector, u64 dr6)
 {
 	struct kvm_debug_exit_arch *arch = &vcpu->run->debug.arch;
 
 	vcpu->run->exit_reason = KVM_EXIT_DEBUG;
 	arch->exception = vector;
 	arch->pad = 0;
-	arch->pc = pc;
+	arch->pc = linear_rip(vcpu);
 	arch->dr6 = dr6;
 	arch->dr7 = kvml_debug_dr7(vcpu);
 	return 0;
@@ -68,9 +77,10 @@ int kvml_debug_exit(struct kvml_vcpu *vcpu, u32 vector, unsigned long pc, u64 dr
 
 void kvml_debug_update(struct kvml_vcpu *vcpu)
 {
-	vcpu->debug_load = vcpu->dr_open ||
-			   kvml_debug_dr7(vcpu) & DR7_BP_EN_MASK;
+	vcpu->debug_load = vcpu->dr_open || kvml_debug_dr7(vcpu) & DR7_BP_EN_MASK;
 	kvml_ops->update_debug(vcpu);
+	/* TF comes or goes with the flags. */
+	kvml_reg_set(vcpu, KVML_RFLAGS, kvml_reg(vcpu, KVML_RFLAGS));
 }
 
 void kvml_debug_open(struct kvml_vcpu *vcpu)
@@ -95,7 +105,8 @@ static void close_registers(struct kvml_vcpu *vcpu)
 
 void kvml_debug_load(struct kvml_vcpu *vcpu)
 {
-	const unsigned long *db = kvml_debug_db(vcpu);
+	/* The debugger's or the guest's */
+	const unsigned long *db = kvml_debug_owns_db(vcpu) ? vcpu->debug_db : vcpu->db;
 
 	set_debugreg(0, 7);
 	set_debugreg(db[0], 0);
@@ -119,30 +130,20 @@ void kvml_debug_unload(struct kvml_vcpu *vcpu)
 /* ---- #DB ---- */
 
 /* SDM volume 3, 18.2.3 and 18.2.4. */
-void kvml_debug_queue_db(struct kvml_vcpu *vcpu, unsigned long bits)
+int kvml_debug_queue_db(struct kvml_vcpu *vcpu, unsigned long bits)
 {
 	vcpu->dr6 = (vcpu->dr6 & ~(unsigned long)DR_TRAP_BITS) | bits;
 	vcpu->dr7 &= ~KVML_DR7_GD;
 	kvml_debug_update(vcpu);
-	kvml_queue_exception(vcpu, X86_TRAP_DB);
-}
-
-static unsigned long linear_rip(struct kvml_vcpu *vcpu)
-{
-	unsigned long rip = kvml_rip(vcpu);
-
-	if (kvml_ops->code_bits(vcpu) == 64)
-		return rip;
-	return (u32)(kvml_ops->segment_base(vcpu, KVML_CS) + rip);
+	return kvml_queue_exception(vcpu, X86_TRAP_DB);
 }
 
 int kvml_debug_step(struct kvml_vcpu *vcpu)
 {
 	if (unlikely(kvml_debug_stepping(vcpu)))
-		return kvml_debug_exit(vcpu, X86_TRAP_DB, linear_rip(vcpu),
-				       DR_STEP | DR6_RESERVED);
+		return kvml_debug_exit(vcpu, X86_TRAP_DB, DR_STEP | DR6_RESERVED);
 	if (unlikely(kvml_reg(vcpu, KVML_RFLAGS) & X86_EFLAGS_TF))
-		kvml_debug_queue_db(vcpu, DR_STEP);
+		return kvml_debug_queue_db(vcpu, DR_STEP);
 	return 1;
 }
 

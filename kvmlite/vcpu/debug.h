@@ -5,6 +5,7 @@
 
 #include <linux/kvm.h>
 #include <asm/debugreg.h>
+#include <asm/trapnr.h>
 
 #include "vcpu/vcpu.h"
 
@@ -20,10 +21,10 @@
 			 KVM_GUESTDBG_USE_SW_BP | KVM_GUESTDBG_USE_HW_BP |	\
 			 KVM_GUESTDBG_INJECT_DB | KVM_GUESTDBG_INJECT_BP)
 int kvml_debug_set(struct kvml_vcpu *vcpu, const struct kvm_guest_debug *in);
-/* Fills kvm_run for KVM_EXIT_DEBUG; returns 0. */
-int kvml_debug_exit(struct kvml_vcpu *vcpu, u32 vector, unsigned long pc, u64 dr6);
-/* #DB for the guest: DR6 and DR7 as the CPU leaves them. @bits: of DR6. */
-void kvml_debug_queue_db(struct kvml_vcpu *vcpu, unsigned long bits);
+/* Fills kvm_run for KVM_EXIT_DEBUG at RIP; returns 0. */
+int kvml_debug_exit(struct kvml_vcpu *vcpu, u32 vector, u64 dr6);
+/* #DB for the guest: DR6 and DR7 as the CPU leaves them. @bits: of DR6; returns 1. */
+int kvml_debug_queue_db(struct kvml_vcpu *vcpu, unsigned long bits);
 
 /* vcpu->dr6, dr7, guest_debug or dr_open changed. */
 void kvml_debug_update(struct kvml_vcpu *vcpu);
@@ -60,16 +61,11 @@ static inline bool kvml_debug_owns_db(struct kvml_vcpu *vcpu)
 	return vcpu->guest_debug.control & KVM_GUESTDBG_USE_HW_BP;
 }
 
-/* DR7 and DR0 to DR3 to run on: the debugger's or the guest's. */
+/* DR7 to run on: the debugger's or the guest's. */
 static inline unsigned long kvml_debug_dr7(struct kvml_vcpu *vcpu)
 {
 	return unlikely(kvml_debug_owns_db(vcpu)) ?
 	       vcpu->guest_debug.arch.debugreg[7] : vcpu->dr7;
-}
-
-static inline const unsigned long *kvml_debug_db(struct kvml_vcpu *vcpu)
-{
-	return kvml_debug_owns_db(vcpu) ? vcpu->debug_db : vcpu->db;
 }
 
 static inline void kvml_debug_enter(struct kvml_vcpu *vcpu)
@@ -82,6 +78,16 @@ static inline void kvml_debug_leave(struct kvml_vcpu *vcpu)
 {
 	if (unlikely(vcpu->debug_load || hw_breakpoint_active()))
 		kvml_debug_unload(vcpu);
+}
+
+/* Exceptions that exit; @fpu_trap: CR0.TS is ours (fpu.h). */
+static inline u32 kvml_exceptions(const struct kvml_vcpu *vcpu, bool fpu_trap)
+{
+	u32 control = vcpu->guest_debug.control;
+	bool breakpoints = control & KVM_GUESTDBG_ENABLE && control & KVM_GUESTDBG_USE_SW_BP;
+
+	return BIT(X86_TRAP_DB) | BIT(X86_TRAP_UD) | BIT(X86_TRAP_AC) | BIT(X86_TRAP_MC) |
+	       (breakpoints ? BIT(X86_TRAP_BP) : 0) | (fpu_trap ? BIT(X86_TRAP_NM) : 0);
 }
 
 /* Behind an instruction: a step is due, the guest's or the debugger's. */

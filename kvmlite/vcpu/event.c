@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Events for the guest. See event.h. */
-#include <linux/kvm.h>
 #include <asm/traps.h>
 
 #include "base/kick.h"
@@ -10,30 +9,18 @@
 
 /* ---- exceptions ---- */
 
-enum trap_class { BENIGN, CONTRIBUTORY, PAGE_FAULT };
-
-/* SDM volume 3, table 6-4. */
-static enum trap_class exception_class(u8 nr)
-{
-	switch (nr) {
-	case X86_TRAP_PF:
-		return PAGE_FAULT;
-	case X86_TRAP_DE:
-	case X86_TRAP_TS:
-	case X86_TRAP_NP:
-	case X86_TRAP_SS:
-	case X86_TRAP_GP:
-		return CONTRIBUTORY;
-	}
-	return BENIGN;
-}
+/* Classes of SDM volume 3, table 6-4; beside these and #PF exceptions are benign. */
+#define CONTRIBUTORY	(BIT(X86_TRAP_DE) | BIT(X86_TRAP_TS) | BIT(X86_TRAP_NP) | \
+			 BIT(X86_TRAP_SS) | BIT(X86_TRAP_GP))
 
 /* SDM volume 3, table 6-5: do @first and then @second make a double fault? */
 static bool double_fault(u8 first, u8 second)
 {
-	enum trap_class a = exception_class(first), b = exception_class(second);
+	bool contributory = CONTRIBUTORY >> second & 1;
 
-	return (a == CONTRIBUTORY && b == CONTRIBUTORY) || (a == PAGE_FAULT && b != BENIGN);
+	if (first == X86_TRAP_PF)
+		return contributory || second == X86_TRAP_PF;
+	return contributory && CONTRIBUTORY >> first & 1;
 }
 
 static int queue(struct kvml_vcpu *vcpu, u8 nr, bool has_error, u32 error)

@@ -56,8 +56,7 @@ static inline int kvml_queue_gp(struct kvml_vcpu *vcpu)
 static inline bool kvml_events_any(const struct kvml_events *e)
 {
 	return e->exception.pending | e->exception.injected |
-	       e->intr.injected | e->intr.pending | e->nmi.pending |
-	       e->nmi.injected;
+	       e->intr.injected | e->intr.pending | e->nmi.pending | e->nmi.injected;
 }
 
 /*
@@ -92,6 +91,14 @@ static inline bool kvml_event_requeue(struct kvml_events *event, u32 info,
 		break;
 	}
 	return false;
+}
+
+/* After an exit: what was injected has arrived, but for what the exit cut short. */
+static inline void kvml_event_arrived(struct kvml_events *event)
+{
+	event->exception.injected = false;
+	event->intr.injected = false;
+	event->nmi.injected = false;
 }
 
 /*

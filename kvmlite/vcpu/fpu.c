@@ -157,8 +157,7 @@ int kvml_fpu_set_xcrs(struct kvml_vcpu *vcpu, const struct kvm_xcrs *in)
 	for (i = 0; i < in->nr_xcrs; i++)
 		if (in->xcrs[i].xcr == XCR_XFEATURE_ENABLED_MASK)
 			return kvml_fpu_set_xcr0(vcpu, XCR_XFEATURE_ENABLED_MASK,
-						 in->xcrs[i].value) ?
-			       -EINVAL : 0;
+						 in->xcrs[i].value) ? -EINVAL : 0;
 	return 0;
 }
 
@@ -215,31 +214,23 @@ void kvml_fpu_set(struct kvml_vcpu *vcpu, const struct kvm_fpu *in)
 		regs->xsave.header.xfeatures |= XFEATURE_MASK_FPSSE;
 }
 
-int kvml_fpu_get_xsave(struct kvml_vcpu *vcpu, void __user *arg, size_t size)
+int kvml_fpu_get_xsave(struct kvml_vcpu *vcpu, void __user *arg)
 {
-	void *buf = kzalloc(size, GFP_KERNEL_ACCOUNT);
-	int err = 0;
+	void *buf __free(kfree) = kzalloc(KVML_XSAVE_SIZE, GFP_KERNEL_ACCOUNT);
 
 	if (!buf)
 		return -ENOMEM;
-	fpu_copy_guest_fpstate_to_uabi(&vcpu->fpu, buf, size,
-				       vcpu->xcr0_allowed | XFEATURE_MASK_FPSSE,
-				       0);
-	if (copy_to_user(arg, buf, size))
-		err = -EFAULT;
-	kfree(buf);
-	return err;
+	fpu_copy_guest_fpstate_to_uabi(&vcpu->fpu, buf, KVML_XSAVE_SIZE,
+				       vcpu->xcr0_allowed | XFEATURE_MASK_FPSSE, 0);
+	return copy_to_user(arg, buf, KVML_XSAVE_SIZE) ? -EFAULT : 0;
 }
 
 int kvml_fpu_set_xsave(struct kvml_vcpu *vcpu, const void __user *arg)
 {
-	void *buf = memdup_user(arg, kvml_xsave_size());
+	void *buf __free(kfree) = memdup_user(arg, KVML_XSAVE_SIZE);
 	u32 pkru = 0;
-	int err;
 
 	if (IS_ERR(buf))
 		return PTR_ERR(buf);
-	err = fpu_copy_uabi_to_guest_fpstate(&vcpu->fpu, buf, kvml_xcr0_supported(), &pkru);
-	kfree(buf);
-	return err;
+	return fpu_copy_uabi_to_guest_fpstate(&vcpu->fpu, buf, kvml_xcr0_supported(), &pkru);
 }

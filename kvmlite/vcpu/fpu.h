@@ -58,8 +58,8 @@ int kvml_fpu_set_xcr0(struct kvml_vcpu *vcpu, u32 index, u64 xcr0);
 void kvml_fpu_set_osxsave(struct kvml_vcpu *vcpu, bool on);
 void kvml_fpu_get(struct kvml_vcpu *vcpu, struct kvm_fpu *out);
 void kvml_fpu_set(struct kvml_vcpu *vcpu, const struct kvm_fpu *in);
-/* KVM_GET_XSAVE (4096 bytes), KVM_GET_XSAVE2 (kvml_xsave_size()). */
-int kvml_fpu_get_xsave(struct kvml_vcpu *vcpu, void __user *arg, size_t size);
+/* KVML_XSAVE_SIZE bytes. */
+int kvml_fpu_get_xsave(struct kvml_vcpu *vcpu, void __user *arg);
 int kvml_fpu_set_xsave(struct kvml_vcpu *vcpu, const void __user *arg);
 void kvml_fpu_get_xcrs(struct kvml_vcpu *vcpu, struct kvm_xcrs *out);
 int kvml_fpu_set_xcrs(struct kvml_vcpu *vcpu, const struct kvm_xcrs *in);

@@ -11,11 +11,8 @@
 #include "vcpu/msr.h"
 #include "vcpu/pv.h"
 #include "vcpu/regs.h"
-#include "vcpu/vcpu.h"
-#include "vm/vm.h"
 
 #define VAR_MTRRS	8
-#define VIRT_BITS	48
 
 /* As in the kernel's KVM. */
 #define MAX_IO_MSRS	256
@@ -129,13 +126,13 @@ static int set_vendor(struct access *a)
 /* WRMSR gives #GP for a non-canonical address. */
 static int set_address(struct access *a)
 {
-	return !__is_canonical_address(a->data, VIRT_BITS) || set_vendor(a);
+	return !kvml_canonical(a->data) || set_vendor(a);
 }
 
 /* A VMM may hand over what a 32-bit guest left there: made canonical. */
 static int set_sysenter(struct access *a)
 {
-	a->data = __canonical_address(a->data, VIRT_BITS);
+	a->data = __canonical_address(a->data, KVML_VIRT_BITS);
 	return set_vendor(a);
 }
 
@@ -616,25 +613,16 @@ int kvml_msrs_alloc(struct kvml_vcpu *vcpu)
 	return 0;
 }
 
-void kvml_msrs_free(struct kvml_vcpu *vcpu)
-{
-	kvfree(vcpu->msrs);
-	vcpu->msrs = NULL;
-}
-
 /* ---- lists ---- */
 
 /* What a VMM has to save; the CPU's MTRR and MCE registers it knows of. */
 static const u32 saved[] = {
 	MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_ESP, MSR_IA32_SYSENTER_EIP,
 	MSR_STAR, MSR_CSTAR, MSR_KERNEL_GS_BASE, MSR_SYSCALL_MASK, MSR_LSTAR,
-	MSR_IA32_TSC, MSR_IA32_CR_PAT, MSR_IA32_FEAT_CTL,
-	MSR_KVM_SYSTEM_TIME, MSR_KVM_WALL_CLOCK,
-	MSR_KVM_SYSTEM_TIME_NEW, MSR_KVM_WALL_CLOCK_NEW,
-	MSR_IA32_TSC_ADJUST, MSR_IA32_MISC_ENABLE,
-	MSR_IA32_MCG_STATUS, MSR_IA32_MCG_CTL,
-	MSR_PLATFORM_INFO, MSR_MISC_FEATURES_ENABLES, MSR_IA32_POWER_CTL,
-	MSR_IA32_UCODE_REV, MSR_SMI_COUNT, MSR_K7_HWCR,
+	MSR_IA32_TSC, MSR_IA32_CR_PAT, MSR_IA32_FEAT_CTL, MSR_KVM_SYSTEM_TIME, MSR_KVM_WALL_CLOCK,
+	MSR_KVM_SYSTEM_TIME_NEW, MSR_KVM_WALL_CLOCK_NEW, MSR_IA32_TSC_ADJUST, MSR_IA32_MISC_ENABLE,
+	MSR_IA32_MCG_STATUS, MSR_IA32_MCG_CTL, MSR_PLATFORM_INFO, MSR_MISC_FEATURES_ENABLES,
+	MSR_IA32_POWER_CTL, MSR_IA32_UCODE_REV, MSR_SMI_COUNT, MSR_K7_HWCR,
 	/* Those that depend on the host: see list_skips(). */
 	MSR_TSC_AUX, MSR_IA32_ARCH_CAPABILITIES, MSR_IA32_SPEC_CTRL,
 };
@@ -677,14 +665,10 @@ static int list_to_user(struct kvm_msr_list __user *arg, const u32 *list, unsign
 	return 0;
 }
 
-int kvml_msr_get_list(struct kvm_msr_list __user *arg)
+int kvml_msr_get_list(struct kvm_msr_list __user *arg, bool of_features)
 {
-	return list_to_user(arg, saved, ARRAY_SIZE(saved));
-}
-
-int kvml_msr_get_feature_list(struct kvm_msr_list __user *arg)
-{
-	return list_to_user(arg, features, ARRAY_SIZE(features));
+	return of_features ? list_to_user(arg, features, ARRAY_SIZE(features)) :
+			     list_to_user(arg, saved, ARRAY_SIZE(saved));
 }
 
 /* ---- KVM_GET_MSRS, KVM_SET_MSRS ---- */
@@ -753,14 +737,9 @@ static int do_msrs(struct kvml_vcpu *vcpu, struct kvm_msrs __user *arg,
 	return i;
 }
 
-int kvml_msr_get_features(struct kvm_msrs __user *arg)
-{
-	return do_msrs(NULL, arg, get_feature, true);
-}
-
 int kvml_msrs_get(struct kvml_vcpu *vcpu, struct kvm_msrs __user *arg)
 {
-	return do_msrs(vcpu, arg, get_one, true);
+	return do_msrs(vcpu, arg, vcpu ? get_one : get_feature, true);
 }
 
 int kvml_msrs_set(struct kvml_vcpu *vcpu, struct kvm_msrs __user *arg)

@@ -29,13 +29,11 @@ int kvml_msr_setup_mce(struct kvml_vcpu *vcpu, u64 cap);
  * ioctls: KVM_GET/SET_MSRS return how many were done.  -E2BIG: too many, or
  * the list has no room (the number is in @nmsrs).
  */
-int kvml_msr_get_list(struct kvm_msr_list __user *arg);
-int kvml_msr_get_feature_list(struct kvm_msr_list __user *arg);
-int kvml_msr_get_features(struct kvm_msrs __user *arg);
+int kvml_msr_get_list(struct kvm_msr_list __user *arg, bool of_features);
+/* Without a vCPU: MSRs that tell features, of the host. */
 int kvml_msrs_get(struct kvml_vcpu *vcpu, struct kvm_msrs __user *arg);
 int kvml_msrs_set(struct kvml_vcpu *vcpu, struct kvm_msrs __user *arg);
 
 int kvml_msrs_alloc(struct kvml_vcpu *vcpu);	/* RESET values */
-void kvml_msrs_free(struct kvml_vcpu *vcpu);
 
 #endif /* _KVMLITE_MSR_H */

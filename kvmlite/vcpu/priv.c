@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Privileged instructions of the guest. See priv.h. */
-#include <asm/debugreg.h>
 #include <asm/traps.h>
 
 #include "base/quirk.h"
 #include "vcpu/debug.h"
+#include "vcpu/error.h"
 #include "vcpu/fpu.h"
 #include "vcpu/priv.h"
 #include "vcpu/regs.h"
@@ -32,14 +32,7 @@ static int skip_or_gp(struct kvml_vcpu *vcpu, int fault)
 
 int kvml_priv_hlt(struct kvml_vcpu *vcpu)
 {
-	int ret = kvml_priv_skip(vcpu);
-
-	vcpu->stat.halt_exits++;
-	if (ret <= 0)
-		return ret;
-	/* Userspace has the APIC and knows what wakes it. */
-	vcpu->run->exit_reason = KVM_EXIT_HLT;
-	return 0;
+	return kvml_exit_hlt(vcpu, kvml_priv_skip(vcpu));
 }
 
 int kvml_priv_mwait(struct kvml_vcpu *vcpu)
@@ -135,8 +128,7 @@ bool kvml_priv_cr_is_hot(struct kvml_vcpu *vcpu, int cr, unsigned long value)
 {
 	unsigned long old = kvml_reg(vcpu, cr ? KVML_CR4 : KVML_CR0);
 
-	return kvml_long_mode(vcpu) &&
-	       !((old ^ value) & (cr ? X86_CR4_OSXSAVE : X86_CR0_PG));
+	return kvml_long_mode(vcpu) && !((old ^ value) & (cr ? X86_CR4_OSXSAVE : X86_CR0_PG));
 }
 
 bool kvml_priv_set_cr(struct kvml_vcpu *vcpu, int cr, unsigned long value)
@@ -148,9 +140,7 @@ bool kvml_priv_set_cr(struct kvml_vcpu *vcpu, int cr, unsigned long value)
 
 int kvml_priv_clts(struct kvml_vcpu *vcpu)
 {
-	unsigned long cr0 = kvml_reg(vcpu, KVML_CR0) & ~X86_CR0_TS;
-
-	return skip_or_gp(vcpu, kvml_cr0_write(vcpu, cr0));
+	return skip_or_gp(vcpu, kvml_cr0_write(vcpu, kvml_reg(vcpu, KVML_CR0) & ~X86_CR0_TS));
 }
 
 /* LMSW changes MP, EM and TS, and sets PE. */
@@ -168,12 +158,8 @@ int kvml_priv_lmsw(struct kvml_vcpu *vcpu, u16 msw)
 static int dr_detect(struct kvml_vcpu *vcpu)
 {
 	if (kvml_debug_owns_db(vcpu))
-		return kvml_debug_exit(vcpu, X86_TRAP_DB,
-				       kvml_ops->segment_base(vcpu, KVML_CS) +
-				       kvml_rip(vcpu),
-				       KVML_DR6_BD | DR6_RESERVED);
-	kvml_debug_queue_db(vcpu, KVML_DR6_BD);
-	return 1;
+		return kvml_debug_exit(vcpu, X86_TRAP_DB, KVML_DR6_BD | DR6_RESERVED);
+	return kvml_debug_queue_db(vcpu, KVML_DR6_BD);
 }
 
 int kvml_priv_mov_dr(struct kvml_vcpu *vcpu, int dr, int reg, bool read)

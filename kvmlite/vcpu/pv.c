@@ -66,12 +66,9 @@ static u64 clock_at(struct kvml_vm *vm, u64 tsc)
  */
 static void clock_restart(struct kvml_vm *vm)
 {
-	unsigned long flags;
-
-	local_irq_save(flags);
+	guard(irqsave)();
 	vm->clock_tsc = rdtsc_ordered();
 	vm->clock_ns = kvml_pv_host_ns() - vm->boot_ns;
-	local_irq_restore(flags);
 	vm->clock_lost = kvml_tsc_lost;
 }
 
@@ -100,15 +97,11 @@ void kvml_pv_vm_init(struct kvml_vm *vm)
 /* kvmclock now, and the host's TSC of that moment. */
 static u64 clock_now(struct kvml_vm *vm, u64 *tsc)
 {
-	u64 ns;
-
-	raw_spin_lock(&vm->clock_lock);
+	guard(raw_spinlock)(&vm->clock_lock);
 	if (!clock_current(vm))
 		clock_restart(vm);
 	*tsc = rdtsc_ordered();
-	ns = clock_at(vm, *tsc);
-	raw_spin_unlock(&vm->clock_lock);
-	return ns;
+	return clock_at(vm, *tsc);
 }
 
 /* ---- the guest's pages ---- */
@@ -249,23 +242,17 @@ int kvml_pv_get_clock(struct kvml_vm *vm, struct kvm_clock_data __user *arg)
 	return copy_to_user(arg, &data, sizeof(data)) ? -EFAULT : 0;
 }
 
-int kvml_pv_set_clock(struct kvml_vm *vm, struct kvm_clock_data __user *arg)
+int kvml_pv_set_clock(struct kvml_vm *vm, const struct kvm_clock_data *in)
 {
-	struct kvm_clock_data data;
-	u64 now;
+	u64 now = ktime_get_real_ns(), clock = in->clock;
 
-	if (copy_from_user(&data, arg, sizeof(data)))
-		return -EFAULT;
-	if (data.flags & ~KVML_CLOCK_FLAGS)
+	if (in->flags & ~KVML_CLOCK_FLAGS)
 		return -EINVAL;
-	if (data.flags & KVM_CLOCK_REALTIME) {
-		now = ktime_get_real_ns();
-		/* The clock does not go back. */
-		if (now > data.realtime)
-			data.clock += now - data.realtime;
-	}
+	/* The clock does not go back. */
+	if (in->flags & KVM_CLOCK_REALTIME && now > in->realtime)
+		clock += now - in->realtime;
 	raw_spin_lock(&vm->clock_lock);
-	vm->boot_ns = kvml_pv_host_ns() - data.clock;
+	vm->boot_ns = kvml_pv_host_ns() - clock;
 	clock_restart(vm);
 	raw_spin_unlock(&vm->clock_lock);
 	kvml_vm_request(vm, KVML_REQ_CLOCK, false);

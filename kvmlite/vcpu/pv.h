@@ -35,7 +35,7 @@ void kvml_pv_cpu_changed(struct kvml_vcpu *vcpu);
 #define KVML_CLOCK_FLAGS (KVM_CLOCK_TSC_STABLE | KVM_CLOCK_REALTIME | \
 			  KVM_CLOCK_HOST_TSC)
 int kvml_pv_get_clock(struct kvml_vm *vm, struct kvm_clock_data __user *arg);
-int kvml_pv_set_clock(struct kvml_vm *vm, struct kvm_clock_data __user *arg);
+int kvml_pv_set_clock(struct kvml_vm *vm, const struct kvm_clock_data *in);
 /* KVM_KVMCLOCK_CTRL; -EINVAL: the guest has no kvmclock. */
 int kvml_pv_clock_ctrl(struct kvml_vcpu *vcpu);
 

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Registers by ioctl, and the rules for control registers. See regs.h. */
-#include <asm/debugreg.h>
-
 #include "base/kick.h"
 #include "cpuid/cpuid.h"
 #include "vcpu/apic_base.h"
@@ -35,11 +33,8 @@ static u64 reserved_gpa_bits(struct kvml_vcpu *vcpu)
 /* SDM volume 3, 2.5. */
 static bool cr0_valid(unsigned long cr0)
 {
-	if (cr0 >> 32)
-		return false;
-	if (cr0 & X86_CR0_NW && !(cr0 & X86_CR0_CD))
-		return false;
-	return !(cr0 & X86_CR0_PG) || cr0 & X86_CR0_PE;
+	return !(cr0 >> 32) && (!(cr0 & X86_CR0_NW) || cr0 & X86_CR0_CD) &&
+	       (!(cr0 & X86_CR0_PG) || cr0 & X86_CR0_PE);
 }
 
 static bool cr3_valid(struct kvml_vcpu *vcpu, unsigned long cr3)
@@ -55,18 +50,11 @@ static bool pae_paging(struct kvml_vcpu *vcpu)
 
 static int pdptes_read(struct kvml_vcpu *vcpu, unsigned long cr3, u64 *pdptes)
 {
-	struct kvml_vm *vm = vcpu->vm;
-	int idx = srcu_read_lock(&vm->srcu);
+	int idx = srcu_read_lock(&vcpu->vm->srcu);
 	int err = kvml_guest_read(vcpu, (u32)cr3 & ~0x1fu, pdptes, 4 * sizeof(*pdptes));
 
-	srcu_read_unlock(&vm->srcu, idx);
+	srcu_read_unlock(&vcpu->vm->srcu, idx);
 	return err;
-}
-
-static void set_pdptes(struct kvml_vcpu *vcpu, const u64 *pdptes)
-{
-	if (kvml_ops->set_pdptes)
-		kvml_ops->set_pdptes(vcpu, pdptes);
 }
 
 /*
@@ -84,7 +72,7 @@ static bool load_pdptes(struct kvml_vcpu *vcpu, unsigned long cr3)
 	for (i = 0; i < ARRAY_SIZE(pdptes); i++)
 		if (pdptes[i] & 1 && pdptes[i] & reserved)
 			return false;
-	set_pdptes(vcpu, pdptes);
+	kvml_ops->set_pdptes(vcpu, pdptes);
 	return true;
 }
 
@@ -358,8 +346,8 @@ void kvml_sregs_get(struct kvml_vcpu *vcpu, struct kvm_sregs *out)
 	memset(out, 0, sizeof(*out));
 	for (i = 0; i < ARRAY_SIZE(sregs_segments); i++)
 		kvml_ops->get_segment(vcpu, sregs_segments[i], &out->cs + i);
-	kvml_ops->get_gdt(vcpu, &out->gdt);
-	kvml_ops->get_idt(vcpu, &out->idt);
+	kvml_ops->get_table(vcpu, KVML_GDT, &out->gdt);
+	kvml_ops->get_table(vcpu, KVML_IDT, &out->idt);
 	out->cr0 = kvml_reg(vcpu, KVML_CR0);
 	out->cr2 = vcpu->cr2;
 	out->cr3 = kvml_reg(vcpu, KVML_CR3);
@@ -389,8 +377,7 @@ static void sregs_set_control(struct kvml_vcpu *vcpu, const struct kvm_sregs *in
 {
 	bool flush = in->cr0 != kvml_reg(vcpu, KVML_CR0) ||
 		     in->cr3 != kvml_reg(vcpu, KVML_CR3) ||
-		     in->cr4 != kvml_reg(vcpu, KVML_CR4) ||
-		     in->efer != vcpu->efer;
+		     in->cr4 != kvml_reg(vcpu, KVML_CR4) || in->efer != vcpu->efer;
 
 	vcpu->cr2 = in->cr2;
 	kvml_reg_set(vcpu, KVML_CR3, in->cr3);
@@ -409,8 +396,8 @@ static int sregs_set_common(struct kvml_vcpu *vcpu, const struct kvm_sregs *in)
 
 	if (!sregs_valid(vcpu, in) || kvml_apic_base_set(vcpu, in->apic_base, true))
 		return -EINVAL;
-	kvml_ops->set_idt(vcpu, &in->idt);
-	kvml_ops->set_gdt(vcpu, &in->gdt);
+	kvml_ops->set_table(vcpu, KVML_IDT, &in->idt);
+	kvml_ops->set_table(vcpu, KVML_GDT, &in->gdt);
 	sregs_set_control(vcpu, in);
 	for (i = 0; i < ARRAY_SIZE(sregs_segments); i++)
 		kvml_ops->set_segment(vcpu, sregs_segments[i], &in->cs + i);
@@ -433,7 +420,7 @@ int kvml_sregs_set(struct kvml_vcpu *vcpu, const struct kvm_sregs *in)
 	return 0;
 }
 
-int kvml_sregs2_get(struct kvml_vcpu *vcpu, struct kvm_sregs2 *out)
+void kvml_sregs2_get(struct kvml_vcpu *vcpu, struct kvm_sregs2 *out)
 {
 	struct kvm_sregs sregs;
 
@@ -442,7 +429,6 @@ int kvml_sregs2_get(struct kvml_vcpu *vcpu, struct kvm_sregs2 *out)
 	memcpy(out, &sregs, SREGS_COMMON);
 	if (pae_paging(vcpu) && !pdptes_read(vcpu, kvml_reg(vcpu, KVML_CR3), out->pdptrs))
 		out->flags = KVM_SREGS2_FLAGS_PDPTRS_VALID;
-	return 0;
 }
 
 int kvml_sregs2_set(struct kvml_vcpu *vcpu, const struct kvm_sregs2 *in)
@@ -457,7 +443,7 @@ int kvml_sregs2_set(struct kvml_vcpu *vcpu, const struct kvm_sregs2 *in)
 	memcpy(&sregs, in, SREGS_COMMON);
 	err = sregs_set_common(vcpu, &sregs);
 	if (!err && given)
-		set_pdptes(vcpu, in->pdptrs);
+		kvml_ops->set_pdptes(vcpu, in->pdptrs);
 	return err;
 }
 
@@ -484,8 +470,8 @@ static void reset_segments(struct kvml_vcpu *vcpu)
 	kvml_ops->set_segment(vcpu, KVML_TR, &seg);
 	seg.type = 2;
 	kvml_ops->set_segment(vcpu, KVML_LDTR, &seg);
-	kvml_ops->set_gdt(vcpu, &table);
-	kvml_ops->set_idt(vcpu, &table);
+	kvml_ops->set_table(vcpu, KVML_GDT, &table);
+	kvml_ops->set_table(vcpu, KVML_IDT, &table);
 }
 
 void kvml_vcpu_reset(struct kvml_vcpu *vcpu)

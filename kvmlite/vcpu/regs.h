@@ -10,13 +10,29 @@
 
 #include "vcpu/vcpu.h"
 
+/* Bits 8 to 23 of the upper half of a descriptor, with 0 for the limit's. */
+static inline u16 kvml_segment_pack(const struct kvm_segment *s)
+{
+	return (s->type & 0xf) | (s->s & 1) << 4 | (s->dpl & 3) << 5 | (s->present & 1) << 7 |
+	       (s->avl & 1) << 12 | (s->l & 1) << 13 | (s->db & 1) << 14 | (s->g & 1) << 15;
+}
+
+/* What these say; all else is 0. */
+static inline void kvml_segment_unpack(struct kvm_segment *out, u16 ar)
+{
+	*out = (struct kvm_segment){
+		.type = ar & 0xf, .s = ar >> 4 & 1, .dpl = ar >> 5 & 3, .present = ar >> 7 & 1,
+		.avl = ar >> 12 & 1, .l = ar >> 13 & 1, .db = ar >> 14 & 1, .g = ar >> 15,
+	};
+}
+
 void kvml_regs_get(struct kvml_vcpu *vcpu, struct kvm_regs *out);
 /* After kvml_regs_fetch(), to userspace; 0 or -EFAULT. */
 int kvml_regs_put_user(struct kvml_vcpu *vcpu, struct kvm_regs __user *out);
 void kvml_regs_set(struct kvml_vcpu *vcpu, const struct kvm_regs *in);
 void kvml_sregs_get(struct kvml_vcpu *vcpu, struct kvm_sregs *out);
 int kvml_sregs_set(struct kvml_vcpu *vcpu, const struct kvm_sregs *in);
-int kvml_sregs2_get(struct kvml_vcpu *vcpu, struct kvm_sregs2 *out);
+void kvml_sregs2_get(struct kvml_vcpu *vcpu, struct kvm_sregs2 *out);
 int kvml_sregs2_set(struct kvml_vcpu *vcpu, const struct kvm_sregs2 *in);
 void kvml_debugregs_get(struct kvml_vcpu *vcpu, struct kvm_debugregs *out);
 int kvml_debugregs_set(struct kvml_vcpu *vcpu, const struct kvm_debugregs *in);

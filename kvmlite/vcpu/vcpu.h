@@ -22,10 +22,6 @@
 #include "vcpu/event.h"
 #include "vm/stats.h"
 
-struct kvml_vm;
-struct kvml_cpuid;
-struct kvml_emul;
-
 /* GPRs are numbered as in instructions. */
 enum kvml_regs {
 	KVML_RAX, KVML_RCX, KVML_RDX, KVML_RBX,
@@ -42,7 +38,6 @@ struct kvml_vcpu {
 	struct mutex mutex;
 	struct kvm_run *run;		/* (i) the first page of the mmap */
 	void *pio_data;			/* (i) the second: PIO data */
-	void *coalesced;		/* (i) the third: coalesced MMIO */
 
 	int cpu;			/* where it is or was loaded; -1 */
 	int mode;
@@ -114,8 +109,7 @@ struct kvml_vcpu {
 
 	bool run_told;			/* (v) kvm_run is up to date */
 	struct kvml_vcpu_stat stat;	/* (v), read by anybody */
-	char stats_id[48];
-	struct dentry *debugfs;
+	struct kvml_stats stats;
 };
 
 static inline unsigned long kvml_reg(struct kvml_vcpu *vcpu, unsigned int reg)

@@ -51,7 +51,7 @@ int kvml_check_extension(unsigned long cap)
 	if (cap == KVM_CAP_XCRS)
 		return boot_cpu_has(X86_FEATURE_XSAVE);
 	if (cap == KVM_CAP_XSAVE2)
-		return kvml_xsave_size();
+		return KVML_XSAVE_SIZE;
 	for (i = 0; i < ARRAY_SIZE(present); i++)
 		if (present[i] == cap)
 			return 1;

@@ -3,7 +3,9 @@
 #include <linux/entry-kvm.h>
 #include <linux/kvm_host.h>
 
+#include "base/hardware.h"
 #include "base/kick.h"
+#include "vcpu/debug.h"
 #include "vcpu/error.h"
 #include "vcpu/fpu.h"
 #include "vcpu/load.h"
@@ -34,8 +36,7 @@ static int handle_requests(struct kvml_vcpu *vcpu)
 	}
 	if (test_and_clear_bit(KVML_REQ_LOAD, &vcpu->requests))
 		kvml_vcpu_reload(vcpu);
-	if (test_and_clear_bit(KVML_REQ_FPU, &vcpu->requests) &&
-	    !vcpu->fpu_loaded)
+	if (test_and_clear_bit(KVML_REQ_FPU, &vcpu->requests) && !vcpu->fpu_loaded)
 		kvml_fpu_use(vcpu);
 	clear_bit(KVML_REQ_EVENT, &vcpu->requests);
 	return 1;
@@ -86,10 +87,21 @@ static void account_guest_end(void)
 	guest_timing_exit_irqoff();
 }
 
+/* @done: it was hot; as ops->handle_exit. */
+static int handle_exit(struct kvml_vcpu *vcpu, bool done)
+{
+	if (kvml_hardware_lost())
+		return -EIO;
+	if (!done)
+		return kvml_ops->handle_exit(vcpu);
+	return vcpu->event.exception.pending ? 1 : kvml_debug_step(vcpu);
+}
+
 /* One stay in the guest; 1, or 0 and an errno as KVM_RUN. */
 static int enter_guest(struct kvml_vcpu *vcpu)
 {
 	int ret, idx;
+	bool done;
 
 	if (READ_ONCE(vcpu->requests)) {
 		ret = handle_requests(vcpu);
@@ -106,8 +118,7 @@ static int enter_guest(struct kvml_vcpu *vcpu)
 	/* Pairs with the barrier in kvml_vm_request(). */
 	smp_store_mb(vcpu->mode, KVML_IN_GUEST);
 	flush_if_asked(vcpu);
-	if (unlikely(READ_ONCE(vcpu->requests) ||
-		     __xfer_to_guest_mode_work_pending())) {
+	if (unlikely(READ_ONCE(vcpu->requests) || __xfer_to_guest_mode_work_pending())) {
 		WRITE_ONCE(vcpu->mode, KVML_OUTSIDE);
 		local_irq_enable();
 		preempt_enable();
@@ -120,14 +131,14 @@ static int enter_guest(struct kvml_vcpu *vcpu)
 		switch_fpu_return();
 	}
 	guest_timing_enter_irqoff();
-	kvml_ops->enter(vcpu);
+	done = kvml_ops->run(vcpu);
 	WRITE_ONCE(vcpu->mode, KVML_OUTSIDE);
 	account_guest_end();
 	local_irq_enable();
 	preempt_enable();
 	/* Not in the guest: who waits for readers shall not wait for that. */
 	idx = srcu_read_lock(&vcpu->vm->srcu);
-	ret = kvml_ops->handle_exit(vcpu);
+	ret = handle_exit(vcpu, done);
 	srcu_read_unlock(&vcpu->vm->srcu, idx);
 	return ret;
 }
@@ -141,9 +152,8 @@ static struct kvm_vcpu signal_vcpu = { .run = &signal_run };
 
 static int handle_work(struct kvml_vcpu *vcpu)
 {
-	if (signal_pending(current))
-		return kvml_tell_signal(vcpu, -EINTR);
-	return kvml_tell_signal(vcpu, xfer_to_guest_mode_handle_work(&signal_vcpu));
+	return kvml_tell_signal(vcpu, signal_pending(current) ? -EINTR :
+				xfer_to_guest_mode_handle_work(&signal_vcpu));
 }
 
 static int run_loop(struct kvml_vcpu *vcpu)
@@ -233,13 +243,11 @@ int kvml_vcpu_run(struct kvml_vcpu *vcpu)
 
 	/* Nothing to complete or to tell: it costs no more than it must. */
 	if (compat_immediate_exit(run) && vcpu->run_told &&
-	    !vcpu->complete && !run->kvm_dirty_regs &&
-	    !run->kvm_valid_regs) {
+	    !vcpu->complete && !run->kvm_dirty_regs && !run->kvm_valid_regs) {
 		vcpu->stat.signal_exits++;
 		return -EINTR;
 	}
-	if (run->kvm_valid_regs & ~KVML_SYNC_REGS ||
-	    run->kvm_dirty_regs & ~KVML_SYNC_REGS)
+	if (run->kvm_valid_regs & ~KVML_SYNC_REGS || run->kvm_dirty_regs & ~KVML_SYNC_REGS)
 		return -EINVAL;
 	if (vcpu->sigset_active)
 		sigprocmask(SIG_SETMASK, &vcpu->sigset, &saved);

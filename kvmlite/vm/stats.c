@@ -6,14 +6,12 @@
 #include <linux/module.h>
 
 #include "vcpu/vcpu.h"
-#include "vm/stats.h"
-#include "vm/vcpu_ioctl.h"
 #include "vm/vm.h"
 
 #define NAME_SIZE	48
 
 /* As struct kvm_stats_desc with its name. */
-struct desc {
+struct kvml_stat_desc {
 	u32 flags;
 	s16 exponent;
 	u16 size;
@@ -22,7 +20,7 @@ struct desc {
 	char name[NAME_SIZE];
 };
 
-static_assert(sizeof(struct desc) == 16 + NAME_SIZE);
+static_assert(sizeof(struct kvml_stat_desc) == 16 + NAME_SIZE);
 
 #define DESC(kind, counter, kvm_type) {					\
 	.flags = (kvm_type) | KVM_STATS_UNIT_NONE | KVM_STATS_BASE_POW10, \
@@ -35,7 +33,7 @@ static_assert(sizeof(struct desc) == 16 + NAME_SIZE);
 #define VM(counter)	DESC(kvml_vm_stat, counter, KVM_STATS_TYPE_CUMULATIVE)
 #define VM_NOW(counter)	DESC(kvml_vm_stat, counter, KVM_STATS_TYPE_INSTANT)
 
-static const struct desc vcpu_descs[] = {
+static const struct kvml_stat_desc vcpu_descs[] = {
 	VCPU(exits), VCPU(io_exits), VCPU(mmio_exits), VCPU(signal_exits),
 	VCPU(irq_exits), VCPU(irq_window_exits), VCPU(nmi_window_exits),
 	VCPU(halt_exits), VCPU(request_irq_exits), VCPU(cpuid_exits),
@@ -45,125 +43,70 @@ static const struct desc vcpu_descs[] = {
 	VCPU(tlb_flush), VCPU(fpu_reload), VCPU(userspace_exits),
 };
 
-static const struct desc vm_descs[] = {
+static const struct kvml_stat_desc vm_descs[] = {
 	VM(remote_tlb_flush), VM(mmu_unmapped),
 	VM_NOW(pages_4k), VM_NOW(pages_2m), VM_NOW(tables),
 };
 
-/* The last ones of vm_descs. */
-static const struct {
-	const char *name;
-	size_t offset;
-} gauges[] = {
-	{ "pages_4k", offsetof(struct kvml_mmu, pages_4k) },
-	{ "pages_2m", offsetof(struct kvml_mmu, pages_2m) },
-	{ "tables", offsetof(struct kvml_mmu, tables) },
-};
-
-static_assert(ARRAY_SIZE(vcpu_descs) * sizeof(u64) ==
-	      sizeof(struct kvml_vcpu_stat));
-static_assert(ARRAY_SIZE(vm_descs) * sizeof(u64) ==
-	      sizeof(struct kvml_vm_stat));
-
-/* All of a VM's; gauges are kept where they are changed. */
-static void vm_stat_read(struct kvml_vm *vm, struct kvml_vm_stat *out)
-{
-	*out = vm->stat;
-	out->pages_4k = atomic_long_read(&vm->mmu.pages_4k);
-	out->pages_2m = atomic_long_read(&vm->mmu.pages_2m);
-	out->tables = atomic_long_read(&vm->mmu.tables);
-}
+static_assert(ARRAY_SIZE(vcpu_descs) * sizeof(u64) == sizeof(struct kvml_vcpu_stat));
+static_assert(ARRAY_SIZE(vm_descs) * sizeof(u64) == sizeof(struct kvml_vm_stat));
 
 /* ---- KVM_GET_STATS_FD: header, id, descriptors, data ---- */
 
-static ssize_t read_image(char __user *user, size_t count, loff_t *pos,
-			  const char *id, const struct desc *descs,
-			  unsigned int nr, const void *data)
+static ssize_t stats_read(struct file *file, char __user *user, size_t count, loff_t *pos)
 {
+	const struct kvml_stats *s = file->private_data;
+	size_t descs = s->nr * sizeof(*s->descs), data = s->nr * sizeof(u64);
 	struct kvm_stats_header head = {
 		.name_size = NAME_SIZE,
-		.num_desc = nr,
+		.num_desc = s->nr,
 		.id_offset = sizeof(head),
 		.desc_offset = sizeof(head) + NAME_SIZE,
-		.data_offset = sizeof(head) + NAME_SIZE + nr * sizeof(*descs),
+		.data_offset = sizeof(head) + NAME_SIZE + descs,
 	};
-	size_t size = head.data_offset + nr * sizeof(u64);
-	void *image = kzalloc(size, GFP_KERNEL_ACCOUNT);
-	ssize_t ret;
+	void *image __free(kfree) = kzalloc(head.data_offset + data, GFP_KERNEL_ACCOUNT);
 
 	if (!image)
 		return -ENOMEM;
 	memcpy(image, &head, sizeof(head));
-	strscpy(image + head.id_offset, id, NAME_SIZE);
-	memcpy(image + head.desc_offset, descs, nr * sizeof(*descs));
-	memcpy(image + head.data_offset, data, nr * sizeof(u64));
-	ret = simple_read_from_buffer(user, count, pos, image, size);
-	kfree(image);
-	return ret;
+	strscpy(image + head.id_offset, s->id, NAME_SIZE);
+	memcpy(image + head.desc_offset, s->descs, descs);
+	memcpy(image + head.data_offset, s->counters, data);
+	return simple_read_from_buffer(user, count, pos, image, head.data_offset + data);
 }
 
-static ssize_t vm_read(struct file *file, char __user *user, size_t count,
-		       loff_t *pos)
+static int stats_release(struct inode *inode, struct file *file)
 {
-	struct kvml_vm *vm = file->private_data;
-	struct kvml_vm_stat stat;
+	struct kvml_stats *s = file->private_data;
 
-	vm_stat_read(vm, &stat);
-	return read_image(user, count, pos, vm->stats_id, vm_descs,
-			  ARRAY_SIZE(vm_descs), &stat);
+	kvml_vm_put(s->vm);
+	return 0;
 }
 
-static const struct file_operations vm_stats_fops = {
+static const struct file_operations stats_fops = {
 	.owner = THIS_MODULE,
-	.read = vm_read,
-	.release = kvml_vm_release,
-	.llseek = noop_llseek,
-};
-
-static ssize_t vcpu_read(struct file *file, char __user *user, size_t count,
-			 loff_t *pos)
-{
-	struct kvml_vcpu *vcpu = file->private_data;
-
-	return read_image(user, count, pos, vcpu->stats_id, vcpu_descs,
-			  ARRAY_SIZE(vcpu_descs), &vcpu->stat);
-}
-
-static const struct file_operations vcpu_stats_fops = {
-	.owner = THIS_MODULE,
-	.read = vcpu_read,
-	.release = kvml_vcpu_release,
+	.read = stats_read,
+	.release = stats_release,
 	.llseek = noop_llseek,
 };
 
 /* Holds the VM. */
-static int stats_fd(struct kvml_vm *vm, const char *name,
-		    const struct file_operations *fops, void *private)
+int kvml_stats_fd(struct kvml_stats *s, const char *name)
 {
 	int fd = get_unused_fd_flags(O_CLOEXEC);
 	struct file *file;
 
 	if (fd < 0)
 		return fd;
-	file = anon_inode_getfile(name, fops, private, O_RDONLY);
+	file = anon_inode_getfile(name, &stats_fops, s, O_RDONLY);
 	if (IS_ERR(file)) {
 		put_unused_fd(fd);
 		return PTR_ERR(file);
 	}
-	kvml_vm_get(vm);
+	refcount_inc(&s->vm->users);
 	file->f_mode |= FMODE_PREAD;
 	fd_install(fd, file);
 	return fd;
-}
-
-int kvml_stats_vm_fd(struct kvml_vm *vm)
-{
-	return stats_fd(vm, "kvm-vm-stats", &vm_stats_fops, vm);
-}
-
-int kvml_stats_vcpu_fd(struct kvml_vcpu *vcpu)
-{
-	return stats_fd(vcpu->vm, "kvm-vcpu-stats", &vcpu_stats_fops, vcpu);
 }
 
 /* ---- debugfs: a file a counter ---- */
@@ -198,55 +141,41 @@ static int total_get(void *data, u64 *value)
 	struct kvml_vm *vm;
 	u64 sum;
 
-	mutex_lock(&vms_lock);
+	guard(mutex)(&vms_lock);
 	sum = counter(&gone, offset);
 	list_for_each_entry(vm, &vms, stats_link)
 		sum += vm_sum(vm, offset);
-	mutex_unlock(&vms_lock);
 	*value = sum;
 	return 0;
 }
 
 DEFINE_DEBUGFS_ATTRIBUTE(total_fops, total_get, NULL, "%llu\n");
 
-static int gauge_get(void *data, u64 *value)
-{
-	*value = atomic_long_read(data);
-	return 0;
-}
-
-DEFINE_DEBUGFS_ATTRIBUTE(gauge_fops, gauge_get, NULL, "%llu\n");
-
-static void add_files(struct dentry *dir, const struct desc *descs,
-		      unsigned int nr, void *stat)
+/* @name: of the directory in @parent.  s->id is there already. */
+static void add(struct kvml_stats *s, struct kvml_vm *vm, const struct kvml_stat_desc *descs,
+		unsigned int nr, void *counters, const char *name, struct dentry *parent)
 {
 	unsigned int i;
 
+	s->vm = vm;
+	s->descs = descs;
+	s->nr = nr;
+	s->counters = counters;
+	s->debugfs = debugfs_create_dir(name, parent);
 	for (i = 0; i < nr; i++)
-		debugfs_create_u64(descs[i].name, 0444, dir,
-				   stat + descs[i].offset);
+		debugfs_create_u64(descs[i].name, 0444, s->debugfs, counters + descs[i].offset);
 }
 
 void kvml_stats_vm_add(struct kvml_vm *vm)
 {
 	static atomic_t count;
 	char name[32];
-	unsigned int i;
 
-	snprintf(vm->stats_id, sizeof(vm->stats_id), "kvm-%d",
-		 task_pid_nr(current));
-	snprintf(name, sizeof(name), "%d-%d", task_pid_nr(current),
-		 atomic_inc_return(&count));
-	vm->debugfs = debugfs_create_dir(name, kvml_debugfs);
-	add_files(vm->debugfs, vm_descs,
-		  ARRAY_SIZE(vm_descs) - ARRAY_SIZE(gauges), &vm->stat);
-	for (i = 0; i < ARRAY_SIZE(gauges); i++)
-		debugfs_create_file(gauges[i].name, 0444, vm->debugfs,
-				    (void *)&vm->mmu + gauges[i].offset,
-				    &gauge_fops);
-	mutex_lock(&vms_lock);
+	snprintf(vm->stats.id, sizeof(vm->stats.id), "kvm-%d", task_pid_nr(current));
+	snprintf(name, sizeof(name), "%d-%d", task_pid_nr(current), atomic_inc_return(&count));
+	add(&vm->stats, vm, vm_descs, ARRAY_SIZE(vm_descs), &vm->mmu.stat, name, kvml_debugfs);
+	guard(mutex)(&vms_lock);
 	list_add_tail(&vm->stats_link, &vms);
-	mutex_unlock(&vms_lock);
 }
 
 /* No file is being read any more when it returns. */
@@ -263,19 +192,18 @@ void kvml_stats_vm_remove(struct kvml_vm *vm)
 			vm_sum(vm, vcpu_descs[i].offset);
 	list_del(&vm->stats_link);
 	mutex_unlock(&vms_lock);
-	debugfs_remove_recursive(vm->debugfs);
+	debugfs_remove_recursive(vm->stats.debugfs);
 }
 
 void kvml_stats_vcpu_add(struct kvml_vcpu *vcpu)
 {
+	struct kvml_stats *s = &vcpu->stats;
+	struct kvml_vm *vm = vcpu->vm;
 	char name[16];
 
-	snprintf(vcpu->stats_id, sizeof(vcpu->stats_id), "%s/vcpu-%u",
-		 vcpu->vm->stats_id, vcpu->id);
+	snprintf(s->id, sizeof(s->id), "%s/vcpu-%u", vm->stats.id, vcpu->id);
 	snprintf(name, sizeof(name), "vcpu%u", vcpu->id);
-	vcpu->debugfs = debugfs_create_dir(name, vcpu->vm->debugfs);
-	add_files(vcpu->debugfs, vcpu_descs, ARRAY_SIZE(vcpu_descs),
-		  &vcpu->stat);
+	add(s, vm, vcpu_descs, ARRAY_SIZE(vcpu_descs), &vcpu->stat, name, vm->stats.debugfs);
 }
 
 void kvml_stats_init(void)
@@ -287,9 +215,4 @@ void kvml_stats_init(void)
 		debugfs_create_file(vcpu_descs[i].name, 0444, kvml_debugfs,
 				    (void *)(unsigned long)vcpu_descs[i].offset,
 				    &total_fops);
-}
-
-void kvml_stats_exit(void)
-{
-	debugfs_remove_recursive(kvml_debugfs);
 }

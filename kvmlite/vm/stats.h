@@ -8,7 +8,6 @@
 #ifndef _KVMLITE_STATS_H
 #define _KVMLITE_STATS_H
 
-struct kvml_vm;
 struct kvml_vcpu;
 
 struct kvml_vcpu_stat {
@@ -41,21 +40,30 @@ struct kvml_vcpu_stat {
 struct kvml_vm_stat {
 	u64 remote_tlb_flush;		/* flushes asked of all vCPUs */
 	u64 mmu_unmapped;		/* pages unmapped by MMU notifiers */
-	/* What there is now; struct kvml_mmu has them. */
-	u64 pages_4k;			/* pages mapped in 4 KiB pieces */
-	u64 pages_2m;			/* pages mapped in 2 MiB pieces */
-	u64 tables;			/* pages of second-stage tables */
+	/* What there is now */
+	atomic_long_t pages_4k;		/* pages mapped in 4 KiB pieces */
+	atomic_long_t pages_2m;		/* pages mapped in 2 MiB pieces */
+	atomic_long_t tables;		/* pages of second-stage tables */
+};
+
+/* What userspace is told of the counters of a VM, or of a vCPU. */
+struct kvml_stats {
+	struct kvml_vm *vm;
+	const struct kvml_stat_desc *descs;
+	unsigned int nr;
+	void *counters;
+	char id[48];
+	struct dentry *debugfs;
 };
 
 /* debugfs: kvmlite/; made by kvml_stats_init(). */
 extern struct dentry *kvml_debugfs;
 
-int kvml_stats_vm_fd(struct kvml_vm *vm);
-int kvml_stats_vcpu_fd(struct kvml_vcpu *vcpu);
+/* KVM_GET_STATS_FD; @name: of the file. */
+int kvml_stats_fd(struct kvml_stats *s, const char *name);
 void kvml_stats_vm_add(struct kvml_vm *vm);
 void kvml_stats_vm_remove(struct kvml_vm *vm);
 void kvml_stats_vcpu_add(struct kvml_vcpu *vcpu);
 void kvml_stats_init(void);
-void kvml_stats_exit(void);
 
 #endif /* _KVMLITE_STATS_H */

@@ -3,37 +3,34 @@
 #include <linux/file.h>
 #include <asm/debugreg.h>
 
-#include "cpuid/cpuid.h"
 #include "emul/emulate.h"
 #include "vcpu/fpu.h"
 #include "vcpu/load.h"
 #include "vcpu/msr.h"
 #include "vcpu/regs.h"
-#include "vcpu/vcpu.h"
-#include "vm/stats.h"
 #include "vm/vcpu.h"
 #include "vm/vcpu_ioctl.h"
 #include "vm/vm.h"
 
+#define MMAP_SIZE	(KVML_VCPU_MMAP_PAGES * PAGE_SIZE)
+
 void kvml_vcpu_free(struct kvml_vcpu *vcpu)
 {
 	kvml_mmu_vcpu_free(vcpu);
-	kvml_emulate_free(vcpu);
 	kvml_fpu_free(vcpu);
-	kvml_msrs_free(vcpu);
-	kvml_cpuid_free(vcpu);
-	free_page((unsigned long)vcpu->run);
-	free_page((unsigned long)vcpu->pio_data);
-	free_page((unsigned long)vcpu->coalesced);
+	kfree(vcpu->emul);
+	kvfree(vcpu->msrs);
+	kvfree(vcpu->cpuid);
+	if (vcpu->run)
+		free_pages_exact(vcpu->run, MMAP_SIZE);
 	kvml_ops->vcpu_free(vcpu);
 }
 
 static int vcpu_alloc_pages(struct kvml_vcpu *vcpu)
 {
-	vcpu->run = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	vcpu->pio_data = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	vcpu->coalesced = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	return vcpu->run && vcpu->pio_data && vcpu->coalesced ? 0 : -ENOMEM;
+	vcpu->run = alloc_pages_exact(MMAP_SIZE, GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	vcpu->pio_data = (void *)vcpu->run + PAGE_SIZE;
+	return vcpu->run ? 0 : -ENOMEM;
 }
 
 static int vcpu_setup(struct kvml_vcpu *vcpu)

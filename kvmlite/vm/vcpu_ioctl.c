@@ -18,151 +18,12 @@
 #include "vm/vcpu_ioctl.h"
 #include "vm/vm.h"
 
-/* ---- structures that are copied in, out, or both ---- */
-
-union vcpu_arg {
-	struct kvm_regs regs;
-	struct kvm_sregs sregs;
-	struct kvm_sregs2 sregs2;
-	struct kvm_fpu fpu;
-	struct kvm_xcrs xcrs;
-	struct kvm_debugregs debugregs;
-	struct kvm_vcpu_events events;
-	struct kvm_mp_state mp_state;
-	struct kvm_translation translation;
-	struct kvm_guest_debug debug;
-	struct kvm_interrupt irq;
-	struct kvm_enable_cap cap;
-	u64 value;
-};
-
-static int translate(struct kvml_vcpu *vcpu, struct kvm_translation *tr)
-{
-	int idx = srcu_read_lock(&vcpu->vm->srcu);
-	u64 gpa;
-	u32 error;
-
-	tr->valid = !kvml_walk(vcpu, tr->linear_address, KVML_WALK_PROBE, &gpa,
-			       &error);
-	srcu_read_unlock(&vcpu->vm->srcu, idx);
-	tr->physical_address = tr->valid ? gpa : ~0ull;
-	tr->writeable = 1;
-	tr->usermode = 0;
-	return 0;
-}
-
-/* What get_copied() or set_copied() knows: none is larger than vcpu_arg. */
-static bool is_copied(unsigned int cmd)
-{
-	static const unsigned int copied[] = {
-		KVM_SET_REGS, KVM_GET_SREGS, KVM_SET_SREGS, KVM_GET_SREGS2,
-		KVM_SET_SREGS2, KVM_GET_FPU, KVM_SET_FPU, KVM_GET_XCRS,
-		KVM_SET_XCRS, KVM_GET_DEBUGREGS, KVM_SET_DEBUGREGS,
-		KVM_GET_VCPU_EVENTS, KVM_SET_VCPU_EVENTS, KVM_GET_MP_STATE,
-		KVM_SET_MP_STATE, KVM_INTERRUPT, KVM_TRANSLATE,
-		KVM_SET_GUEST_DEBUG, KVM_X86_SETUP_MCE, KVM_ENABLE_CAP,
-	};
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(copied); i++)
-		if (copied[i] == cmd)
-			return true;
-	return false;
-}
-
-static int get_copied(struct kvml_vcpu *vcpu, unsigned int cmd,
-		      union vcpu_arg *out)
-{
-	switch (cmd) {
-	case KVM_GET_SREGS:
-		kvml_sregs_get(vcpu, &out->sregs);
-		break;
-	case KVM_GET_SREGS2:
-		return kvml_sregs2_get(vcpu, &out->sregs2);
-	case KVM_GET_FPU:
-		kvml_fpu_get(vcpu, &out->fpu);
-		break;
-	case KVM_GET_XCRS:
-		kvml_fpu_get_xcrs(vcpu, &out->xcrs);
-		break;
-	case KVM_GET_DEBUGREGS:
-		kvml_debugregs_get(vcpu, &out->debugregs);
-		break;
-	case KVM_GET_VCPU_EVENTS:
-		kvml_event_get(vcpu, &out->events);
-		break;
-	case KVM_GET_MP_STATE:
-		/* The VMM has the APIC: it alone knows of INIT and SIPI. */
-		out->mp_state.mp_state = KVM_MP_STATE_RUNNABLE;
-		break;
-	}
-	return 0;
-}
-
-/* There is no capability to enable. */
-static int set_copied(struct kvml_vcpu *vcpu, unsigned int cmd,
-		      union vcpu_arg *in)
-{
-	switch (cmd) {
-	case KVM_SET_REGS:
-		kvml_regs_set(vcpu, &in->regs);
-		return 0;
-	case KVM_SET_SREGS:
-		return kvml_sregs_set(vcpu, &in->sregs);
-	case KVM_SET_SREGS2:
-		return kvml_sregs2_set(vcpu, &in->sregs2);
-	case KVM_SET_FPU:
-		kvml_fpu_set(vcpu, &in->fpu);
-		return 0;
-	case KVM_SET_XCRS:
-		return kvml_fpu_set_xcrs(vcpu, &in->xcrs);
-	case KVM_SET_DEBUGREGS:
-		return kvml_debugregs_set(vcpu, &in->debugregs);
-	case KVM_SET_VCPU_EVENTS:
-		return kvml_event_set(vcpu, &in->events);
-	case KVM_SET_MP_STATE:
-		return in->mp_state.mp_state == KVM_MP_STATE_RUNNABLE ? 0 :
-									-EINVAL;
-	case KVM_INTERRUPT:
-		return kvml_event_interrupt(vcpu, in->irq.irq);
-	case KVM_TRANSLATE:
-		return translate(vcpu, &in->translation);
-	case KVM_SET_GUEST_DEBUG:
-		return kvml_debug_set(vcpu, &in->debug);
-	case KVM_X86_SETUP_MCE:
-		return kvml_msr_setup_mce(vcpu, in->value);
-	}
-	return -EINVAL;
-}
-
-static long vcpu_ioctl_copied(struct kvml_vcpu *vcpu, unsigned int cmd,
-			      void __user *arg)
-{
-	size_t size = _IOC_SIZE(cmd);
-	union vcpu_arg data;
-	int err;
-
-	if (_IOC_DIR(cmd) & _IOC_WRITE && copy_from_user(&data, arg, size))
-		return -EFAULT;
-	kvml_vcpu_load(vcpu);
-	err = _IOC_DIR(cmd) & _IOC_WRITE ? set_copied(vcpu, cmd, &data) :
-					   get_copied(vcpu, cmd, &data);
-	kvml_vcpu_put(vcpu);
-	if (err)
-		return err;
-	if (_IOC_DIR(cmd) & _IOC_READ && copy_to_user(arg, &data, size))
-		return -EFAULT;
-	return 0;
-}
-
 /* ---- those with a shape of their own ---- */
 
 /* Some VMMs call it at every exit: mostly all that it tells is at hand. */
 static long get_regs(struct kvml_vcpu *vcpu, struct kvm_regs __user *arg)
 {
-	u32 needed = BIT(KVML_RSP) | BIT(KVML_RIP) | BIT(KVML_RFLAGS);
-
-	if ((vcpu->reg_avail & needed) != needed) {
+	if (~vcpu->reg_avail & KVML_EXIT_REGS) {
 		kvml_vcpu_load(vcpu);
 		kvml_regs_fetch(vcpu);
 		kvml_vcpu_put(vcpu);
@@ -170,8 +31,7 @@ static long get_regs(struct kvml_vcpu *vcpu, struct kvm_regs __user *arg)
 	return kvml_regs_put_user(vcpu, arg);
 }
 
-static int set_signal_mask(struct kvml_vcpu *vcpu,
-			   struct kvm_signal_mask __user *arg)
+static int set_signal_mask(struct kvml_vcpu *vcpu, struct kvm_signal_mask __user *arg)
 {
 	struct kvm_signal_mask mask;
 	sigset_t set;
@@ -192,8 +52,7 @@ static int set_signal_mask(struct kvml_vcpu *vcpu,
 	return 0;
 }
 
-static long vcpu_ioctl_loaded(struct kvml_vcpu *vcpu, unsigned int cmd,
-			      unsigned long value)
+static long vcpu_ioctl_other(struct kvml_vcpu *vcpu, unsigned int cmd, unsigned long value)
 {
 	void __user *arg = (void __user *)value;
 
@@ -203,15 +62,13 @@ static long vcpu_ioctl_loaded(struct kvml_vcpu *vcpu, unsigned int cmd,
 	case KVM_SET_MSRS:
 		return kvml_msrs_set(vcpu, arg);
 	case KVM_SET_CPUID:
-		return kvml_cpuid_set_v1(vcpu, arg);
 	case KVM_SET_CPUID2:
-		return kvml_cpuid_set(vcpu, arg);
+		return kvml_cpuid_set(vcpu, arg, cmd == KVM_SET_CPUID);
 	case KVM_GET_CPUID2:
 		return kvml_cpuid_get(vcpu, arg);
 	case KVM_GET_XSAVE:
-		return kvml_fpu_get_xsave(vcpu, arg, sizeof(struct kvm_xsave));
 	case KVM_GET_XSAVE2:
-		return kvml_fpu_get_xsave(vcpu, arg, kvml_xsave_size());
+		return kvml_fpu_get_xsave(vcpu, arg);
 	case KVM_SET_XSAVE:
 		return kvml_fpu_set_xsave(vcpu, arg);
 	case KVM_NMI:
@@ -226,8 +83,111 @@ static long vcpu_ioctl_loaded(struct kvml_vcpu *vcpu, unsigned int cmd,
 	return -EINVAL;
 }
 
-static long vcpu_ioctl_locked(struct kvml_vcpu *vcpu, unsigned int cmd,
-			      unsigned long value)
+/* ---- structures that are copied in, out, or both ---- */
+
+union vcpu_arg {
+	struct kvm_regs regs;
+	struct kvm_sregs sregs;
+	struct kvm_sregs2 sregs2;
+	struct kvm_fpu fpu;
+	struct kvm_xcrs xcrs;
+	struct kvm_debugregs debugregs;
+	struct kvm_vcpu_events events;
+	struct kvm_mp_state mp_state;
+	struct kvm_translation translation;
+	struct kvm_guest_debug debug;
+	struct kvm_interrupt irq;
+	struct kvm_enable_cap cap;
+	u64 value;
+};
+
+static void translate(struct kvml_vcpu *vcpu, struct kvm_translation *tr)
+{
+	int idx = srcu_read_lock(&vcpu->vm->srcu);
+	u64 gpa;
+	u32 error;
+
+	tr->valid = !kvml_walk(vcpu, tr->linear_address, KVML_WALK_PROBE, &gpa, &error);
+	srcu_read_unlock(&vcpu->vm->srcu, idx);
+	tr->physical_address = tr->valid ? gpa : ~0ull;
+	tr->writeable = 1;
+	tr->usermode = 0;
+}
+
+static long vcpu_ioctl_loaded(struct kvml_vcpu *vcpu, unsigned int cmd, unsigned long value)
+{
+	void __user *arg = (void __user *)value;
+	union vcpu_arg data;
+
+	switch (cmd) {
+	case KVM_SET_REGS:
+		if (kvml_copy_in(&data, cmd, arg))
+			return -EFAULT;
+		kvml_regs_set(vcpu, &data.regs);
+		return 0;
+	case KVM_SET_SREGS:
+		return kvml_copy_in(&data, cmd, arg) ?: kvml_sregs_set(vcpu, &data.sregs);
+	case KVM_SET_SREGS2:
+		return kvml_copy_in(&data, cmd, arg) ?: kvml_sregs2_set(vcpu, &data.sregs2);
+	case KVM_SET_FPU:
+		if (kvml_copy_in(&data, cmd, arg))
+			return -EFAULT;
+		kvml_fpu_set(vcpu, &data.fpu);
+		return 0;
+	case KVM_SET_XCRS:
+		return kvml_copy_in(&data, cmd, arg) ?: kvml_fpu_set_xcrs(vcpu, &data.xcrs);
+	case KVM_SET_DEBUGREGS:
+		return kvml_copy_in(&data, cmd, arg) ?: kvml_debugregs_set(vcpu, &data.debugregs);
+	case KVM_SET_VCPU_EVENTS:
+		return kvml_copy_in(&data, cmd, arg) ?: kvml_event_set(vcpu, &data.events);
+	case KVM_SET_MP_STATE:
+		return kvml_copy_in(&data, cmd, arg) ?:
+		       data.mp_state.mp_state == KVM_MP_STATE_RUNNABLE ? 0 : -EINVAL;
+	case KVM_INTERRUPT:
+		return kvml_copy_in(&data, cmd, arg) ?: kvml_event_interrupt(vcpu, data.irq.irq);
+	case KVM_SET_GUEST_DEBUG:
+		return kvml_copy_in(&data, cmd, arg) ?: kvml_debug_set(vcpu, &data.debug);
+	case KVM_X86_SETUP_MCE:
+		return kvml_copy_in(&data, cmd, arg) ?: kvml_msr_setup_mce(vcpu, data.value);
+	case KVM_ENABLE_CAP:
+		/* There is none to enable. */
+		return kvml_copy_in(&data, cmd, arg) ?: -EINVAL;
+	case KVM_TRANSLATE:
+		if (kvml_copy_in(&data, cmd, arg))
+			return -EFAULT;
+		translate(vcpu, &data.translation);
+		break;
+	case KVM_GET_SREGS:
+		kvml_sregs_get(vcpu, &data.sregs);
+		break;
+	case KVM_GET_SREGS2:
+		kvml_sregs2_get(vcpu, &data.sregs2);
+		break;
+	case KVM_GET_FPU:
+		kvml_fpu_get(vcpu, &data.fpu);
+		break;
+	case KVM_GET_XCRS:
+		kvml_fpu_get_xcrs(vcpu, &data.xcrs);
+		break;
+	case KVM_GET_DEBUGREGS:
+		kvml_debugregs_get(vcpu, &data.debugregs);
+		break;
+	case KVM_GET_VCPU_EVENTS:
+		kvml_event_get(vcpu, &data.events);
+		break;
+	case KVM_GET_MP_STATE:
+		/* The VMM has the APIC: it alone knows of INIT and SIPI. */
+		data.mp_state.mp_state = KVM_MP_STATE_RUNNABLE;
+		break;
+	default:
+		return vcpu_ioctl_other(vcpu, cmd, value);
+	}
+	return copy_to_user(arg, &data, _IOC_SIZE(cmd)) ? -EFAULT : 0;
+}
+
+/* ---- all of them ---- */
+
+static long vcpu_ioctl_locked(struct kvml_vcpu *vcpu, unsigned int cmd, unsigned long value)
 {
 	void __user *arg = (void __user *)value;
 	long ret;
@@ -241,8 +201,6 @@ static long vcpu_ioctl_locked(struct kvml_vcpu *vcpu, unsigned int cmd,
 	vcpu->run_told = false;
 	if (cmd == KVM_SET_SIGNAL_MASK)
 		return set_signal_mask(vcpu, arg);
-	if (is_copied(cmd))
-		return vcpu_ioctl_copied(vcpu, cmd, arg);
 	kvml_vcpu_load(vcpu);
 	ret = vcpu_ioctl_loaded(vcpu, cmd, value);
 	kvml_vcpu_put(vcpu);
@@ -260,7 +218,7 @@ static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long value)
 	if (_IOC_TYPE(cmd) != KVMIO)
 		return -EINVAL;
 	if (cmd == KVM_GET_STATS_FD)
-		return kvml_stats_vcpu_fd(vcpu);
+		return kvml_stats_fd(&vcpu->stats, "kvm-vcpu-stats");
 	if (mutex_lock_killable(&vcpu->mutex))
 		return -EINTR;
 	ret = vcpu_ioctl_locked(vcpu, cmd, value);
@@ -274,13 +232,10 @@ static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long value)
 static vm_fault_t vcpu_fault(struct vm_fault *vmf)
 {
 	struct kvml_vcpu *vcpu = vmf->vma->vm_file->private_data;
-	void *pages[KVML_VCPU_MMAP_PAGES] = {
-		vcpu->run, vcpu->pio_data, vcpu->coalesced,
-	};
 
 	if (vmf->pgoff >= KVML_VCPU_MMAP_PAGES)
 		return VM_FAULT_SIGBUS;
-	vmf->page = virt_to_page(pages[vmf->pgoff]);
+	vmf->page = virt_to_page(vcpu->run) + vmf->pgoff;
 	get_page(vmf->page);
 	return 0;
 }
@@ -295,7 +250,7 @@ static int vcpu_mmap(struct file *file, struct vm_area_struct *vma)
 	return 0;
 }
 
-int kvml_vcpu_release(struct inode *inode, struct file *file)
+static int vcpu_release(struct inode *inode, struct file *file)
 {
 	struct kvml_vcpu *vcpu = file->private_data;
 
@@ -308,7 +263,7 @@ static const struct file_operations vcpu_fops = {
 	.unlocked_ioctl = vcpu_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	.mmap = vcpu_mmap,
-	.release = kvml_vcpu_release,
+	.release = vcpu_release,
 	.llseek = noop_llseek,
 };
 
@@ -322,6 +277,6 @@ struct file *kvml_vcpu_file(struct kvml_vcpu *vcpu)
 	snprintf(name, sizeof(name), "kvm-vcpu:%u", vcpu->id);
 	file = anon_inode_getfile(name, &vcpu_fops, vcpu, O_RDWR);
 	if (!IS_ERR(file))
-		kvml_vm_get(vcpu->vm);
+		refcount_inc(&vcpu->vm->users);
 	return file;
 }

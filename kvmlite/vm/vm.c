@@ -10,6 +10,7 @@
 #include "vcpu/pv.h"
 #include "vm/cap.h"
 #include "vm/vcpu.h"
+#include "vm/vcpu_ioctl.h"
 #include "vm/vm.h"
 
 /* ---- life ---- */
@@ -41,11 +42,6 @@ static void vm_free(struct kvml_vm *vm)
 	cleanup_srcu_struct(&vm->srcu);
 	kvml_notifier_put(vm->notifier);
 	kfree(vm);
-}
-
-void kvml_vm_get(struct kvml_vm *vm)
-{
-	refcount_inc(&vm->users);
 }
 
 void kvml_vm_put(struct kvml_vm *vm)
@@ -102,57 +98,40 @@ err_free:
 
 /* ---- ioctls ---- */
 
-static int set_manual_dirty(struct kvml_vm *vm, u64 flags)
-{
-	u64 allowed = KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE;
-
-	if (flags & KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE)
-		allowed |= KVM_DIRTY_LOG_INITIALLY_SET;
-	if (flags & ~allowed)
-		return -EINVAL;
-	mutex_lock(&vm->lock);
-	vm->manual_dirty = flags;
-	mutex_unlock(&vm->lock);
-	return 0;
-}
-
-static int disable_quirks(struct kvml_vm *vm, u64 quirks)
-{
-	mutex_lock(&vm->lock);
-	WRITE_ONCE(vm->disabled_quirks, vm->disabled_quirks | quirks);
-	mutex_unlock(&vm->lock);
-	return 0;
-}
-
 static int enable_cap(struct kvml_vm *vm, const struct kvm_enable_cap *cap)
 {
-	u64 value = cap->args[0];
+	u64 value = cap->args[0], allowed = KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE;
 
 	if (cap->flags)
 		return -EINVAL;
+	guard(mutex)(&vm->lock);
 	switch (cap->cap) {
 	case KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2:
-		return set_manual_dirty(vm, value);
+		if (value & KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE)
+			allowed |= KVM_DIRTY_LOG_INITIALLY_SET;
+		if (value & ~allowed)
+			return -EINVAL;
+		vm->manual_dirty = value;
+		return 0;
 	case KVM_CAP_DISABLE_QUIRKS:
 		/* As in KVM: it says nothing of those that it does not know. */
-		return disable_quirks(vm, value & KVML_QUIRKS);
+		value &= KVML_QUIRKS;
+		fallthrough;
 	case KVM_CAP_DISABLE_QUIRKS2:
-		return value & ~(u64)KVML_QUIRKS ? -EINVAL :
-						   disable_quirks(vm, value);
+		if (value & ~(u64)KVML_QUIRKS)
+			return -EINVAL;
+		WRITE_ONCE(vm->disabled_quirks, vm->disabled_quirks | value);
+		return 0;
 	}
 	return -EINVAL;
 }
 
 static int create_vcpu(struct kvml_vm *vm, unsigned long id)
 {
-	int ret;
-
 	if (id > U32_MAX)
 		return -EINVAL;
-	mutex_lock(&vm->lock);
-	ret = kvml_vcpu_create(vm, id);
-	mutex_unlock(&vm->lock);
-	return ret;
+	guard(mutex)(&vm->lock);
+	return kvml_vcpu_create(vm, id);
 }
 
 /*
@@ -164,47 +143,24 @@ static void __user *user_pointer(void __user *p)
 	return in_compat_syscall() ? compat_ptr(ptr_to_compat(p)) : p;
 }
 
-/* Those that only copy a structure in, of the size that their number encodes. */
-static int vm_ioctl_copied(struct kvml_vm *vm, unsigned int cmd,
-			   void __user *arg)
-{
-	union {
-		struct kvm_userspace_memory_region region;
-		struct kvm_dirty_log dirty;
-		struct kvm_clear_dirty_log clear;
-		struct kvm_ioeventfd ioeventfd;
-		struct kvm_enable_cap cap;
-		struct kvm_msi msi;
-		u64 addr;
-	} in;
-
-	if (copy_from_user(&in, arg, _IOC_SIZE(cmd)))
-		return -EFAULT;
-	switch (cmd) {
-	case KVM_SET_USER_MEMORY_REGION:
-		return kvml_slot_set(vm, &in.region);
-	case KVM_GET_DIRTY_LOG:
-		in.dirty.dirty_bitmap = user_pointer(in.dirty.dirty_bitmap);
-		return kvml_slot_get_dirty(vm, &in.dirty);
-	case KVM_CLEAR_DIRTY_LOG:
-		in.clear.dirty_bitmap = user_pointer(in.clear.dirty_bitmap);
-		return kvml_slot_clear_dirty(vm, &in.clear);
-	case KVM_IOEVENTFD:
-		return kvml_ioeventfd(vm, &in.ioeventfd);
-	case KVM_ENABLE_CAP:
-		return enable_cap(vm, &in.cap);
-	case KVM_SET_IDENTITY_MAP_ADDR:
-		return READ_ONCE(vm->nr_vcpus) ? -EINVAL : 0;
-	}
-	/* KVM_SIGNAL_MSI: no interrupt controller would take the message. */
-	return -EINVAL;
-}
+/* Of the size that the number encodes. */
+union vm_arg {
+	struct kvm_userspace_memory_region region;
+	struct kvm_dirty_log dirty;
+	struct kvm_clear_dirty_log clear;
+	struct kvm_ioeventfd ioeventfd;
+	struct kvm_enable_cap cap;
+	struct kvm_clock_data clock;
+	struct kvm_msi msi;
+	u64 addr;
+};
 
 /* -EIO: another process than the VM's, or the CPUs are switched off for good. */
 static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long value)
 {
 	struct kvml_vm *vm = file->private_data;
 	void __user *arg = (void __user *)value;
+	union vm_arg in;
 
 	if (vm->mm != current->mm || kvml_hardware_lost())
 		return -EIO;
@@ -214,13 +170,26 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long value)
 	case KVM_CREATE_VCPU:
 		return create_vcpu(vm, value);
 	case KVM_SET_USER_MEMORY_REGION:
+		return kvml_copy_in(&in, cmd, arg) ?: kvml_slot_set(vm, &in.region);
 	case KVM_GET_DIRTY_LOG:
+		if (kvml_copy_in(&in, cmd, arg))
+			return -EFAULT;
+		in.dirty.dirty_bitmap = user_pointer(in.dirty.dirty_bitmap);
+		return kvml_slot_get_dirty(vm, &in.dirty);
 	case KVM_CLEAR_DIRTY_LOG:
-	case KVM_SET_IDENTITY_MAP_ADDR:
-	case KVM_SIGNAL_MSI:
+		if (kvml_copy_in(&in, cmd, arg))
+			return -EFAULT;
+		in.clear.dirty_bitmap = user_pointer(in.clear.dirty_bitmap);
+		return kvml_slot_clear_dirty(vm, &in.clear);
 	case KVM_IOEVENTFD:
+		return kvml_copy_in(&in, cmd, arg) ?: kvml_ioeventfd(vm, &in.ioeventfd);
 	case KVM_ENABLE_CAP:
-		return vm_ioctl_copied(vm, cmd, arg);
+		return kvml_copy_in(&in, cmd, arg) ?: enable_cap(vm, &in.cap);
+	case KVM_SET_IDENTITY_MAP_ADDR:
+		return kvml_copy_in(&in, cmd, arg) ?: READ_ONCE(vm->nr_vcpus) ? -EINVAL : 0;
+	case KVM_SIGNAL_MSI:
+		/* No interrupt controller would take the message. */
+		return kvml_copy_in(&in, cmd, arg) ?: -EINVAL;
 	case KVM_SET_TSS_ADDR:
 		/* For CPUs that cannot run real mode: checked, not needed. */
 		return value > U32_MAX - 3 * PAGE_SIZE ? -EINVAL : 0;
@@ -230,18 +199,18 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long value)
 	case KVM_GET_CLOCK:
 		return kvml_pv_get_clock(vm, arg);
 	case KVM_SET_CLOCK:
-		return kvml_pv_set_clock(vm, arg);
+		return kvml_copy_in(&in, cmd, arg) ?: kvml_pv_set_clock(vm, &in.clock);
 	case KVM_GET_TSC_KHZ:
 		return READ_ONCE(vm->tsc_khz);
 	case KVM_SET_TSC_KHZ:
 		return kvml_tsc_set_khz(&vm->tsc_khz, value);
 	case KVM_GET_STATS_FD:
-		return kvml_stats_vm_fd(vm);
+		return kvml_stats_fd(&vm->stats, "kvm-vm-stats");
 	}
 	return -ENOTTY;
 }
 
-int kvml_vm_release(struct inode *inode, struct file *file)
+static int vm_release(struct inode *inode, struct file *file)
 {
 	kvml_vm_put(file->private_data);
 	return 0;
@@ -251,7 +220,7 @@ static const struct file_operations vm_fops = {
 	.owner = THIS_MODULE,
 	.unlocked_ioctl = vm_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
-	.release = kvml_vm_release,
+	.release = vm_release,
 	.llseek = noop_llseek,
 };
 

@@ -9,15 +9,9 @@
 
 #include "mmu/mmu.h"
 #include "vcpu/tsc.h"
-#include "vm/stats.h"
 
 /* The APIC ids of xAPIC; vCPU numbers are below. */
 #define KVML_MAX_VCPUS	255
-
-struct file;
-struct inode;
-struct kvml_iobus;
-struct kvml_notifier;
 
 struct kvml_vm {
 	struct mm_struct *mm;		/* (i) whose memory the slots are */
@@ -39,17 +33,12 @@ struct kvml_vm {
 	u64 boot_ns;			/* host's time when kvmclock was 0 */
 	u64 clock_tsc, clock_ns;	/* host's TSC when kvmclock was that */
 	u64 clock_lost;			/* kvml_tsc_lost with that */
-	struct kvml_vm_stat stat;
-	char stats_id[48];
-	struct dentry *debugfs;
+	struct kvml_stats stats;
 	struct list_head stats_link;	/* stats.c */
 	void *vendor;			/* (i) a page, or NULL */
 };
 
 int kvml_vm_create(unsigned long type);
-void kvml_vm_get(struct kvml_vm *vm);
 void kvml_vm_put(struct kvml_vm *vm);
-/* Of files whose private_data is a VM that they hold. */
-int kvml_vm_release(struct inode *inode, struct file *file);
 
 #endif /* _KVMLITE_VM_H */

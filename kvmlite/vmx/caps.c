@@ -157,8 +157,7 @@ static bool fixed_bits_fit(void)
 	rdmsrl(MSR_IA32_VMX_CR4_FIXED1, cr4_fixed1);
 	return !(cr0_fixed0 & ~caps->cr0_fixed0) &&
 	       !(caps->cr0_fixed1 & ~cr0_fixed1) &&
-	       !(cr4_fixed0 & ~caps->cr4_fixed0) &&
-	       !(caps->cr4_fixed1 & ~cr4_fixed1);
+	       !(cr4_fixed0 & ~caps->cr4_fixed0) && !(caps->cr4_fixed1 & ~cr4_fixed1);
 }
 
 static const char *what_is_less(void)
@@ -200,8 +199,7 @@ int __init kvml_vmx_caps_init(void)
 	if (!boot_cpu_has(X86_FEATURE_VMX))
 		return -ENODEV;
 	if (rdmsrl_safe(MSR_IA32_FEAT_CTL, &feature) ||
-	    !(feature & FEAT_CTL_LOCKED) ||
-	    !(feature & FEAT_CTL_VMX_ENABLED_OUTSIDE_SMX)) {
+	    !(feature & FEAT_CTL_LOCKED) || !(feature & FEAT_CTL_VMX_ENABLED_OUTSIDE_SMX)) {
 		pr_err("kvmlite: the firmware has switched VT-x off: switch it on in the BIOS setup\n");
 		return -EOPNOTSUPP;
 	}
@@ -221,9 +219,6 @@ int __init kvml_vmx_caps_init(void)
 		if (err)
 			return err;
 	}
-	/* Switched off by default: see vmx.c for when each is on. */
-	caps->cpu &= ~(CPU_BASED_CR3_LOAD_EXITING | CPU_BASED_CR3_STORE_EXITING |
-		       CPU_BASED_INVLPG_EXITING);
 	rdmsrl(MSR_IA32_VMX_CR0_FIXED0, caps->cr0_fixed0);
 	rdmsrl(MSR_IA32_VMX_CR0_FIXED1, caps->cr0_fixed1);
 	rdmsrl(MSR_IA32_VMX_CR4_FIXED0, caps->cr4_fixed0);

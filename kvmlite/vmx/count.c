@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
-/* See count.h. */
+/* Counting VMREADs and VMWRITEs: see vmcs.h. */
 #include <linux/debugfs.h>
 #include <linux/seq_file.h>
+#include <linux/tracepoint-defs.h>
 
 #include "vm/stats.h"
-#include "vmx/count.h"
-#include "vmx/exit.h"
+#include "vmx/vmcs.h"
 
-#define REASONS	80
+static const struct trace_print_flags reasons[] = { VMX_EXIT_REASONS };
+
+#define REASONS	80	/* all of these are below */
 
 struct accesses {
 	u64 exits, vmreads, vmwrites;
@@ -43,19 +45,18 @@ static int counts_show(struct seq_file *m, void *unused)
 	int cpu;
 
 	seq_puts(m, "reason exits vmreads vmwrites\n");
-	for (i = 0; i < REASONS; i++) {
+	for (i = 0; i < ARRAY_SIZE(reasons); i++) {
 		struct accesses sum = {};
-		const char *name = kvml_vmx_exit_name(i);
 
 		for_each_possible_cpu(cpu) {
-			struct accesses *a = &per_cpu(counts, cpu).reason[i];
+			struct accesses *a = &per_cpu(counts, cpu).reason[reasons[i].mask];
 
 			sum.exits += a->exits;
 			sum.vmreads += a->vmreads;
 			sum.vmwrites += a->vmwrites;
 		}
-		if (sum.exits && name)
-			seq_printf(m, "%s %llu %llu %llu\n", name, sum.exits,
+		if (sum.exits)
+			seq_printf(m, "%s %llu %llu %llu\n", reasons[i].name, sum.exits,
 				   sum.vmreads, sum.vmwrites);
 	}
 	return 0;
@@ -67,8 +68,7 @@ static int counts_open(struct inode *inode, struct file *file)
 }
 
 /* "1" begins, "0" ends. */
-static ssize_t counts_write(struct file *file, const char __user *buf,
-			    size_t len, loff_t *pos)
+static ssize_t counts_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
 {
 	bool on;
 	int err = kstrtobool_from_user(buf, len, &on);

@@ -13,38 +13,9 @@
 #include <asm/percpu.h>
 #include <asm/unwind_hints.h>
 
+#include "../base/entry.h"
+
 #define HOST_RSP	0x6c14		/* field, SDM volume 3, appendix B */
-
-#define RAX	0x00
-#define RCX	0x08
-#define RDX	0x10
-#define RBX	0x18
-#define RBP	0x28
-#define RSI	0x30
-#define RDI	0x38
-
-.macro FOR_R8_TO_R15 op:req
-	\op r8, 0x40
-	\op r9, 0x48
-	\op r10, 0x50
-	\op r11, 0x58
-	\op r12, 0x60
-	\op r13, 0x68
-	\op r14, 0x70
-	\op r15, 0x78
-.endm
-
-.macro LOAD_REG reg:req, offset:req
-	mov \offset(%rax), %\reg
-.endm
-
-.macro SAVE_REG reg:req, offset:req
-	mov %\reg, \offset(%rax)
-.endm
-
-.macro ZERO_REG reg:req, offset:req
-	xor %\reg\()d, %\reg\()d
-.endm
 
 .section .noinstr.text, "ax"
 
@@ -82,13 +53,8 @@ SYM_FUNC_START(kvml_vmx_enter)
 	/* Moves leave the carry flag alone, VERW too: it says VMRESUME. */
 	bt $0, %esi
 	mov %rdi, %rax
-	mov RCX(%rax), %rcx
-	mov RDX(%rax), %rdx
-	mov RBX(%rax), %rbx
-	mov RBP(%rax), %rbp
-	mov RSI(%rax), %rsi
+	FOR_REGS LOAD_REG, rax
 	mov RDI(%rax), %rdi
-	FOR_R8_TO_R15 LOAD_REG
 	mov RAX(%rax), %rax
 
 	CLEAR_CPU_BUFFERS
@@ -114,13 +80,8 @@ SYM_INNER_LABEL_ALIGN(kvml_vmx_exit_point, SYM_L_GLOBAL)
 	push %rax
 	mov 8(%rsp), %rax
 	pop RAX(%rax)
-	mov %rcx, RCX(%rax)
-	mov %rdx, RDX(%rax)
-	mov %rbx, RBX(%rax)
-	mov %rbp, RBP(%rax)
-	mov %rsi, RSI(%rax)
+	FOR_REGS SAVE_REG, rax
 	mov %rdi, RDI(%rax)
-	FOR_R8_TO_R15 SAVE_REG
 	xor %ebx, %ebx
 
 .Ldone:
@@ -134,7 +95,7 @@ SYM_INNER_LABEL_ALIGN(kvml_vmx_exit_point, SYM_L_GLOBAL)
 	xor %esi, %esi
 	xor %edi, %edi
 	xor %ebp, %ebp
-	FOR_R8_TO_R15 ZERO_REG
+	FOR_R8_TO_R15 ZERO_REG, none
 
 	/* Before the first unbalanced RET. */
 	FILL_RETURN_BUFFER %rcx, RSB_CLEAR_LOOPS, X86_FEATURE_RSB_VMEXIT,\

@@ -28,7 +28,7 @@ u64 kvml_vmx_eptp(struct kvml_vm *vm)
 	return virt_to_phys(vm->mmu.root) | kvml_vmx_caps.eptp_bits;
 }
 
-void kvml_vmx_ept_flush(struct kvml_vcpu *vcpu)
+void kvml_vmx_flush_tlb(struct kvml_vcpu *vcpu)
 {
 	if (kvml_vmx_caps.invept_context)
 		vmx_invept(INVEPT_CONTEXT, kvml_vmx_eptp(vcpu->vm));
@@ -42,8 +42,7 @@ void __init kvml_vmx_ept_init(void)
 						     boot_cpu_data.x86_cache_bits);
 	/* There the guest could stop the machine (CVE-2018-12207). */
 	kvml_vmx_ept.huge = kvml_vmx_caps.ept_2m &&
-			   (!boot_cpu_has_bug(X86_BUG_ITLB_MULTIHIT) ||
-			    cpu_mitigations_off());
+			   (!boot_cpu_has_bug(X86_BUG_ITLB_MULTIHIT) || cpu_mitigations_off());
 	if (!kvml_vmx_caps.ept_ad) {
 		kvml_vmx_ept.accessed = 0;
 		kvml_vmx_ept.dirty = 0;

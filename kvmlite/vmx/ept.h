@@ -19,8 +19,6 @@ static inline u64 kvml_vmx_ept_mmio_frame(bool l1tf, unsigned int cache_bits)
 }
 
 u64 kvml_vmx_eptp(struct kvml_vm *vm);
-/* Forget translations of this VM on this CPU; interrupts off. */
-void kvml_vmx_ept_flush(struct kvml_vcpu *vcpu);
 
 /* When the module loads, after kvml_vmx_caps_init(). */
 void kvml_vmx_ept_init(void);

@@ -6,21 +6,17 @@
 
 #include "../../include/compat/mitigation.h"
 
-#include "base/hardware.h"
 #include "base/kick.h"
 #include "emul/emulate.h"
 #include "emul/task.h"
 #include "io/io.h"
 #include "mmu/mmu.h"
-#include "vcpu/debug.h"
 #include "vcpu/error.h"
 #include "vcpu/event.h"
 #include "vcpu/fpu.h"
 #include "vcpu/priv.h"
 #include "vmx/exit.h"
-#include "vmx/failure.h"
-#include "vmx/inject.h"
-#include "vmx/state.h"
+#include "vmx/vmx.h"
 
 /* ---- exceptions ---- */
 
@@ -28,16 +24,12 @@ static int handle_db(struct kvml_vcpu *vcpu, u32 type)
 {
 	unsigned long bits = to_vmx(vcpu)->exit.qualification;
 
-	if (vcpu->guest_debug.control &
-	    (KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_HW_BP))
-		return kvml_debug_exit(vcpu, DB_VECTOR,
-				       vmcs_read(GUEST_CS_BASE) + kvml_rip(vcpu),
-				       bits | DR6_RESERVED);
+	if (vcpu->guest_debug.control & (KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_HW_BP))
+		return kvml_debug_exit(vcpu, DB_VECTOR, bits | DR6_RESERVED);
 	/* INT1 is done; injected as hardware's, #DB returns to where RIP is. */
 	if (type == INTR_TYPE_PRIV_SW_EXCEPTION)
 		kvml_vmx_skip_insn(vcpu);
-	kvml_debug_queue_db(vcpu, bits);
-	return 1;
+	return kvml_debug_queue_db(vcpu, bits);
 }
 
 /*
@@ -50,8 +42,7 @@ static int handle_ac(struct kvml_vcpu *vcpu, u32 error)
 	if (kvml_vmx_ac_is_guests(boot_cpu_has(X86_FEATURE_SPLIT_LOCK_DETECT),
 				  kvml_vmx_cpl(vcpu), kvml_reg(vcpu, KVML_CR0),
 				  kvml_reg(vcpu, KVML_RFLAGS))) {
-		kvml_queue_exception_e(vcpu, AC_VECTOR, error);
-		return 1;
+		return kvml_queue_exception_e(vcpu, AC_VECTOR, error);
 	}
 	if (compat_guest_split_lock(kvml_rip(vcpu)))
 		return 1;
@@ -68,8 +59,7 @@ static int handle_exception(struct kvml_vcpu *vcpu)
 	u8 vector = info & INTR_INFO_VECTOR_MASK;
 
 	/* The host's: run.c has handled them. */
-	if ((info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_NMI_INTR ||
-	    vector == MC_VECTOR)
+	if ((info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_NMI_INTR || vector == MC_VECTOR)
 		return 1;
 	vcpu->stat.exceptions++;
 	/* An IRET that faulted has unblocked NMIs already (SDM 28.2.3). */
@@ -88,32 +78,20 @@ static int handle_exception(struct kvml_vcpu *vcpu)
 		return 1;
 	}
 	if (vector == BP_VECTOR)
-		return kvml_debug_exit(vcpu, BP_VECTOR,
-				       vmcs_read(GUEST_CS_BASE) + kvml_rip(vcpu),
-				       0);
+		return kvml_debug_exit(vcpu, BP_VECTOR, 0);
 	if (vector == AC_VECTOR)
 		return handle_ac(vcpu, exit->intr_error);
 	if (info & INTR_INFO_DELIVER_CODE_MASK)
-		kvml_queue_exception_e(vcpu, vector, exit->intr_error);
-	else
-		kvml_queue_exception(vcpu, vector);
-	return 1;
+		return kvml_queue_exception_e(vcpu, vector, exit->intr_error);
+	return kvml_queue_exception(vcpu, vector);
 }
 
 /* ---- interrupts ---- */
 
-static int handle_external_interrupt(struct kvml_vcpu *vcpu)
-{
-	/* Taken when the host's interrupts came on. */
-	vcpu->stat.irq_exits++;
-	return 1;
-}
-
 static int handle_interrupt_window(struct kvml_vcpu *vcpu)
 {
 	vcpu->stat.irq_window_exits++;
-	kvml_vmx_set_cpu_control(to_vmx(vcpu), CPU_BASED_INTR_WINDOW_EXITING,
-				 false);
+	kvml_vmx_set_cpu_control(to_vmx(vcpu), CPU_BASED_INTR_WINDOW_EXITING, false);
 	kvml_vcpu_request(vcpu, KVML_REQ_EVENT);
 	return 1;
 }
@@ -121,14 +99,8 @@ static int handle_interrupt_window(struct kvml_vcpu *vcpu)
 static int handle_nmi_window(struct kvml_vcpu *vcpu)
 {
 	vcpu->stat.nmi_window_exits++;
-	kvml_vmx_set_cpu_control(to_vmx(vcpu), CPU_BASED_NMI_WINDOW_EXITING,
-				 false);
+	kvml_vmx_set_cpu_control(to_vmx(vcpu), CPU_BASED_NMI_WINDOW_EXITING, false);
 	kvml_vcpu_request(vcpu, KVML_REQ_EVENT);
-	return 1;
-}
-
-static int handle_preemption_timer(struct kvml_vcpu *vcpu)
-{
 	return 1;
 }
 
@@ -205,21 +177,13 @@ static int handle_task_switch(struct kvml_vcpu *vcpu)
 
 /* ---- memory ---- */
 
-/* An event's delivery touched what is not memory: it cannot be emulated. */
-static int delivery_error(struct kvml_vcpu *vcpu, u64 gpa)
-{
-	const struct vmx_exit *exit = &to_vmx(vcpu)->exit;
-	u64 data[] = { exit->idt_vectoring, exit->reason, exit->qualification,
-		       gpa };
-
-	return kvml_internal_error(vcpu, KVM_INTERNAL_ERROR_DELIVERY_EV,
-				   ARRAY_SIZE(data), data);
-}
-
 static int mmio(struct kvml_vcpu *vcpu, u64 gpa, unsigned long gva, u32 flags)
 {
-	if (to_vmx(vcpu)->exit.idt_vectoring & VECTORING_INFO_VALID_MASK)
-		return delivery_error(vcpu, gpa);
+	const struct vmx_exit *exit = &to_vmx(vcpu)->exit;
+
+	if (exit->idt_vectoring & VECTORING_INFO_VALID_MASK)
+		return kvml_delivery_error(vcpu, exit->idt_vectoring, exit->reason,
+					   exit->qualification, gpa);
 	to_vmx(vcpu)->flush_l1d = true;
 	return kvml_emulate_mmio(vcpu, gpa, gva, flags);
 }
@@ -255,80 +219,49 @@ static int handle_ept_misconfig(struct kvml_vcpu *vcpu)
 	return mmio(vcpu, gpa, 0, KVML_MMIO_EITHER);
 }
 
-struct exit_handler {
-	const char *name;
-	int (*handle)(struct kvml_vcpu *vcpu);
-};
-
-static const struct exit_handler exit_handlers[] = {
-	[EXIT_REASON_EXCEPTION_NMI] = { "EXCEPTION_NMI", handle_exception },
-	[EXIT_REASON_EXTERNAL_INTERRUPT] = {
-		"EXTERNAL_INTERRUPT", handle_external_interrupt },
-	[EXIT_REASON_TRIPLE_FAULT] = { "TRIPLE_FAULT", kvml_exit_shutdown },
-	[EXIT_REASON_INTERRUPT_WINDOW] = {
-		"INTERRUPT_WINDOW", handle_interrupt_window },
-	[EXIT_REASON_NMI_WINDOW] = { "NMI_WINDOW", handle_nmi_window },
-	[EXIT_REASON_TASK_SWITCH] = { "TASK_SWITCH", handle_task_switch },
-	[EXIT_REASON_CPUID] = { "CPUID", NULL },
-	[EXIT_REASON_HLT] = { "HLT", kvml_priv_hlt },
-	[EXIT_REASON_INVD] = { "INVD", kvml_priv_skip },
-	[EXIT_REASON_RDPMC] = { "RDPMC", kvml_priv_gp },
-	[EXIT_REASON_VMCALL] = { "VMCALL", NULL },
-	[EXIT_REASON_VMCLEAR] = { "VMCLEAR", kvml_priv_ud },
-	[EXIT_REASON_VMLAUNCH] = { "VMLAUNCH", kvml_priv_ud },
-	[EXIT_REASON_VMPTRLD] = { "VMPTRLD", kvml_priv_ud },
-	[EXIT_REASON_VMPTRST] = { "VMPTRST", kvml_priv_ud },
-	[EXIT_REASON_VMREAD] = { "VMREAD", kvml_priv_ud },
-	[EXIT_REASON_VMRESUME] = { "VMRESUME", kvml_priv_ud },
-	[EXIT_REASON_VMWRITE] = { "VMWRITE", kvml_priv_ud },
-	[EXIT_REASON_VMOFF] = { "VMXOFF", kvml_priv_ud },
-	[EXIT_REASON_VMON] = { "VMXON", kvml_priv_ud },
-	[EXIT_REASON_CR_ACCESS] = { "CR_ACCESS", handle_cr },
-	[EXIT_REASON_DR_ACCESS] = { "DR_ACCESS", handle_dr },
-	[EXIT_REASON_IO_INSTRUCTION] = { "IO_INSTRUCTION", handle_io },
-	[EXIT_REASON_MSR_READ] = { "MSR_READ", NULL },
-	[EXIT_REASON_MSR_WRITE] = { "MSR_WRITE", kvml_priv_wrmsr },
-	[EXIT_REASON_MWAIT_INSTRUCTION] = { "MWAIT", kvml_priv_mwait },
-	[EXIT_REASON_MONITOR_INSTRUCTION] = { "MONITOR", kvml_priv_mwait },
-	[EXIT_REASON_PAUSE_INSTRUCTION] = { "PAUSE", kvml_priv_skip },
-	[EXIT_REASON_EPT_VIOLATION] = { "EPT_VIOLATION", handle_ept_violation },
-	[EXIT_REASON_EPT_MISCONFIG] = { "EPT_MISCONFIG", handle_ept_misconfig },
+static int (*const exit_handlers[])(struct kvml_vcpu *vcpu) = {
+	[EXIT_REASON_EXCEPTION_NMI] = handle_exception,
+	[EXIT_REASON_EXTERNAL_INTERRUPT] = kvml_exit_interrupt,
+	[EXIT_REASON_TRIPLE_FAULT] = kvml_exit_shutdown,
+	[EXIT_REASON_INTERRUPT_WINDOW] = handle_interrupt_window,
+	[EXIT_REASON_NMI_WINDOW] = handle_nmi_window,
+	[EXIT_REASON_TASK_SWITCH] = handle_task_switch,
+	[EXIT_REASON_HLT] = kvml_priv_hlt,
+	[EXIT_REASON_INVD] = kvml_priv_skip,
+	[EXIT_REASON_RDPMC] = kvml_priv_gp,
+	[EXIT_REASON_VMCLEAR ... EXIT_REASON_VMON] = kvml_priv_ud,
+	[EXIT_REASON_CR_ACCESS] = handle_cr,
+	[EXIT_REASON_DR_ACCESS] = handle_dr,
+	[EXIT_REASON_IO_INSTRUCTION] = handle_io,
+	[EXIT_REASON_MSR_WRITE] = kvml_priv_wrmsr,
+	[EXIT_REASON_MWAIT_INSTRUCTION] = kvml_priv_mwait,
+	[EXIT_REASON_MONITOR_INSTRUCTION] = kvml_priv_mwait,
+	[EXIT_REASON_PAUSE_INSTRUCTION] = kvml_priv_skip,
+	[EXIT_REASON_EPT_VIOLATION] = handle_ept_violation,
+	[EXIT_REASON_EPT_MISCONFIG] = handle_ept_misconfig,
+	[EXIT_REASON_INVEPT] = kvml_priv_ud,
+	[EXIT_REASON_PREEMPTION_TIMER] = kvml_exit_nothing,
+	[EXIT_REASON_INVVPID] = kvml_priv_ud,
+	[EXIT_REASON_XSETBV] = kvml_priv_xsetbv,
+	[EXIT_REASON_INVPCID] = kvml_priv_ud,
 	/* A guest has no SGX; the CPU's may be there all the same. */
-	[EXIT_REASON_ENCLS] = { "ENCLS", kvml_priv_ud },
-	[EXIT_REASON_INVEPT] = { "INVEPT", kvml_priv_ud },
-	[EXIT_REASON_PREEMPTION_TIMER] = {
-		"PREEMPTION_TIMER", handle_preemption_timer },
-	[EXIT_REASON_INVVPID] = { "INVVPID", kvml_priv_ud },
-	[EXIT_REASON_WBINVD] = { "WBINVD", NULL },
-	[EXIT_REASON_XSETBV] = { "XSETBV", kvml_priv_xsetbv },
-	[EXIT_REASON_INVPCID] = { "INVPCID", kvml_priv_ud },
-	/* Of TDX: both exit whatever the controls say. */
-	[76] = { "SEAMCALL", kvml_priv_ud },
-	[77] = { "TDCALL", kvml_priv_ud },
+	[EXIT_REASON_ENCLS] = kvml_priv_ud,
+	/* SEAMCALL and TDCALL, of TDX: they exit whatever the controls say. */
+	[76 ... 77] = kvml_priv_ud,
 };
-
-const char *kvml_vmx_exit_name(unsigned int reason)
-{
-	return reason < ARRAY_SIZE(exit_handlers) ? exit_handlers[reason].name :
-						    NULL;
-}
 
 int kvml_vmx_handle_exit(struct kvml_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 	u32 reason = vmx->exit.reason;
 
-	if (kvml_hardware_lost())
-		return -EIO;
-	if (reason == KVML_VMX_EXIT_DONE)
-		return vcpu->event.exception.pending ? 1 : kvml_debug_step(vcpu);
 	if (unlikely(reason & VMX_EXIT_REASONS_FAILED_VMENTRY))
 		return kvml_vmx_entry_failed(vmx);
 	if (likely(reason < ARRAY_SIZE(exit_handlers))) {
 		reason = array_index_nospec(reason, ARRAY_SIZE(exit_handlers));
-		if (likely(exit_handlers[reason].handle))
-			return exit_handlers[reason].handle(vcpu);
+		if (likely(exit_handlers[reason]))
+			return exit_handlers[reason](vcpu);
 	}
-	/* A task switch, or what no control of ours asks for. */
+	/* What no control of ours asks for. */
 	return kvml_exit_unexpected(vcpu, vmx->exit.reason);
 }

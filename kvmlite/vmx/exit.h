@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Exits but the hot ones. */
+/* What exits mean. */
 #ifndef _KVMLITE_VMX_EXIT_H
 #define _KVMLITE_VMX_EXIT_H
 
@@ -12,13 +12,7 @@
 static inline bool kvml_vmx_ac_is_guests(bool detection, int cpl,
 					 unsigned long cr0, unsigned long rflags)
 {
-	return !detection || (cpl == 3 && cr0 & X86_CR0_AM &&
-			      rflags & X86_EFLAGS_AC);
+	return !detection || (cpl == 3 && cr0 & X86_CR0_AM && rflags & X86_EFLAGS_AC);
 }
-
-int kvml_vmx_handle_exit(struct kvml_vcpu *vcpu);
-
-/* Names of exit reasons, for the log and the counters; NULL if unknown. */
-const char *kvml_vmx_exit_name(unsigned int reason);
 
 #endif /* _KVMLITE_VMX_EXIT_H */

@@ -111,8 +111,7 @@ int __init kvml_vmx_flush_init(void)
 				       hypervisor_flushes(),
 				       compat_l1tf_mitigation());
 	clear_for_devices = compat_clear_for_devices();
-	if (l1d_mode != L1D_NEVER && !boot_cpu_has(X86_FEATURE_FLUSH_L1D) &&
-	    fill_alloc())
+	if (l1d_mode != L1D_NEVER && !boot_cpu_has(X86_FEATURE_FLUSH_L1D) && fill_alloc())
 		return -ENOMEM;
 	if (l1d_mode != L1D_NEVER || clear_for_devices)
 		static_branch_enable(&kvml_vmx_flushing);

@@ -43,8 +43,7 @@ static __always_inline bool kvml_vmx_l1d_due(enum kvml_l1d mode, bool touched)
 }
 
 /* SMT: another guest, or the host, shares the cache while this guest runs. */
-static inline bool kvml_vmx_smt_warns(bool bug, bool smt,
-				      enum l1tf_mitigations mitigation)
+static inline bool kvml_vmx_smt_warns(bool bug, bool smt, enum l1tf_mitigations mitigation)
 {
 	return bug && smt && (mitigation == L1TF_MITIGATION_FLUSH ||
 			      mitigation == L1TF_MITIGATION_FLUSH_NOSMT ||

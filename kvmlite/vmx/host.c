@@ -7,7 +7,6 @@
 
 #include "vmx/entry.h"
 #include "vmx/host.h"
-#include "vmx/usermsr.h"
 
 /* What is the same for every exit, on every CPU. */
 void kvml_vmx_host_init(struct vmx_vcpu *vmx)
@@ -19,10 +18,6 @@ void kvml_vmx_host_init(struct vmx_vcpu *vmx)
 	vmcs_write(HOST_CR0, read_cr0() & ~X86_CR0_TS);
 	vmcs_write(HOST_CS_SELECTOR, __KERNEL_CS);
 	vmcs_write(HOST_SS_SELECTOR, __KERNEL_DS);
-	vmcs_write(HOST_DS_SELECTOR, 0);
-	vmcs_write(HOST_ES_SELECTOR, 0);
-	vmcs_write(HOST_FS_SELECTOR, 0);
-	vmcs_write(HOST_GS_SELECTOR, 0);
 	vmcs_write(HOST_TR_SELECTOR, GDT_ENTRY_TSS * 8);
 	vmcs_write(HOST_RIP, (unsigned long)kvml_vmx_exit_point);
 	vmcs_write(HOST_IA32_SYSENTER_CS, __rdmsr(MSR_IA32_SYSENTER_CS));
@@ -35,8 +30,7 @@ void kvml_vmx_host_init(struct vmx_vcpu *vmx)
 /* HOST_ fields that differ from CPU to CPU. */
 void kvml_vmx_host_set_cpu(int cpu)
 {
-	vmcs_write(HOST_TR_BASE,
-		   (unsigned long)&get_cpu_entry_area(cpu)->tss.x86_tss);
+	vmcs_write(HOST_TR_BASE, (unsigned long)&get_cpu_entry_area(cpu)->tss.x86_tss);
 	vmcs_write(HOST_GDTR_BASE, (unsigned long)get_cpu_gdt_ro(cpu));
 	vmcs_write(HOST_GS_BASE, __rdmsr(MSR_GS_BASE));
 	vmcs_write(HOST_IA32_SYSENTER_ESP, __rdmsr(MSR_IA32_SYSENTER_ESP));
@@ -68,8 +62,7 @@ void __init kvml_vmx_host_perf_init(void)
 {
 	u64 value;
 
-	if (boot_cpu_has(X86_FEATURE_PEBS) &&
-	    !rdmsrl_safe(MSR_IA32_PEBS_ENABLE, &value))
+	if (boot_cpu_has(X86_FEATURE_PEBS) && !rdmsrl_safe(MSR_IA32_PEBS_ENABLE, &value))
 		static_branch_enable(&kvml_vmx_host_pebs);
 }
 
@@ -84,8 +77,7 @@ void kvml_vmx_host_pebs_off(struct vmx_vcpu *vmx)
 	if (likely(!vmx->host_pebs))
 		return;
 	vmx->host_counters = __rdmsr(MSR_CORE_PERF_GLOBAL_CTRL);
-	native_wrmsrl(MSR_CORE_PERF_GLOBAL_CTRL,
-		      vmx->host_counters & ~vmx->host_pebs);
+	native_wrmsrl(MSR_CORE_PERF_GLOBAL_CTRL, vmx->host_counters & ~vmx->host_pebs);
 	native_wrmsrl(MSR_IA32_PEBS_ENABLE, 0);
 }
 
@@ -101,7 +93,7 @@ void kvml_vmx_host_pebs_on(struct vmx_vcpu *vmx)
  * Preemption off.  An exit leaves null selectors, GDT and TSS limits that are
  * too large, and the guest's KERNEL_GS_BASE behind (SDM volume 3, 28.5.2).
  */
-void kvml_vmx_host_restore(struct kvml_vcpu *vcpu)
+void kvml_vmx_vcpu_put(struct kvml_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 

@@ -8,9 +8,21 @@
 /* HOST_ fields that are the same on every CPU; and those that differ. */
 void kvml_vmx_host_init(struct vmx_vcpu *vmx);
 void kvml_vmx_host_set_cpu(int cpu);
-/* Interrupts off, before an entry; preemption off, the way back. */
+/* Interrupts off, before an entry; the way back is kvml_vmx_vcpu_put(). */
 void kvml_vmx_host_save(struct vmx_vcpu *vmx);
-void kvml_vmx_host_restore(struct kvml_vcpu *vcpu);
+
+/*
+ * ---- usermsr.c: MSRs that only userspace uses, of SYSCALL and RDTSCP ----
+ * The guest's stay in the CPU until the task goes back to userspace.
+ */
+/* Of enum vmx_user_msr; -1: another MSR. */
+int kvml_vmx_usermsr_number(u32 index);
+/* Interrupts off, before an entry. */
+void kvml_vmx_usermsr_load(struct vmx_vcpu *vmx);
+/* When VT-x is switched on in this CPU: what to put back. */
+void kvml_vmx_usermsr_read_host(void);
+/* On this CPU, by on_each_cpu(): the host's are back. */
+void kvml_vmx_usermsr_drop(void *unused);
 
 /* The CPU has PEBS: these are called around entries, interrupts off. */
 DECLARE_STATIC_KEY_FALSE(kvml_vmx_host_pebs);

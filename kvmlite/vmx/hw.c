@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-/* See hw.h. */
+/* VMXON and VMXOFF (SDM volume 3, 24.7). */
 #include <linux/io.h>
 #include <asm/perf_event.h>
 #include <asm/tlbflush.h>
 
-#include "vmx/hw.h"
-#include "vmx/usermsr.h"
+#include "vmx/host.h"
 
 /* Memory of VMXON (SDM volume 3, 25.11.5), one a CPU. */
 static DEFINE_PER_CPU(void *, vmxon_region);
@@ -79,10 +78,8 @@ int __init kvml_vmx_hw_init(void)
 	for_each_possible_cpu(cpu) {
 		u32 *region = (u32 *)get_zeroed_page(GFP_KERNEL);
 
-		if (!region) {
-			kvml_vmx_hw_exit();
+		if (!region)
 			return -ENOMEM;
-		}
 		*region = kvml_vmx_caps.revision;
 		per_cpu(vmxon_region, cpu) = region;
 	}

@@ -2,8 +2,7 @@
 /* Events into the guest (SDM volume 3, 27.6, 28.2.4). */
 #include <asm/irq_vectors.h>
 
-#include "vmx/inject.h"
-#include "vmx/state.h"
+#include "vmx/vmx.h"
 
 #define SHADOW_BITS (GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS)
 
@@ -18,13 +17,12 @@ static void inject(u32 info)
  */
 static void allow_db_in_shadow(struct kvml_vcpu *vcpu)
 {
-	if (kvml_reg(vcpu, KVML_RFLAGS) & X86_EFLAGS_TF &&
-	    kvml_vmx_get_shadow(vcpu))
-		vmcs_set(GUEST_PENDING_DBG_EXCEPTIONS, DR_STEP);
+	if (kvml_reg(vcpu, KVML_RFLAGS) & X86_EFLAGS_TF && kvml_vmx_get_shadow(vcpu))
+		vmcs_write(GUEST_PENDING_DBG_EXCEPTIONS,
+			   vmcs_read(GUEST_PENDING_DBG_EXCEPTIONS) | DR_STEP);
 }
 
-void kvml_vmx_inject_exception(struct kvml_vcpu *vcpu,
-			       const struct kvml_exception *e)
+void kvml_vmx_inject_exception(struct kvml_vcpu *vcpu, const struct kvml_exception *e)
 {
 	u32 info = e->nr | INTR_TYPE_HARD_EXCEPTION;
 
@@ -35,8 +33,7 @@ void kvml_vmx_inject_exception(struct kvml_vcpu *vcpu,
 	}
 	if (e->nr == BP_VECTOR || e->nr == OF_VECTOR) {
 		vmcs_write(VM_ENTRY_INSTRUCTION_LEN, e->insn_len ?: 1);
-		info = (info & ~INTR_INFO_INTR_TYPE_MASK) |
-		       INTR_TYPE_SOFT_EXCEPTION;
+		info = (info & ~INTR_INFO_INTR_TYPE_MASK) | INTR_TYPE_SOFT_EXCEPTION;
 	}
 	if (e->nr == DB_VECTOR)
 		allow_db_in_shadow(vcpu);
@@ -68,14 +65,12 @@ bool kvml_vmx_intr_allowed(struct kvml_vcpu *vcpu)
 
 bool kvml_vmx_nmi_allowed(struct kvml_vcpu *vcpu)
 {
-	return !(vmcs_read(GUEST_INTERRUPTIBILITY_INFO) &
-		 (SHADOW_BITS | GUEST_INTR_STATE_NMI));
+	return !(vmcs_read(GUEST_INTERRUPTIBILITY_INFO) & (SHADOW_BITS | GUEST_INTR_STATE_NMI));
 }
 
 void kvml_vmx_open_intr_window(struct kvml_vcpu *vcpu)
 {
-	kvml_vmx_set_cpu_control(to_vmx(vcpu), CPU_BASED_INTR_WINDOW_EXITING,
-				 true);
+	kvml_vmx_set_cpu_control(to_vmx(vcpu), CPU_BASED_INTR_WINDOW_EXITING, true);
 }
 
 void kvml_vmx_open_nmi_window(struct kvml_vcpu *vcpu)
@@ -120,11 +115,9 @@ bool kvml_vmx_get_nmi_masked(struct kvml_vcpu *vcpu)
 
 void kvml_vmx_set_nmi_masked(struct kvml_vcpu *vcpu, bool masked)
 {
-	if (masked)
-		vmcs_set(GUEST_INTERRUPTIBILITY_INFO, GUEST_INTR_STATE_NMI);
-	else
-		vmcs_clear_bits(GUEST_INTERRUPTIBILITY_INFO,
-				GUEST_INTR_STATE_NMI);
+	u32 state = vmcs_read(GUEST_INTERRUPTIBILITY_INFO) & ~GUEST_INTR_STATE_NMI;
+
+	vmcs_write(GUEST_INTERRUPTIBILITY_INFO, masked ? state | GUEST_INTR_STATE_NMI : state);
 }
 
 void kvml_vmx_skip_insn(struct kvml_vcpu *vcpu)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-/* See permission.h. */
+/* MSRs that do not exit: see vmx.h. */
 
-#include "vmx/permission.h"
+#include "vmx/vmx.h"
 
 unsigned long *kvml_vmx_msr_bitmap;
 unsigned long *kvml_vmx_msr_bitmap_spec_ctrl;
@@ -44,15 +44,12 @@ int __init kvml_vmx_permission_init(void)
 {
 	kvml_vmx_msr_bitmap = msr_bitmap_alloc();
 	kvml_vmx_msr_bitmap_spec_ctrl = msr_bitmap_alloc();
-	if (!kvml_vmx_msr_bitmap || !kvml_vmx_msr_bitmap_spec_ctrl) {
-		kvml_vmx_permission_exit();
+	if (!kvml_vmx_msr_bitmap || !kvml_vmx_msr_bitmap_spec_ctrl)
 		return -ENOMEM;
-	}
 	msr_bitmap_allow(kvml_vmx_msr_bitmap_spec_ctrl, MSR_IA32_SPEC_CTRL);
 	/* Who has the one has the other; it cannot be read. */
 	if (boot_cpu_has(X86_FEATURE_IBPB))
-		__clear_bit(msr_bit(MSR_IA32_PRED_CMD) + WRITES,
-			    kvml_vmx_msr_bitmap_spec_ctrl);
+		__clear_bit(msr_bit(MSR_IA32_PRED_CMD) + WRITES, kvml_vmx_msr_bitmap_spec_ctrl);
 	return 0;
 }
 

@@ -8,18 +8,15 @@
 #include <asm/mmu_context.h>
 #include <asm/tlbflush.h>
 
-#include "base/mce.h"
+#include "base/hardware.h"
 #include "vcpu/fpu.h"
 #include "vcpu/priv.h"
 #include "vcpu/regs.h"
 #include "vm/run.h"
-#include "vmx/count.h"
 #include "vmx/entry.h"
 #include "vmx/flush.h"
 #include "vmx/host.h"
-#include "vmx/inject.h"
-#include "vmx/run.h"
-#include "vmx/state.h"
+#include "vmx/vmx.h"
 
 /* Registers in reg[] that an exit leaves stale. */
 #define VMCS_REGS (BIT(KVML_RSP) | BIT(KVML_RIP) | BIT(KVML_RFLAGS) |	\
@@ -109,8 +106,7 @@ static void read_failed_entry(struct vmx_vcpu *vmx)
 static void read_exit(struct vmx_vcpu *vmx)
 {
 	struct vmx_exit *exit = &vmx->exit;
-	u8 needs = exit->reason < ARRAY_SIZE(exit_needs) ?
-		   exit_needs[exit->reason] : 0;
+	u8 needs = exit->reason < ARRAY_SIZE(exit_needs) ? exit_needs[exit->reason] : 0;
 
 	if (unlikely(exit->reason & VMX_EXIT_REASONS_FAILED_VMENTRY)) {
 		read_failed_entry(vmx);
@@ -141,8 +137,7 @@ static bool hot_skip(struct vmx_vcpu *vmx)
 
 	vmx->exit.insn_len = vmcs_read(VM_EXIT_INSTRUCTION_LEN);
 	kvml_vmx_skip_insn(vcpu);
-	return !(vmx_rflags(vcpu) & X86_EFLAGS_TF) &&
-	       !kvml_debug_single_step(vcpu);
+	return !(vmx_rflags(vcpu) & X86_EFLAGS_TF) && !kvml_debug_single_step(vcpu);
 }
 
 /* MOV to CR0 or CR4 only, of which table 28-3 of the SDM has these bits clear. */
@@ -152,8 +147,7 @@ static bool hot_mov_cr(struct vmx_vcpu *vmx, bool *again)
 	struct kvml_vcpu *vcpu = &vmx->vcpu;
 	int cr = qual & 0xf, reg = qual >> 8 & 0xf;
 
-	if (qual & 0x3b ||
-	    !kvml_priv_cr_is_hot(vcpu, cr, kvml_reg(vcpu, reg)))
+	if (qual & 0x3b || !kvml_priv_cr_is_hot(vcpu, cr, kvml_reg(vcpu, reg)))
 		return false;
 	*again = kvml_priv_set_cr(vcpu, cr, kvml_reg(vcpu, reg)) && hot_skip(vmx);
 	return true;
@@ -279,26 +273,22 @@ static __always_inline void after_exit(struct vmx_vcpu *vmx)
 	/* A guest state that is not entered does not make it launched. */
 	if (likely(!(reason & VMX_EXIT_REASONS_FAILED_VMENTRY)))
 		vmx->vmcs.launched = true;
-	kvml_vmx_count_exit(reason);
+	if (static_branch_unlikely(&kvml_vmcs_counting))
+		kvml_vmx_count(reason);
 	trace_kvm_exit(vcpu, reason);
 }
 
-/* What was injected has arrived, except for what the exit cut short. */
 static void settle_events(struct vmx_vcpu *vmx)
 {
-	struct kvml_events *event = &vmx->vcpu.event;
-
 	/* The next entry tries again. */
 	if (unlikely(vmx->exit.reason & VMX_EXIT_REASONS_FAILED_VMENTRY))
 		return;
-	event->exception.injected = false;
-	event->intr.injected = false;
-	event->nmi.injected = false;
+	kvml_event_arrived(&vmx->vcpu.event);
 	if (unlikely(vmx->exit.idt_vectoring & VECTORING_INFO_VALID_MASK))
 		kvml_vmx_requeue(vmx);
 }
 
-void kvml_vmx_run(struct kvml_vcpu *vcpu)
+bool kvml_vmx_run(struct kvml_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 	bool done, again = false;
@@ -324,8 +314,7 @@ void kvml_vmx_run(struct kvml_vcpu *vcpu)
 	trace_kvm_entry(vcpu);
 	enter_guest_first(vmx);
 	after_exit(vmx);
-	while ((done = handle_hot(vmx, &again)) && again &&
-	       !kvml_vcpu_must_leave(vcpu)) {
+	while ((done = handle_hot(vmx, &again)) && again && !kvml_vcpu_must_leave(vcpu)) {
 		if (vcpu->reg_dirty & VMCS_REGS)
 			kvml_vmx_regs_flush(vmx);
 		trace_kvm_entry(vcpu);
@@ -342,7 +331,5 @@ void kvml_vmx_run(struct kvml_vcpu *vcpu)
 	if (static_branch_unlikely(&kvml_vmx_host_pebs))
 		kvml_vmx_host_pebs_on(vmx);
 	settle_events(vmx);
-	/* Dealt with: nothing is left for kvml_vmx_handle_exit(). */
-	if (done)
-		vmx->exit.reason = KVML_VMX_EXIT_DONE;
+	return done;
 }

@@ -2,9 +2,10 @@
 /* The guest's registers in the VMCS (SDM volume 3, chapter 25.4). */
 #include <linux/io.h>
 
+#include "vcpu/regs.h"
 #include "vm/vm.h"
-#include "vmx/permission.h"
-#include "vmx/state.h"
+#include "vmx/host.h"
+#include "vmx/vmx.h"
 
 void kvml_vmx_set_cpu_control(struct vmx_vcpu *vmx, u32 bit, bool on)
 {
@@ -114,19 +115,12 @@ void kvml_vmx_set_cr0(struct kvml_vcpu *vcpu, unsigned long cr0)
 
 static void update_exceptions(struct vmx_vcpu *vmx)
 {
-	const struct kvm_guest_debug *debug = &vmx->vcpu.guest_debug;
-	u32 bitmap = BIT(DB_VECTOR) | BIT(UD_VECTOR) | BIT(AC_VECTOR) |
-		     BIT(MC_VECTOR);
+	u32 bitmap = kvml_exceptions(&vmx->vcpu, vmx->fpu_trap);
 
-	if (debug->control & KVM_GUESTDBG_ENABLE &&
-	    debug->control & KVM_GUESTDBG_USE_SW_BP)
-		bitmap |= BIT(BP_VECTOR);
-	if (vmx->fpu_trap)
-		bitmap |= BIT(NM_VECTOR);
-	if (bitmap != vmx->exception_bitmap) {
-		vmx->exception_bitmap = bitmap;
-		vmcs_write(EXCEPTION_BITMAP, bitmap);
-	}
+	if (bitmap == vmx->exception_bitmap)
+		return;
+	vmx->exception_bitmap = bitmap;
+	vmcs_write(EXCEPTION_BITMAP, bitmap);
 }
 
 /* Before an entry; see fpu.h. */
@@ -144,8 +138,7 @@ void kvml_vmx_set_cr4(struct kvml_vcpu *vcpu, unsigned long cr4)
 {
 	/* A machine check is the host's, whatever the guest has in MCE. */
 	unsigned long real = (cr4 & ~X86_CR4_MCE) |
-			     (__read_cr4() & X86_CR4_MCE) |
-			     kvml_vmx_caps.cr4_fixed0;
+			     (__read_cr4() & X86_CR4_MCE) | kvml_vmx_caps.cr4_fixed0;
 
 	vmcs_write(GUEST_CR4, real);
 	vmcs_write(CR4_READ_SHADOW, cr4);
@@ -173,43 +166,36 @@ void kvml_vmx_set_efer(struct kvml_vcpu *vcpu, u64 efer)
 #define SEG_LIMIT(seg)		(GUEST_ES_LIMIT + 2 * (seg))
 #define SEG_AR(seg)		(GUEST_ES_AR_BYTES + 2 * (seg))
 
+/* And so do those of the two tables. */
+#define TABLE_BASE(table)	(GUEST_GDTR_BASE + 2 * (table))
+#define TABLE_LIMIT(table)	(GUEST_GDTR_LIMIT + 2 * (table))
+
 #define SEG_AR_UNUSABLE	BIT(16)
 #define SEG_AR_L		BIT(13)
 #define SEG_AR_DB		BIT(14)
 #define SEG_AR_DPL(ar)	(((ar) >> 5) & 3)
 
-void kvml_vmx_get_segment(struct kvml_vcpu *vcpu, enum kvml_seg seg,
-			  struct kvm_segment *out)
+void kvml_vmx_get_segment(struct kvml_vcpu *vcpu, enum kvml_seg seg, struct kvm_segment *out)
 {
 	u32 ar = vmcs_read(SEG_AR(seg));
 
-	memset(out, 0, sizeof(*out));
+	kvml_segment_unpack(out, ar);
 	out->selector = vmcs_read(SEG_SELECTOR(seg));
 	out->base = vmcs_read(SEG_BASE(seg));
 	out->limit = vmcs_read(SEG_LIMIT(seg));
 	out->unusable = !!(ar & SEG_AR_UNUSABLE);
-	out->type = ar & 0xf;
-	out->s = ar >> 4;
-	out->s &= 1;
-	out->dpl = SEG_AR_DPL(ar);
 	/* Segments without a descriptor are not present to userspace. */
-	out->present = !out->unusable && (ar >> 7 & 1);
-	out->avl = ar >> 12 & 1;
-	out->l = ar >> 13 & 1;
-	out->db = ar >> 14 & 1;
-	out->g = ar >> 15 & 1;
+	if (out->unusable)
+		out->present = 0;
 }
 
 static u32 segment_ar(enum kvml_seg seg, const struct kvm_segment *in)
 {
-	u32 ar = in->type & 0xf;
+	u32 ar = kvml_segment_pack(in);
 
 	/* The CPU sets "accessed" when it loads one; entry insists on it. */
 	if (seg != KVML_LDTR)
 		ar |= 1;
-	ar |= (in->s & 1) << 4 | (in->dpl & 3) << 5 | (in->present & 1) << 7 |
-	      (in->avl & 1) << 12 | (in->l & 1) << 13 | (in->db & 1) << 14 |
-	      (in->g & 1) << 15;
 	if (in->unusable || !in->present)
 		ar |= SEG_AR_UNUSABLE;
 	return ar;
@@ -252,46 +238,20 @@ void kvml_vmx_code_mode(struct kvml_vcpu *vcpu, int *bits, int *cpl)
 	*cpl = SEG_AR_DPL(vmcs_read(GUEST_SS_AR_BYTES));
 }
 
-void kvml_vmx_get_gdt(struct kvml_vcpu *vcpu, struct kvm_dtable *out)
+void kvml_vmx_get_table(struct kvml_vcpu *vcpu, enum kvml_table table, struct kvm_dtable *out)
 {
-	out->base = vmcs_read(GUEST_GDTR_BASE);
-	out->limit = vmcs_read(GUEST_GDTR_LIMIT);
+	out->base = vmcs_read(TABLE_BASE(table));
+	out->limit = vmcs_read(TABLE_LIMIT(table));
 }
 
-void kvml_vmx_set_gdt(struct kvml_vcpu *vcpu, const struct kvm_dtable *in)
+void kvml_vmx_set_table(struct kvml_vcpu *vcpu, enum kvml_table table,
+			const struct kvm_dtable *in)
 {
-	vmcs_write(GUEST_GDTR_BASE, in->base);
-	vmcs_write(GUEST_GDTR_LIMIT, in->limit);
-}
-
-void kvml_vmx_get_idt(struct kvml_vcpu *vcpu, struct kvm_dtable *out)
-{
-	out->base = vmcs_read(GUEST_IDTR_BASE);
-	out->limit = vmcs_read(GUEST_IDTR_LIMIT);
-}
-
-void kvml_vmx_set_idt(struct kvml_vcpu *vcpu, const struct kvm_dtable *in)
-{
-	vmcs_write(GUEST_IDTR_BASE, in->base);
-	vmcs_write(GUEST_IDTR_LIMIT, in->limit);
+	vmcs_write(TABLE_BASE(table), in->base);
+	vmcs_write(TABLE_LIMIT(table), in->limit);
 }
 
 /* ---- MSRs ---- */
-
-static int user_msr_number(u32 index)
-{
-	switch (index) {
-	case MSR_STAR:
-		return VMX_STAR;
-	case MSR_LSTAR:
-		return VMX_LSTAR;
-	case MSR_SYSCALL_MASK:
-		return VMX_FMASK;
-	case MSR_TSC_AUX:
-		return VMX_TSC_AUX;
-	}
-	return -1;
-}
 
 /* MSRs that are VMCS fields; 0: none. */
 static unsigned long msr_field(u32 index)
@@ -308,8 +268,7 @@ static unsigned long msr_field(u32 index)
 	case MSR_IA32_SYSENTER_EIP:
 		return GUEST_SYSENTER_EIP;
 	case MSR_IA32_CR_PAT:
-		return kvml_vmx_caps.entry & VM_ENTRY_LOAD_IA32_PAT ?
-		       GUEST_IA32_PAT : 0;
+		return kvml_vmx_caps.entry & VM_ENTRY_LOAD_IA32_PAT ? GUEST_IA32_PAT : 0;
 	}
 	return 0;
 }
@@ -318,7 +277,7 @@ int kvml_vmx_get_msr(struct kvml_vcpu *vcpu, u32 index, u64 *data)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 	unsigned long field = msr_field(index);
-	int user = user_msr_number(index);
+	int user = kvml_vmx_usermsr_number(index);
 
 	if (field) {
 		*data = vmcs_read(field);
@@ -354,7 +313,7 @@ int kvml_vmx_set_msr(struct kvml_vcpu *vcpu, u32 index, u64 data)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 	unsigned long field = msr_field(index);
-	int user = user_msr_number(index);
+	int user = kvml_vmx_usermsr_number(index);
 
 	if (field) {
 		vmcs_write(field, data);
@@ -386,11 +345,8 @@ int kvml_vmx_set_msr(struct kvml_vcpu *vcpu, u32 index, u64 data)
 void kvml_vmx_update_debug(struct kvml_vcpu *vcpu)
 {
 	update_exceptions(to_vmx(vcpu));
-	kvml_vmx_set_cpu_control(to_vmx(vcpu), CPU_BASED_MOV_DR_EXITING,
-				 !vcpu->dr_open);
+	kvml_vmx_set_cpu_control(to_vmx(vcpu), CPU_BASED_MOV_DR_EXITING, !vcpu->dr_open);
 	vmcs_write(GUEST_DR7, kvml_debug_dr7(vcpu));
-	/* TF comes or goes with the flags. */
-	kvml_reg_set(vcpu, KVML_RFLAGS, kvml_reg(vcpu, KVML_RFLAGS));
 }
 
 void kvml_vmx_fetch_debug(struct kvml_vcpu *vcpu)
@@ -408,8 +364,8 @@ void kvml_vmx_dump(struct kvml_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 
-	pr_info_ratelimited("kvmlite: vCPU %u: exit %#x RIP %04lx:%016lx RSP %016lx RFLAGS %08lx CR0 %08lx CR3 %lx CR4 %lx EFER %llx CS base %lx AR %lx\n",
-			    vcpu->id, vmx->exit.reason,
+	pr_info_ratelimited("kvmlite: vCPU %u: exit %#x qualification %#lx RIP %04lx:%016lx RSP %016lx RFLAGS %08lx CR0 %08lx CR3 %lx CR4 %lx EFER %llx CS base %lx AR %lx\n",
+			    vcpu->id, vmx->exit.reason, vmx->exit.qualification,
 			    vmcs_read(GUEST_CS_SELECTOR), kvml_rip(vcpu),
 			    kvml_reg(vcpu, KVML_RSP),
 			    kvml_reg(vcpu, KVML_RFLAGS),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-/* See usermsr.h. */
+/* MSRs that only userspace uses: see host.h. */
 
-#include "vmx/usermsr.h"
+#include "vmx/host.h"
 
 /*
  * The guest's MSRs of SYSCALL and RDTSCP stay in the CPU until the task goes
@@ -18,11 +18,18 @@ struct user_msrs {
 static DEFINE_PER_CPU(struct user_msrs, user_msrs);
 
 static const u32 user_msr_index[VMX_USER_MSRS] = {
-	[VMX_STAR] = MSR_STAR,
-	[VMX_LSTAR] = MSR_LSTAR,
-	[VMX_FMASK] = MSR_SYSCALL_MASK,
-	[VMX_TSC_AUX] = MSR_TSC_AUX,
+	[VMX_STAR] = MSR_STAR, [VMX_LSTAR] = MSR_LSTAR,
+	[VMX_FMASK] = MSR_SYSCALL_MASK, [VMX_TSC_AUX] = MSR_TSC_AUX,
 };
+
+int kvml_vmx_usermsr_number(u32 index)
+{
+	int i = VMX_USER_MSRS;
+
+	while (--i >= 0 && user_msr_index[i] != index)
+		;
+	return i;
+}
 
 /* Interrupts on or off: a CPU going down restores them as well. */
 static void user_msrs_restore(struct user_return_notifier *notifier)

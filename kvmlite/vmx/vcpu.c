@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-/* See vcpu.h. */
+/* Making, loading and unloading a vCPU. */
 #include <linux/io.h>
 
 #include "base/kick.h"
 #include "vcpu/pv.h"
 #include "vmx/ept.h"
 #include "vmx/host.h"
-#include "vmx/permission.h"
-#include "vmx/vcpu.h"
+#include "vmx/vmx.h"
 #include "vmx/vpid.h"
 
 /* ---- the VMCS of a new vCPU ---- */
@@ -38,13 +37,13 @@ static void vmcs_init_controls(struct vmx_vcpu *vmx)
 	vmcs_write(EPT_POINTER, kvml_vmx_eptp(vmx->vcpu.vm));
 }
 
-/* 0, those of the guest at RESET. */
+/* 0, those of the guest at RESET; an exit gives the host null selectors. */
 static const u16 zero_fields[] = {
 	VM_EXIT_MSR_STORE_COUNT, VM_EXIT_MSR_LOAD_COUNT, VM_ENTRY_MSR_LOAD_COUNT,
-	VM_ENTRY_INTR_INFO_FIELD, PAGE_FAULT_ERROR_CODE_MASK,
-	PAGE_FAULT_ERROR_CODE_MATCH, CR3_TARGET_COUNT, GUEST_SYSENTER_CS,
-	GUEST_SYSENTER_ESP, GUEST_SYSENTER_EIP, GUEST_IA32_DEBUGCTL,
-	GUEST_INTERRUPTIBILITY_INFO, GUEST_PENDING_DBG_EXCEPTIONS,
+	VM_ENTRY_INTR_INFO_FIELD, PAGE_FAULT_ERROR_CODE_MASK, PAGE_FAULT_ERROR_CODE_MATCH,
+	CR3_TARGET_COUNT, GUEST_SYSENTER_CS, GUEST_SYSENTER_ESP, GUEST_SYSENTER_EIP,
+	GUEST_IA32_DEBUGCTL, GUEST_INTERRUPTIBILITY_INFO, GUEST_PENDING_DBG_EXCEPTIONS,
+	HOST_DS_SELECTOR, HOST_ES_SELECTOR, HOST_FS_SELECTOR, HOST_GS_SELECTOR,
 };
 
 /* What is beside kvml_vcpu_reset(). */

@@ -30,10 +30,10 @@ void kvml_vmcs_write_failed(unsigned long field, unsigned long value)
 static void vmclear_page(u64 phys)
 {
 	asm goto("1: vmclear %[phys]\n\t"
-		 "jna %l[failed]\n\t"
-		 VMX_FAULT_TO_OFF
-		 :: [phys] "m"(phys) : "cc", "memory" : failed, off);
-off:
+		 "jna %l[failed]\n"
+		 "2:\n\t"
+		 _ASM_EXTABLE(1b, 2b)
+		 :: [phys] "m"(phys) : "cc", "memory" : failed);
 	return;
 failed:
 	pr_warn_ratelimited("kvmlite: VMCLEAR of %#llx failed\n", phys);
@@ -42,10 +42,10 @@ failed:
 static void vmptrld_page(u64 phys)
 {
 	asm goto("1: vmptrld %[phys]\n\t"
-		 "jna %l[failed]\n\t"
-		 VMX_FAULT_TO_OFF
-		 :: [phys] "m"(phys) : "cc", "memory" : failed, off);
-off:
+		 "jna %l[failed]\n"
+		 "2:\n\t"
+		 _ASM_EXTABLE(1b, 2b)
+		 :: [phys] "m"(phys) : "cc", "memory" : failed);
 	return;
 failed:
 	pr_warn_ratelimited("kvmlite: VMPTRLD of %#llx failed\n", phys);

@@ -26,24 +26,23 @@ struct kvml_vmcs {
 	struct list_head link;	/* in the list of cpu; its interrupts off */
 };
 
-/* Counts VMREADs and VMWRITEs; off, it is a no-op instruction. */
+/*
+ * count.c: VMREADs and VMWRITEs by exit reason, for debugfs: kvmlite/vmcs_accesses.
+ * Accesses from one exit to the next belong to the first one's reason.
+ * Counting begins when "1" is written to the file; until then it costs one
+ * no-op instruction an access.
+ */
 DECLARE_STATIC_KEY_FALSE(kvml_vmcs_counting);
 DECLARE_PER_CPU(u64, kvml_vmreads);
 DECLARE_PER_CPU(u64, kvml_vmwrites);
+/* If it is on, with each exit. */
+void kvml_vmx_count(unsigned int reason);
+void kvml_vmx_count_init(void);
 
 void kvml_vmcs_read_failed(unsigned long field);
 void kvml_vmcs_write_failed(unsigned long field, unsigned long value);
 
-/* _ASM_EXTABLE() from the instruction at 1 to the C label "off". */
-#define VMX_FAULT_TO_OFF						\
-	".pushsection __ex_table, \"a\"\n\t"				\
-	".balign 4\n\t"							\
-	".long 1b - .\n\t"						\
-	".long %l[off] - .\n\t"						\
-	".long " __stringify(EX_TYPE_DEFAULT) "\n\t"			\
-	".popsection"
-
-/* The same to 2, with 0 in the operand "value". */
+/* _ASM_EXTABLE() from the instruction at 1 to 2, with 0 in the operand "value". */
 #define VMX_FAULT_TO_ZERO						\
 	".pushsection __ex_table, \"a\"\n\t"				\
 	".balign 4\n\t"							\
@@ -79,28 +78,17 @@ static __always_inline void vmcs_write(unsigned long field, unsigned long value)
 	if (static_branch_unlikely(&kvml_vmcs_counting))
 		this_cpu_inc(kvml_vmwrites);
 	asm goto("1: vmwrite %[value], %[field]\n\t"
-		 "jna %l[failed]\n\t"
-		 VMX_FAULT_TO_OFF
+		 "jna %l[failed]\n"
+		 "2:\n\t"
+		 _ASM_EXTABLE(1b, 2b)
 		 :: [field] "r"(field), [value] "r"(value)
-		 : "cc" : failed, off);
-off:
+		 : "cc" : failed);
 	return;
 failed:
 	kvml_vmcs_write_failed(field, value);
 }
 
-static __always_inline void vmcs_set(unsigned long field, unsigned long bits)
-{
-	vmcs_write(field, vmcs_read(field) | bits);
-}
-
-static __always_inline void vmcs_clear_bits(unsigned long field,
-					    unsigned long bits)
-{
-	vmcs_write(field, vmcs_read(field) & ~bits);
-}
-
-/* Both return true when the instruction failed. */
+/* True: the instruction failed. */
 static inline bool vmx_on(u64 phys)
 {
 	bool failed;

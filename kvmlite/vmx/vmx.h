@@ -18,9 +18,6 @@
 			     X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT |	\
 			     X86_CR4_PGE | X86_CR4_TSD)
 
-/* exit.reason: run.c has handled it (not a reason of the SDM). */
-#define KVML_VMX_EXIT_DONE 0xffff
-
 /* MSRs of SYSCALL and RDTSCP: the host's come back before userspace runs. */
 enum vmx_user_msr { VMX_STAR, VMX_LSTAR, VMX_FMASK, VMX_TSC_AUX, VMX_USER_MSRS };
 
@@ -64,7 +61,6 @@ struct vmx_vcpu {
 	u64 cstar;
 	u32 spec_ctrl;		/* as of the last exit */
 	u32 *load_spec_ctrl;	/* NULL: the guest runs with the host's */
-	u64 sysenter_cs;
 
 	/* (v) the host's, to be put back by vmx_restore_host() */
 	bool host_saved;
@@ -103,5 +99,36 @@ static __always_inline unsigned long vmx_rflags(struct kvml_vcpu *vcpu)
 	}
 	return vcpu->reg[KVML_RFLAGS];
 }
+
+/*
+ * ---- permission.c ----
+ * MSRs that do not exit: bitmaps (SDM volume 3, 25.6.9) of all vCPUs, and of those
+ * that have once written something else than 0 to SPEC_CTRL.  They will do it often,
+ * and PRED_CMD with it; for others each exit is cheaper if it need not be saved.
+ */
+extern unsigned long *kvml_vmx_msr_bitmap;
+extern unsigned long *kvml_vmx_msr_bitmap_spec_ctrl;
+
+/* When the module loads (-ENOMEM), and when it goes; those of hw.c, too. */
+int kvml_vmx_permission_init(void);
+void kvml_vmx_permission_exit(void);
+
+/* ---- hw.c ---- */
+void kvml_vmx_hw_emergency(void);
+int kvml_vmx_hw_init(void);
+void kvml_vmx_hw_exit(void);
+
+/* ---- state.c ---- */
+/* A bit of the primary processor-based controls. */
+void kvml_vmx_set_cpu_control(struct vmx_vcpu *vmx, u32 bit, bool on);
+/* To the VMCS, before an entry. */
+void kvml_vmx_regs_flush(struct vmx_vcpu *vmx);
+void kvml_vmx_set_fpu_trap(struct vmx_vcpu *vmx, bool on);
+
+/* ---- inject.c: what the exit interrupted is queued again ---- */
+void kvml_vmx_requeue(struct vmx_vcpu *vmx);
+
+/* ---- failure.c: lines in the log; fills KVM_EXIT_FAIL_ENTRY; returns 0 ---- */
+int kvml_vmx_entry_failed(struct vmx_vcpu *vmx);
 
 #endif /* _KVMLITE_VMX_VMX_H */

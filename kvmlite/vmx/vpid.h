@@ -11,10 +11,8 @@
 
 #include "vmx/vmx.h"
 
-/* 0: all are taken. */
+/* 0: all are taken, or no memory. */
 u16 kvml_vmx_vpid_alloc(void);
 void kvml_vmx_vpid_free(u16 vpid);
-/* Forget what this CPU has of the vCPU's own page tables; interrupts off. */
-void kvml_vmx_vpid_flush(struct kvml_vcpu *vcpu);
 
 #endif /* _KVMLITE_VMX_VPID_H */

@@ -22,7 +22,7 @@ GUEST(out, GUEST_OUT)
 #define COMMAND_LINE							\
 	"console=ttyS0 quiet loglevel=4 nr_cpus=2 reset_devices no_timer_check "	\
 	"tsc=reliable clocksource=tsc lpj=1000000 rdinit=/bin/sh -- -c \""	\
-	"mount -t devtmpfs dev /dev; mount -t proc proc /proc; "		\
+	"mount -t devtmpfs dev /dev; mount -t proc none /proc; "		\
 	"exec >/dev/console; echo lab: the crash kernel; stty -F /dev/ttyS1 raw; "	\
 	"[ $(nproc) = %d ] || not='not '; "					\
 	"echo ${not}ok 1 - %d CPUs expected in the crash kernel, it has $(nproc) >/dev/ttyS1; "	\

@@ -20,11 +20,6 @@ struct kvml_backing *kvml_backing_alloc(struct kvml_vm *vm, kvml_gfn base,
 	return b;
 }
 
-void kvml_backing_free(struct kvml_backing *b)
-{
-	kfree(b);
-}
-
 void kvml_backing_add(struct kvml_backings *set, struct kvml_backing *b)
 {
 	FUZZ_CHECK(!kvml_slot_find(&slot_vcpu, b->base),

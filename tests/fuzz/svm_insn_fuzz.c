@@ -26,12 +26,12 @@ int kvml_emulate_fetch(struct kvml_vcpu *vcpu, unsigned int n)
 
 	e->nbytes = n;
 	if (n == sizeof(e->bytes))
-		return KVML_EMUL_GO;
+		return 0;
 	if (n >= code_len)
 		return 1;
 	memcpy(e->bytes + n, code + n, end - n);
 	e->nbytes = end;
-	return KVML_EMUL_GO;
+	return 0;
 }
 
 bool kvml_emulate_fetch_known(struct kvml_vcpu *vcpu)
@@ -110,7 +110,7 @@ static void check(const struct svm_insn *insn, int bits)
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	static struct kvml_emul emul;
-	struct kvml_vcpu vcpu = { .emul = &emul };
+	struct kvml_vcpu vcpu = { .emul = &emul, .reg_avail = ~0 };
 	struct svm_insn insn;
 	int r;
 

@@ -10,6 +10,9 @@ STYLE_NOT_IN_PROGRAMS+=,CAMELCASE,BIT_MACRO,LONG_LINE_STRING
 STYLE_KERNEL_NAMES='CAMELCASE: Avoid CamelCase: <(MSR_)?(MTRR|XFEATURE_Hi16)'
 # TRACE_EVENT() has an order of its own in the kernel, too.
 STYLE_NOT_IN_TRACE=OPEN_ENDED_LINE,PARENTHESIS_ALIGNMENT
+# Macros that make members and declarations of a list, as KVM's kvm-x86-ops.h has them;
+# the assembler's are no C.
+STYLE_NOT_IN_OPS=MULTISTATEMENT_MACRO_USE_DO_WHILE,TRAILING_SEMICOLON,SPACING,MACRO_ARG_PRECEDENCE
 
 # Macros of unit tests, fuzz targets and orders are rows of tables, or stand for the
 # kernel's.
@@ -21,7 +24,10 @@ lab_style() {
 	(($# == 0)) || die "./lab style takes no arguments"
 	packages_need style
 	CHECKPATCH=$(kernel_scripts_get)/checkpatch.pl || return
-	style_check NONE include ksmdev kvmlite tests/defects tests/probe ! -name trace.h || bad=1
+	style_check NONE include ksmdev kvmlite tests/defects tests/probe \
+		! -name trace.h ! -path kvmlite/base/ops.h ! -path kvmlite/base/entry.h || bad=1
+	style_check "$STYLE_NOT_IN_OPS" kvmlite/base/ops.h || bad=1
+	style_check SPACING kvmlite/base/entry.h || bad=1
 	style_check "$STYLE_NOT_IN_TRACE" ksmdev kvmlite -name trace.h || bad=1
 	style_check "$STYLE_NOT_IN_PROGRAMS" userspace tests ! -path 'tests/unit/*' \
 		! -regex 'tests/\(fuzz\|orders\)/[^/]*' || bad=1

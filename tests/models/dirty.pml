@@ -18,13 +18,12 @@
  *	function	160c5dac2ca5	map_locked
  *	function	9d139c702a28	set_leaf
  *	function	63acff3601a6	kvml_slot_mark_dirty
- *	function	61a553952598	kvml_guest_write
- *	function	e9642d9d96f2	kvml_guest_cmpxchg
+ *	function	540aaf5ce7ac	guest_access
+ *	function	fb2157c5e3bb	kvml_guest_cmpxchg
  *	function	998a2e567df2	mark_range_dirty
  *	function	b67c9daa8c47	fetch_dirty
- *	function	ea67dea57561	copy_log
+ *	function	3f55aa21358d	do_log
  *	function	f4d15cd8f753	clear_dirty(struct kvml_vm *vm, struct kvml_slot *slot
- *	function	bf926e2cdbd2	clear_log
  *	function	1e745245d078	protect_entry
  *	function	3019daafb66d	kvml_mmu_protect_bits
  *	function	d5df1092ef90	protect_leaves

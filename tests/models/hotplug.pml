@@ -20,7 +20,7 @@
  *	function	ca9249051bf1	sched_in
  *	function	0a6911699611	kvml_vcpu_load
  *	function	d93c85bc40d4	kvml_vcpu_reload
- *	function	d8a6f4609d88	handle_requests
+ *	function	657222835bbc	handle_requests
  *	function	f56d38ac6f58	kvml_hardware_here
  *	function	609a8d2d1808	disable_here
  *	function	1f9740c8d574	hardware_offline

@@ -16,7 +16,7 @@
  * README says what the rows are.
  *
  *	function	85334c76ddc9	kvml_mmu_is_mmio
- *	function	556f250b183c	map_mmio
+ *	function	4d9ed1a61494	map_mmio
  *	function	c3448a87c215	kvml_mmu_fault
  *	function	23be3409c7d2	kvml_slots_generation
  *	function	e7e291eeaa91	kvml_slot_lookup

@@ -29,7 +29,7 @@
  *	function	27cddad76fd4	invalidate_start
  *	function	6b7c0ed5785b	invalidate_end
  *	function	a16fe46fde89	take_range
- *	function	fa294d71fbff	kvml_mmu_invalidate_start
+ *	function	02c355be9ba3	kvml_mmu_invalidate_start
  *	function	7e63cc8d30a6	kvml_mmu_invalidate_end
  *	function	0f8fb638c677	kvml_backings_count(struct kvml_backings *set, int n)
  *	function	fcb9c7226c42	kvml_backings_count_exact

@@ -27,9 +27,9 @@
  *	function	7d0ec7267a25	kvml_bus_free
  *	function	f71471db2314	kvml_bus_write
  *	function	d78296dee66d	bus_publish
- *	function	9bf694facc38	bus_remove
- *	function	c42854dfed7e	kvml_stats_vm_remove
- *	function	f6b62db78a2d	total_get
+ *	function	617beba063f2	bus_remove
+ *	function	15870a46b773	kvml_stats_vm_remove
+ *	function	06d6bd46a716	total_get
  *	function	26ddac7ab5f4	vm_sum
  *	function	94ddaebb139a	kvml_vcpu_create
  *	function	748206809936	vcpu_publish

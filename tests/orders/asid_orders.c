@@ -17,6 +17,11 @@
 
 #define hw_breakpoint_active()	false
 #define hw_breakpoint_restore()	((void)0)
+#define X86_TRAP_DB	1
+#define X86_TRAP_BP	3
+#define X86_TRAP_NM	7
+#define X86_TRAP_AC	17
+#define X86_TRAP_MC	18
 
 enum {
 	TLB_CONTROL_DO_NOTHING = 0, TLB_CONTROL_FLUSH_ALL_ASID = 1,

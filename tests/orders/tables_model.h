@@ -374,7 +374,7 @@ static void model_look(void)
 		model.young[i] = entry && (!fmt->accessed || entry & fmt->accessed);
 		model.large |= entry && level == 2;
 	}
-	model.unmapped = vm.stat.mmu_unmapped;
+	model.unmapped = vm.mmu.stat.mmu_unmapped;
 }
 
 /* ---- what must hold ---- */
@@ -450,23 +450,23 @@ static void check_counters(void)
 	for (i = 0; i < ORDERS_PAGES; i++)
 		shown += pages[i].used && pages[i].shown == 1;
 	FUZZ_CHECK(shown == c.tables, "%ld tables, and %ld shown", c.tables, shown);
-	FUZZ_CHECK(c.tables == atomic_long_read(&mmu->tables),
+	FUZZ_CHECK(c.tables == atomic_long_read(&mmu->stat.tables),
 		   "%ld tables, and %ld counted", c.tables,
-		   atomic_long_read(&mmu->tables));
-	FUZZ_CHECK(c.small == atomic_long_read(&mmu->pages_4k),
+		   atomic_long_read(&mmu->stat.tables));
+	FUZZ_CHECK(c.small == atomic_long_read(&mmu->stat.pages_4k),
 		   "%ld pages of 4 KiB, and %ld counted", c.small,
-		   atomic_long_read(&mmu->pages_4k));
-	FUZZ_CHECK(c.large == atomic_long_read(&mmu->pages_2m),
+		   atomic_long_read(&mmu->stat.pages_4k));
+	FUZZ_CHECK(c.large == atomic_long_read(&mmu->stat.pages_2m),
 		   "%ld pages of 2 MiB, and %ld counted", c.large,
-		   atomic_long_read(&mmu->pages_2m));
+		   atomic_long_read(&mmu->stat.pages_2m));
 	for (i = 0; i < ARRAY_SIZE(vcpus); i++)
 		spares += vcpus[i].spares.nr;
 	FUZZ_CHECK(pages_used == c.tables + spares,
 		   "%u pages, for %ld tables and %u spare ones", pages_used,
 		   c.tables, spares);
-	FUZZ_CHECK(vm.stat.mmu_unmapped == model.unmapped,
+	FUZZ_CHECK(vm.mmu.stat.mmu_unmapped == model.unmapped,
 		   "%llu pages unmapped, and %llu counted", model.unmapped,
-		   vm.stat.mmu_unmapped);
+		   vm.mmu.stat.mmu_unmapped);
 	FUZZ_CHECK(c.small + c.large == model_leaves(), "%ld leaves, not %u",
 		   c.small + c.large, model_leaves());
 }

@@ -310,8 +310,8 @@ static enum order release_all(unsigned int unused)
 	vm.notifier->mn.ops->release(&vm.notifier->mn, NULL);
 	model_zap(A, D);
 	FUZZ_CHECK(model.mmio[0] || model.mmio[1] ||
-		   atomic_long_read(&vm.mmu.tables) == 1, "%ld tables are left",
-		   atomic_long_read(&vm.mmu.tables));
+		   atomic_long_read(&vm.mmu.stat.tables) == 1, "%ld tables are left",
+		   atomic_long_read(&vm.mmu.stat.tables));
 	return ORDER_ON;
 }
 

@@ -21,10 +21,9 @@
 #define static_branch_unlikely(key) (*(key))
 #define __stringify(x)	#x
 #define _ASM_EXTABLE(from, to) ""
-#define EX_TYPE_DEFAULT	0
-#define EX_TYPE_ZERO_REG 0
 #define DEFINE_EXTABLE_TYPE_REG ""
 #define UNDEFINE_EXTABLE_TYPE_REG ""
+#define EX_TYPE_ZERO_REG 0
 #define VM_INSTRUCTION_ERROR 0x4400
 #define X86_FEATURE_CONSTANT_TSC 0
 #define boot_cpu_has(feature) true
@@ -120,7 +119,6 @@ static enum result vmx_instruction(const char *text, u64 phys)
 	case VMX_FAILED:						\
 		goto failed;						\
 	case VMX_FAULT:							\
-		goto off;						\
 	case VMX_DONE:							\
 		break;							\
 	}

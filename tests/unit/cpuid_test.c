@@ -56,7 +56,7 @@ static int cpuid_test_init(struct kunit *test)
 static void cpuid_test_exit(struct kunit *test)
 {
 	if (vcpu)
-		kvml_cpuid_free(vcpu);
+		kvfree(vcpu->cpuid);
 }
 
 /* ---- answers ---- */

@@ -53,11 +53,6 @@ struct kvml_backing *kvml_backing_alloc(struct kvml_vm *of, kvml_gfn base,
 	return b;
 }
 
-void kvml_backing_free(struct kvml_backing *b)
-{
-	kfree(b);
-}
-
 /* May a fault map the page that is the first of @b? */
 static bool mappable(const struct kvml_backing *b)
 {

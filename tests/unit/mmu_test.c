@@ -121,9 +121,9 @@ static void mmu_test_exit(struct kunit *test)
 	if (!vm || !mmu->root)
 		return;
 	kvml_mmu_zap(vm, 0, KVML_MAX_GFN);
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&mmu->pages_4k), 0);
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&mmu->pages_2m), 0);
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&mmu->tables), 1);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&mmu->stat.pages_4k), 0);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&mmu->stat.pages_2m), 0);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&mmu->stat.tables), 1);
 	kvml_mmu_vcpu_free(vcpu);
 	kvml_mmu_free(vm);
 	vm = NULL;
@@ -177,18 +177,18 @@ static void mmu_read_write_test(struct kunit *test)
 	host.writable = false;
 	KUNIT_EXPECT_EQ(test, fault(gfn, KVML_ACCESS_READ), 1);
 	expect_leaf(test, gfn, 1, fmt->memtype_wb);
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&mmu->pages_4k), 1);
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&mmu->tables), 4);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&mmu->stat.pages_4k), 1);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&mmu->stat.tables), 4);
 	host.writable = true;
 	KUNIT_EXPECT_EQ(test, fault(gfn, KVML_ACCESS_WRITE), 1);
 	expect_leaf(test, gfn, 1, fmt->memtype_wb | fmt->write | fmt->dirty);
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&mmu->pages_4k), 1);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&mmu->stat.pages_4k), 1);
 	/* A neighbour needs no table, one beyond 1 GiB two. */
 	KUNIT_EXPECT_EQ(test, fault(gfn + 1, KVML_ACCESS_READ), 1);
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&mmu->tables), 4);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&mmu->stat.tables), 4);
 	slot.npages = BIT(20);
 	KUNIT_EXPECT_EQ(test, fault(gfn + BIT(18), KVML_ACCESS_READ), 1);
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&mmu->tables), 6);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&mmu->stat.tables), 6);
 	/* Nothing was taken away, so nobody had to forget anything. */
 	KUNIT_EXPECT_EQ(test, requests, 0);
 }
@@ -231,7 +231,7 @@ static void mmu_other_frame_test(struct kunit *test)
 	expect_leaf(test, slot.base, 1,
 		    fmt->memtype_wb | fmt->write | fmt->dirty);
 	KUNIT_EXPECT_EQ(test, requests, 1);
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&mmu->pages_4k), 1);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&mmu->stat.pages_4k), 1);
 }
 
 static void mmu_read_only_slot_test(struct kunit *test)
@@ -307,7 +307,7 @@ static void mmu_invalidations_test(struct kunit *test)
 				  HVA + 6 * PAGE_SIZE, true);
 	kvml_mmu_invalidate_start(&backing, HVA + 2 * PAGE_SIZE,
 				  HVA + 3 * PAGE_SIZE, false);
-	KUNIT_EXPECT_EQ(test, vm->stat.mmu_unmapped, 2);
+	KUNIT_EXPECT_EQ(test, vm->mmu.stat.mmu_unmapped, 2);
 	KUNIT_EXPECT_EQ(test, mmu->notifier_seq, seq);
 	for (i = 0; i < 10; i++) {
 		KUNIT_EXPECT_EQ(test, mapped(slot.base + i), i != 2 && i != 5);
@@ -417,8 +417,8 @@ static void mmu_large_leaf_test(struct kunit *test)
 	expect_leaf(test, slot.base + 511, 2,
 		    fmt->memtype_wb | fmt->write | fmt->dirty);
 	KUNIT_EXPECT_FALSE(test, mapped(slot.base + 512));
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&mmu->pages_2m), 1);
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&mmu->tables), 3);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&mmu->stat.pages_2m), 1);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&mmu->stat.tables), 3);
 }
 
 /* The host put a huge page together: it takes the place of a table. */
@@ -428,14 +428,14 @@ static void mmu_collapse_test(struct kunit *test)
 
 	for (i = 0; i < 512; i += 3)
 		fault(slot.base + i, KVML_ACCESS_READ);
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&mmu->pages_4k), 171);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&mmu->stat.pages_4k), 171);
 	host.level = 2;
 	KUNIT_EXPECT_EQ(test, fault(slot.base + 1, KVML_ACCESS_READ), 1);
 	expect_leaf(test, slot.base, 2,
 		    fmt->memtype_wb | fmt->write | fmt->dirty);
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&mmu->pages_4k), 0);
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&mmu->pages_2m), 1);
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&mmu->tables), 3);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&mmu->stat.pages_4k), 0);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&mmu->stat.pages_2m), 1);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&mmu->stat.tables), 3);
 	KUNIT_EXPECT_EQ(test, requests, 1);
 }
 
@@ -449,7 +449,7 @@ static void mmu_split_test(struct kunit *test)
 	expect_leaf(test, slot.base + 7, 1,
 		    fmt->memtype_wb | fmt->write | fmt->dirty);
 	KUNIT_EXPECT_FALSE(test, mapped(slot.base + 6));
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&mmu->pages_2m), 0);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&mmu->stat.pages_2m), 0);
 	KUNIT_EXPECT_EQ(test, requests, 1);
 }
 
@@ -469,7 +469,7 @@ static void mmu_mmio_test(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, kvml_mmu_is_mmio(vcpu, gfn << PAGE_SHIFT | 0x30));
 	KUNIT_EXPECT_FALSE(test, kvml_mmu_is_mmio(vcpu,
 						  (gfn + 1) << PAGE_SHIFT));
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&mmu->pages_4k), 0);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&mmu->stat.pages_4k), 0);
 	/* The slots have changed: it may be memory now. */
 	generation++;
 	KUNIT_EXPECT_FALSE(test, kvml_mmu_is_mmio(vcpu, gfn << PAGE_SHIFT));
@@ -485,7 +485,7 @@ static void mmu_mmio_test(struct kunit *test)
 	/* An access that looked before it came does not take it away. */
 	map_mmio(vcpu, gfn, 6);
 	expect_leaf(test, gfn, 1, fmt->memtype_wb | fmt->write | fmt->dirty);
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&mmu->pages_4k), 1);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&mmu->stat.pages_4k), 1);
 }
 
 /* Accesses all over the address space cost a bounded number of tables. */
@@ -495,7 +495,7 @@ static void mmu_mmio_limit_test(struct kunit *test)
 
 	for (i = 0; i < MAX_MMIO_TABLES + 200; i++)
 		fault(0x100000 + i * 512ul, KVML_ACCESS_READ);
-	KUNIT_EXPECT_LE(test, atomic_long_read(&mmu->tables),
+	KUNIT_EXPECT_LE(test, atomic_long_read(&mmu->stat.tables),
 			MAX_MMIO_TABLES + KVML_SPARE_TABLES + 1);
 	/* Not in tables at all. */
 	KUNIT_EXPECT_EQ(test, fault(KVML_MAX_GFN, KVML_ACCESS_READ),
@@ -530,7 +530,7 @@ static void mmu_zap_range_test(struct kunit *test)
 		fault(slot.base + i, KVML_ACCESS_WRITE);
 	invalidate(500, 1030, true);
 	expect_gone(test, 500, 530);
-	KUNIT_EXPECT_EQ(test, vm->stat.mmu_unmapped, 530);
+	KUNIT_EXPECT_EQ(test, vm->mmu.stat.mmu_unmapped, 530);
 	KUNIT_EXPECT_TRUE(test, kvml_mmu_flush_due(vm));
 	KUNIT_EXPECT_EQ(test, requests, 0);
 	kvml_mmu_flush(vm);
@@ -633,13 +633,13 @@ static void mmu_prune_test(struct kunit *test)
 
 	fault(slot.base, KVML_ACCESS_READ);
 	fault(slot.base + 512, KVML_ACCESS_READ);
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&mmu->tables), 5);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&mmu->stat.tables), 5);
 	part.npages = 512;
 	kvml_mmu_zap_slot(vm, &part);
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&mmu->tables), 4);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&mmu->stat.tables), 4);
 	KUNIT_EXPECT_TRUE(test, mapped(slot.base + 512));
 	kvml_mmu_zap_slot(vm, &slot);
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&mmu->tables), 1);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&mmu->stat.tables), 1);
 }
 
 /* ---- against a table of what must be there ---- */

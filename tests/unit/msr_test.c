@@ -144,7 +144,7 @@ static int msr_test_init(struct kunit *test)
 static void msr_test_exit(struct kunit *test)
 {
 	if (vcpu && vcpu->msrs)
-		kvml_msrs_free(vcpu);
+		kvfree(vcpu->msrs);
 }
 
 /* ---- the table ---- */

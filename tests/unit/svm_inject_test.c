@@ -34,11 +34,6 @@ int kvml_svm_insn_read(struct kvml_vcpu *v, struct svm_insn *insn)
 	return 1;
 }
 
-unsigned long kvml_svm_insn_next(struct kvml_vcpu *v, const struct svm_insn *insn)
-{
-	return 0;
-}
-
 #define RIP	0x1000
 
 static struct svm_vcpu *svm;

@@ -26,12 +26,12 @@ int kvml_emulate_fetch(struct kvml_vcpu *v, unsigned int n)
 	fetches++;
 	e->nbytes = n;
 	if (n == sizeof(e->bytes))
-		return KVML_EMUL_GO;	/* there is no room for more */
+		return 0;	/* there is no room for more */
 	if (n >= code_len)
 		return rest_is_lost;
 	memcpy(e->bytes + n, code + n, end - n);
 	e->nbytes = end;
-	return KVML_EMUL_GO;
+	return 0;
 }
 
 bool kvml_emulate_fetch_known(struct kvml_vcpu *v)
@@ -55,6 +55,8 @@ static int svm_insn_init(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, vcpu);
 	vcpu->emul = kunit_kzalloc(test, sizeof(*vcpu->emul), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, vcpu->emul);
+	vcpu->reg[KVML_RIP] = U32_MAX;
+	vcpu->reg_avail = ~0;
 	fetches = 0;
 	exceptions = 0;
 	return 0;
@@ -149,6 +151,8 @@ static void expect_insn(struct kunit *test, const struct insn_case *c,
 			const struct svm_insn *got)
 {
 	KUNIT_EXPECT_EQ(test, got->len, c->n);
+	/* Only 64-bit code goes on beyond 4 GiB. */
+	KUNIT_EXPECT_EQ(test, got->next, (c->bits == 64 ? 1ul << 32 : 0) + c->n - 1);
 	KUNIT_EXPECT_EQ(test, got->opcode, c->want.opcode);
 	KUNIT_EXPECT_EQ(test, got->two_bytes, c->want.two_bytes);
 	KUNIT_EXPECT_EQ(test, got->rex, c->want.rex);

@@ -9,7 +9,7 @@
 
 const struct kvml_ops *kvml_ops;
 
-void kvml_svm_host_restore(struct kvml_vcpu *vcpu)
+void kvml_svm_vcpu_put(struct kvml_vcpu *vcpu)
 {
 }
 
@@ -88,14 +88,14 @@ static void gdt(void)
 {
 	struct kvm_dtable table = { .base = 0x1000 };
 
-	kvml_svm_set_gdt(&svm->vcpu, &table);
+	kvml_svm_set_table(&svm->vcpu, KVML_GDT, &table);
 }
 
 static void idt(void)
 {
 	struct kvm_dtable table = { .base = 0x1000 };
 
-	kvml_svm_set_idt(&svm->vcpu, &table);
+	kvml_svm_set_table(&svm->vcpu, KVML_IDT, &table);
 }
 
 static void debug(void)

@@ -106,7 +106,7 @@ static void vt_x_off(struct kunit *test)
 	vmclear_page(0);
 	vmptrld_page(0);
 	vmcs_write(GUEST_RIP, 1);
-	vmcs_set(GUEST_RFLAGS, 1);
+	vmcs_write(GUEST_RFLAGS, vmcs_read(GUEST_RFLAGS) | 1);
 	KUNIT_EXPECT_EQ(test, vmcs_read(GUEST_RIP), 0);
 	KUNIT_EXPECT_TRUE(test, vmx_on(0));
 	vmx_invept(INVEPT_ALL, 0);

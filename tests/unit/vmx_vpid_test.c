@@ -10,13 +10,13 @@
 struct kvml_vmx_caps kvml_vmx_caps;
 
 /* Nothing is flushed here. */
-void kvml_vmx_ept_flush(struct kvml_vcpu *vcpu)
+void kvml_vmx_flush_tlb(struct kvml_vcpu *vcpu)
 {
 }
 
 static void vmx_vpid_test_exit(struct kunit *test)
 {
-	bitmap_zero(vpids, VPIDS);
+	ida_destroy(&vpids);
 }
 
 static void vmx_vpid_exhausted_test(struct kunit *test)

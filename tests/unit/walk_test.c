@@ -17,6 +17,20 @@
 
 #undef PF_W	/* of linux/elf.h */
 #include "emul/walk.c"
+#include "vm/vm.h"
+
+#define PTE_P	_PAGE_PRESENT
+#define PTE_W	_PAGE_RW
+#define PTE_U	_PAGE_USER
+#define PTE_A	_PAGE_ACCESSED
+#define PTE_D	_PAGE_DIRTY
+#define PTE_PS	_PAGE_PSE
+#define PTE_NX	_PAGE_NX
+#define PF_P	X86_PF_PROT
+#define PF_W	X86_PF_WRITE
+#define PF_U	X86_PF_USER
+#define PF_RSVD	X86_PF_RSVD
+#define PF_I	X86_PF_INSTR
 
 const struct kvml_ops *kvml_ops;
 
