@@ -225,12 +225,13 @@ int ksm_area_release(struct inode *inode, struct file *file)
 	struct ksm_chunk *chunk;
 	unsigned long index;
 
+	/* First: nobody who goes through the domain's areas fills it again. */
+	ksm_domain_remove(area->domain, area);
 	xa_for_each(&area->chunks, index, chunk) {
 		ksm_range_drop(chunk, 0, KSM_CHUNK_PAGES, false);
 		ksm_unqueue_chunk(chunk);
 		cond_resched();
 	}
-	ksm_domain_remove(area->domain, area);
 	ksm_spares_drop(&area->spares, ULONG_MAX);
 	ksm_regions_free(area);
 	ksm_area_uncharge(area, area->size);
@@ -364,4 +365,19 @@ int ksm_area_mmap(struct file *file, struct vm_area_struct *vma)
 	vm_flags_set(vma, VM_DONTCOPY);
 	vma->vm_ops = &ksm_vm_ops;
 	return 0;
+}
+
+/*
+ * mmap() looks for an address, with mm->mmap_lock held for writing, before it unmaps
+ * what is there: the last moment to see what KSM_REGISTER takes over.
+ */
+unsigned long ksm_area_get_unmapped_area(struct file *file, unsigned long addr,
+					 unsigned long len, unsigned long pgoff,
+					 unsigned long flags)
+{
+	struct ksm_area *area = ksm_area_of_file(file);
+
+	if (READ_ONCE(area->registrar) == current && !ksm_register_may_map(area->step))
+		return -EAGAIN;
+	return compat_get_unmapped_area(file, addr, len, pgoff, flags);
 }

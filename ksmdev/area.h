@@ -96,7 +96,8 @@ struct ksm_area {
 
 	struct mutex register_lock;	/* guards regions, registrar, vma_sum */
 	struct xarray regions;		/* struct ksm_region by number */
-	struct task_struct *registrar;	/* may mmap registered offsets */
+	struct task_struct *registrar;	/* may mmap registered offsets, */
+	struct reg_step *step;		/* for this; the registrar's own */
 	unsigned long vma_sum;		/* signature of the mappings, register.c */
 
 	u64 id;				/* (i) */
@@ -111,6 +112,9 @@ void ksm_area_exit(void);
 int ksm_area_open(struct inode *inode, struct file *file);
 int ksm_area_release(struct inode *inode, struct file *file);
 int ksm_area_mmap(struct file *file, struct vm_area_struct *vma);
+unsigned long ksm_area_get_unmapped_area(struct file *file, unsigned long addr,
+					 unsigned long len, unsigned long pgoff,
+					 unsigned long flags);
 void ksm_area_put(struct ksm_area *area);
 
 int ksm_area_charge(struct ksm_area *area, unsigned long pages);

@@ -55,22 +55,18 @@ void ksm_slot_unclean(struct ksm_chunk *chunk, unsigned int i)
 }
 
 /*
- * Wait until nobody is about to map the shared frame that slot @i had, @page
- * or the zero frame, and unmap it.
+ * Wait until nobody is about to map @page, which slot @i had, or the zero frame (NULL).
+ * Must hold chunk->lock; the slot is another one by now.
  */
-static void slot_zap_shared(struct ksm_chunk *chunk, unsigned int i,
-			    struct page *page)
+void ksm_slot_wait_mapped(struct ksm_chunk *chunk, unsigned int i, struct page *page)
 {
-	struct ksm_area *area = chunk->area;
-
 	if (!page)
-		page = ksm_domain_zero_frame(area->domain, chunk->nid,
+		page = ksm_domain_zero_frame(chunk->area->domain, chunk->nid,
 					     chunk->first + i);
-	if (page) {
-		lock_page(page);
-		unlock_page(page);
-	}
-	unmap_mapping_pages(ksm_area_mapping(area), chunk->first + i, 1, false);
+	if (!page)
+		return;
+	lock_page(page);
+	unlock_page(page);
 }
 
 static void slot_count_given(struct ksm_area *area, ksm_slot_t old)
@@ -101,8 +97,10 @@ void ksm_slot_give(struct ksm_chunk *chunk, unsigned int i, struct page *frame)
 	frame->index = chunk->first + i;
 	chunk->slots[i] = slot_make(old, frame, 0);
 	slot_written(chunk, i, slot_merged(old));
-	if (old & SLOT_MAPPED)
-		slot_zap_shared(chunk, i, shared);
+	if (old & SLOT_MAPPED) {
+		ksm_slot_wait_mapped(chunk, i, shared);
+		unmap_mapping_pages(ksm_area_mapping(area), chunk->first + i, 1, false);
+	}
 	slot_count_given(area, old);
 	if (slot_merged(old))
 		trace_ksm_break(area->id, chunk->first + i, shared, frame);
@@ -110,12 +108,17 @@ void ksm_slot_give(struct ksm_chunk *chunk, unsigned int i, struct page *frame)
 		ksm_stable_put(area->domain, shared);
 }
 
+enum use { USE_READ, USE_WRITE, USE_UNMERGE };
 enum need { NEED_NOTHING, NEED_ZEROES, NEED_FRAME };
 
-static enum need slot_need(struct ksm_chunk *chunk, unsigned int i, bool write)
+static enum need slot_need(struct ksm_chunk *chunk, unsigned int i, enum use use)
 {
 	ksm_slot_t slot = chunk->slots[i];
+	bool write = use != USE_READ;
 
+	/* Of what is merged no more, another user took care, or it is empty. */
+	if (use == USE_UNMERGE && !slot_merged(slot))
+		return NEED_NOTHING;
 	if (slot & SLOT_PENDING)
 		return NEED_FRAME;
 	if (slot & SLOT_STABLE)
@@ -145,7 +148,7 @@ static void slot_satisfy(struct ksm_chunk *chunk, unsigned int i,
  * Return: 0 with chunk->lock held; -ENOMEM, -EINTR (fatal signal), -EAGAIN
  * (ksm_pending_wait() first, with the same @user) without.
  */
-static int chunk_lock_ready(struct ksm_chunk *chunk, unsigned int i, bool write,
+static int chunk_lock_ready(struct ksm_chunk *chunk, unsigned int i, enum use use,
 			    bool user)
 {
 	struct page *frame = NULL;
@@ -157,7 +160,7 @@ static int chunk_lock_ready(struct ksm_chunk *chunk, unsigned int i, bool write,
 		err = ksm_chunk_lock_registered(chunk, i, user);
 		if (err)
 			break;
-		need = slot_need(chunk, i, write);
+		need = slot_need(chunk, i, use);
 		if (need == NEED_NOTHING)
 			break;
 		if (!frame)
@@ -169,7 +172,7 @@ static int chunk_lock_ready(struct ksm_chunk *chunk, unsigned int i, bool write,
 			frame = NULL;
 			/* Of zeroes, a pending page leaves an empty slot. */
 			if (slot_has_frame(chunk->slots[i]) ||
-			    slot_need(chunk, i, write) == NEED_NOTHING)
+			    slot_need(chunk, i, use) == NEED_NOTHING)
 				break;
 		}
 		mutex_unlock(&chunk->lock);
@@ -182,10 +185,10 @@ static int chunk_lock_ready(struct ksm_chunk *chunk, unsigned int i, bool write,
 	return err;
 }
 
-/* Give slot @i a frame of its own (KSM_UNMERGE). 0, -ENOMEM or -EINTR. */
-int ksm_slot_make_private(struct ksm_chunk *chunk, unsigned int i)
+/* Give slot @i a frame of its own if it is merged. 0, -ENOMEM or -EINTR. */
+int ksm_slot_unmerge(struct ksm_chunk *chunk, unsigned int i)
 {
-	int err = chunk_lock_ready(chunk, i, true, true);
+	int err = chunk_lock_ready(chunk, i, USE_UNMERGE, true);
 
 	if (!err)
 		mutex_unlock(&chunk->lock);
@@ -255,7 +258,7 @@ static vm_fault_t ksm_fault(struct vm_fault *vmf)
 	chunk = ksm_chunk_get(area, vmf->pgoff);
 	if (!chunk)
 		return VM_FAULT_OOM;
-	err = chunk_lock_ready(chunk, i, vmf->flags & FAULT_FLAG_WRITE,
+	err = chunk_lock_ready(chunk, i, vmf->flags & FAULT_FLAG_WRITE ? USE_WRITE : USE_READ,
 			       fault_by_user(vmf));
 	if (err == -EAGAIN)
 		return fault_wait(vmf, chunk, i);
@@ -283,7 +286,7 @@ static vm_fault_t ksm_page_mkwrite(struct vm_fault *vmf)
 	chunk = ksm_chunk_find(area, vmf->pgoff);
 	if (WARN_ON_ONCE(!chunk))
 		return VM_FAULT_SIGBUS;
-	err = chunk_lock_ready(chunk, i, true, fault_by_user(vmf));
+	err = chunk_lock_ready(chunk, i, USE_WRITE, fault_by_user(vmf));
 	if (err == -EAGAIN)
 		return VM_FAULT_NOPAGE;
 	if (err)

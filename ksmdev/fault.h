@@ -19,7 +19,8 @@
 #include "area.h"
 
 void ksm_slot_give(struct ksm_chunk *chunk, unsigned int i, struct page *frame);
-int ksm_slot_make_private(struct ksm_chunk *chunk, unsigned int i);
+void ksm_slot_wait_mapped(struct ksm_chunk *chunk, unsigned int i, struct page *page);
+int ksm_slot_unmerge(struct ksm_chunk *chunk, unsigned int i);
 void ksm_slot_forget(struct ksm_chunk *chunk, unsigned int i);
 void ksm_slot_unclean(struct ksm_chunk *chunk, unsigned int i);
 

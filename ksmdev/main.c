@@ -186,6 +186,7 @@ const struct file_operations ksm_fops = {
 	.open = ksm_area_open,
 	.release = ksm_area_release,
 	.mmap = ksm_area_mmap,
+	.get_unmapped_area = ksm_area_get_unmapped_area,
 	.unlocked_ioctl = ksm_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 };

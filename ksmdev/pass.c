@@ -124,6 +124,13 @@ static unsigned long wheel_earliest(struct ksm_domain *d)
 	return KSM_NEVER;
 }
 
+/* Exact, as a domain that may go away must not be scannable. */
+static void wheel_left(struct ksm_domain *d, const struct ksm_chunk *chunk)
+{
+	if (chunk->due == d->earliest)
+		d->earliest = wheel_earliest(d);
+}
+
 /* Move the chunks that are due, or all, to @todo. */
 static void wheel_take(struct ksm_domain *d, bool all)
 {
@@ -140,20 +147,29 @@ static void wheel_take(struct ksm_domain *d, bool all)
 }
 
 /*
- * The chunk has a page to look at after @ticks.  Must hold chunk->lock.  One
- * that is due before stays where it is, and so does one that a pass of KSM_SCAN
- * may have taken from the wheel before it was due.
+ * Is the chunk in a queue from which it comes in time, if it is to be visited at @due?
+ * One that a pass has taken from the wheel was due by then, but for passes of KSM_SCAN.
+ */
+static bool is_early_enough(const struct ksm_chunk *chunk, unsigned long due)
+{
+	return !list_empty_careful(&chunk->queue) && chunk->due <= due;
+}
+
+/*
+ * The chunk has a page to look at after @ticks.  Must hold chunk->lock.  A chunk of the
+ * pass under way stays with it: nobody else would end the pass.
  */
 void ksm_queue_chunk(struct ksm_chunk *chunk, unsigned int ticks)
 {
 	struct ksm_domain *d = chunk->area->domain;
-	unsigned long due = slot_now() + ticks;
 
-	if (!list_empty_careful(&chunk->queue) && chunk->due <= due)
+	if (is_early_enough(chunk, slot_now() + ticks))
 		return;
 	spin_lock(&d->queue_lock);
-	if (list_empty(&chunk->queue) || !d->in_pass || !d->rest_from)
-		wheel_add(d, chunk, due);
+	/* With the time of now: a pass that began meanwhile took what was due. */
+	if (list_empty(&chunk->queue) ||
+	    (!is_early_enough(chunk, slot_now() + ticks) && !(d->in_pass && d->rest_from)))
+		wheel_add(d, chunk, slot_now() + ticks);
 	spin_unlock(&d->queue_lock);
 }
 
@@ -167,6 +183,9 @@ void ksm_requeue_chunk(struct ksm_chunk *chunk)
 
 	spin_lock(&d->queue_lock);
 	list_move_tail(&chunk->queue, &d->todo);
+	/* It may have been on the wheel, and is not any more. */
+	wheel_left(d, chunk);
+	chunk->due = slot_now();
 	spin_unlock(&d->queue_lock);
 }
 
@@ -200,9 +219,7 @@ void ksm_unqueue_chunk(struct ksm_chunk *chunk)
 
 	spin_lock(&d->queue_lock);
 	list_del_init(&chunk->queue);
-	/* Exact, as a domain that may go away must not be scannable. */
-	if (chunk->due == d->earliest)
-		d->earliest = wheel_earliest(d);
+	wheel_left(d, chunk);
 	pass_check_end(d);
 	spin_unlock(&d->queue_lock);
 }

@@ -53,17 +53,6 @@ static ksm_slot_t slot_take(struct ksm_chunk *chunk, unsigned int i)
 	return slot;
 }
 
-/* Nobody is about to map the frame of @slot any more. */
-static void slot_wait_mapped(ksm_slot_t slot)
-{
-	struct page *page = slot_page(slot);
-
-	if (!page || slot & SLOT_PENDING || !(slot & SLOT_MAPPED))
-		return;
-	lock_page(page);
-	unlock_page(page);
-}
-
 #define DROP_BATCH 32
 
 /* Must hold chunk->lock. The slots are emptied first: new faults see zeroes. */
@@ -81,7 +70,8 @@ static void chunk_drop(struct ksm_chunk *chunk, unsigned int i, unsigned int nr,
 	}
 	if (zap && mapped) {
 		for (j = 0; j < nr; j++)
-			slot_wait_mapped(old[j]);
+			if (old[j] & SLOT_MAPPED && !(old[j] & SLOT_PENDING))
+				ksm_slot_wait_mapped(chunk, i + j, slot_page(old[j]));
 		unmap_mapping_pages(mapping, chunk->first + i, nr, false);
 	}
 	for (j = 0; j < nr; j++)
@@ -133,8 +123,7 @@ static int chunk_set_nomerge(struct ksm_chunk *chunk, unsigned int i,
 		if (!(chunk->slots[i] & (SLOT_STABLE | SLOT_ZERO)))
 			ksm_slot_forget(chunk, i);
 		mutex_unlock(&chunk->lock);
-		if (slot_merged(READ_ONCE(chunk->slots[i])))
-			err = ksm_slot_make_private(chunk, i);
+		err = ksm_slot_unmerge(chunk, i);
 	}
 	return err;
 }
@@ -159,7 +148,7 @@ int ksm_chunk_unmerge(struct ksm_chunk *chunk)
 
 	for (i = 0; i < KSM_CHUNK_PAGES && !err; i++)
 		if (slot_merged(READ_ONCE(chunk->slots[i])))
-			err = ksm_slot_make_private(chunk, i);
+			err = ksm_slot_unmerge(chunk, i);
 	return err;
 }
 

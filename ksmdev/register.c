@@ -27,6 +27,8 @@
  */
 #define PATIENCE (10 * HZ)
 #define PATIENCE_LARGE HZ
+/* Tries to take pages over that another thread discards or replaces all the time. */
+#define STEP_TRIES 20
 /* Tries to map the area where the old mapping is gone already. */
 #define MAP_TRIES 50
 
@@ -40,7 +42,9 @@ struct reg_step {
 	unsigned long pgoff;
 	unsigned int nr;
 	unsigned long prot;
-	struct page **pages;
+	struct page **pages;		/* pinned */
+	struct page **mapped;		/* those that are there now */
+	bool disturbed;			/* they are others */
 	unsigned int waits;		/* that the call has left */
 };
 
@@ -422,6 +426,21 @@ static bool old_mapping_intact(struct reg_step *s)
 }
 
 /*
+ * Only what changes page tables under mmap_lock could take a pinned page away, and
+ * nobody else has that now.
+ */
+bool ksm_register_may_map(struct reg_step *s)
+{
+	int got = get_user_pages_fast_only(s->addr, s->nr, 0, s->mapped), i;
+
+	s->disturbed = got != s->nr ||
+		       memcmp(s->mapped, s->pages, s->nr * sizeof(*s->pages));
+	for (i = 0; i < got; i++)
+		put_page(s->mapped[i]);
+	return !s->disturbed;
+}
+
+/*
  * Replace the mapping.  When that fails half-way, with the old mapping gone,
  * the contents are only in our pins: try again until it works.
  */
@@ -431,11 +450,13 @@ static int step_map(struct reg_step *s)
 	unsigned long addr;
 
 	for (;;) {
+		s->area->step = s;
 		WRITE_ONCE(s->area->registrar, current);
 		addr = vm_mmap(s->file, s->addr, s->nr << PAGE_SHIFT, s->prot,
 			       MAP_SHARED | MAP_FIXED,
 			       s->pgoff << PAGE_SHIFT);
 		WRITE_ONCE(s->area->registrar, NULL);
+		s->area->step = NULL;
 		if (addr == s->addr)
 			return 0;
 		if (old_mapping_intact(s)) {
@@ -450,27 +471,36 @@ static int step_map(struct reg_step *s)
 	}
 }
 
-static int register_step(struct reg_step *s)
+/* Pin, wait, replace. */
+static int step_take(struct reg_step *s)
 {
 	int err = step_pin(s);
 
+	s->disturbed = false;
 	if (err)
 		return err;
-	s->new_chunk = !ksm_chunk_find(s->area, s->pgoff);
-	s->chunk = ksm_chunk_get(s->area, s->pgoff);
-	if (!s->chunk) {
-		unpin_user_pages(s->pages, s->nr);
-		return -ENOMEM;
-	}
 	pending_set(s);
 	err = step_wait_quiet(s);
 	if (err) {
 		pending_undo(s);
 		return err;
 	}
-	err = step_map(s);
+	return step_map(s);
+}
+
+static int register_step(struct reg_step *s)
+{
+	int tries = STEP_TRIES, err;
+
+	s->new_chunk = !ksm_chunk_find(s->area, s->pgoff);
+	s->chunk = ksm_chunk_get(s->area, s->pgoff);
+	if (!s->chunk)
+		return -ENOMEM;
+	do {
+		err = step_take(s);
+	} while (s->disturbed && --tries && !fatal_signal_pending(current));
 	if (err)
-		return err;
+		return s->disturbed ? -EBUSY : err;
 	pending_open(s, step_wait_quiet(s));
 	pending_resolve_all(s);
 	return 0;
@@ -629,9 +659,10 @@ int ksm_register(struct file *file, struct ksm_range *range)
 	if ((file->f_mode & (FMODE_READ | FMODE_WRITE)) !=
 	    (FMODE_READ | FMODE_WRITE))
 		return -EACCES;
-	s.pages = kvmalloc_array(KSM_CHUNK_PAGES, sizeof(*s.pages), GFP_KERNEL);
+	s.pages = kvmalloc_array(2 * KSM_CHUNK_PAGES, sizeof(*s.pages), GFP_KERNEL);
 	if (!s.pages)
 		return -ENOMEM;
+	s.mapped = s.pages + KSM_CHUNK_PAGES;
 	if (mutex_lock_killable(&area->register_lock)) {
 		err = -EINTR;
 		goto free_pages;

@@ -6,7 +6,8 @@
  * as PENDING, replace the mapping by one of the area (vm_mmap), and copy each
  * page at its first use or at the end of the call.  Writes before the old
  * mapping went reached the pinned pages; later ones fault and wait for the
- * copy: none is lost.
+ * copy: none is lost.  What another thread discards meanwhile is looked for
+ * under the lock under which the mapping is replaced: the step begins anew.
  *
  * The copy waits while somebody else has a reference to the page, a device
  * writing into it for instance.  No new reference can come once the mapping is
@@ -26,6 +27,7 @@
 #include "area.h"
 
 struct ksm_range;
+struct reg_step;
 
 struct ksm_region {
 	unsigned long first;		/* (i) page offset */
@@ -33,6 +35,8 @@ struct ksm_region {
 };
 
 int ksm_register(struct file *file, struct ksm_range *range);
+/* What the step has pinned is still mapped there; mm->mmap_lock is held for writing. */
+bool ksm_register_may_map(struct reg_step *s);
 bool ksm_region_covers(struct ksm_area *area, unsigned long vm_pgoff,
 		       unsigned long pgoff);
 void ksm_regions_free(struct ksm_area *area);

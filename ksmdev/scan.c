@@ -179,9 +179,16 @@ static bool slot_unmapped_alone(struct ksm_chunk *chunk, unsigned int i)
 	return true;
 }
 
+/*
+ * References before mappings: a mapping that goes gives its reference back after it
+ * stopped to count, so that in the other order one of GUP could hide behind it.
+ */
 static bool page_only_mapped(struct page *page)
 {
-	return page_count(page) == atomic_read(&page->_mapcount) + 2;
+	int references = page_count(page);
+
+	smp_rmb();	/* as said above */
+	return references == atomic_read(&page->_mapcount) + 2;
 }
 
 /* Write-protect the page of slot @i; false if somebody could still write. */

@@ -192,8 +192,9 @@ bool ksm_stable_get(struct ksm_domain *d, struct page *page)
 		ksm_table_del(&d->table, page);
 		return false;
 	}
-	atomic_long_inc(stable_sharers(page));
+	/* In this order: shares are given back without the lock, each with a reference. */
 	get_page(page);
+	atomic_long_inc(stable_sharers(page));
 	return true;
 }
 

@@ -392,6 +392,55 @@ static void test_spliced(void)
 	pages_check(mem, 64, 5, 1);
 }
 
+struct discarder {
+	char *mem;
+	int pipe[2];
+};
+
+/*
+ * The ioctl waits for the page in the pipe, for 20 ms at least.  Meanwhile two other pages
+ * are discarded, and one of them is written again.
+ */
+static void *discard_run(void *arg)
+{
+	struct discarder *d = arg;
+	char buf[PAGE];
+
+	usleep(5000);
+	MUST(madvise(page_at(d->mem, 1), 2 * PAGE, MADV_DONTNEED));
+	page_fill(page_at(d->mem, 2), 7);
+	CHECK_EQ(read(d->pipe[0], buf, PAGE), PAGE);
+	return NULL;
+}
+
+static void discard_round(int fd)
+{
+	struct discarder d = { .mem = map_anon_off(4, 0) };
+	struct iovec vec = { d.mem, PAGE };
+	pthread_t thread;
+
+	MUST(pipe(d.pipe));
+	pages_fill(d.mem, 4, 5, 1);
+	CHECK_EQ(vmsplice(d.pipe[1], &vec, 1, 0), PAGE);
+	CHECK_EQ(pthread_create(&thread, NULL, discard_run, &d), 0);
+	do_register(fd, d.mem, 4);
+	pthread_join(thread, NULL);
+	pages_check(d.mem, 1, 5, 1);
+	pages_check(page_at(d.mem, 1), 1, 0, 0);
+	pages_check(page_at(d.mem, 2), 1, 7, 0);
+	close(d.pipe[0]);
+	close(d.pipe[1]);
+	munmap(d.mem, 4 * PAGE);
+}
+
+static void test_discarded_meanwhile(void)
+{
+	int fd = ksm_open_private(), i;
+
+	for (i = 0; i < 5; i++)
+		discard_round(fd);
+}
+
 /* Pin memory for good, as a device that writes into it does. */
 static int pin_pages(void *base, unsigned long pages)
 {
@@ -779,6 +828,7 @@ static const struct tap_test tests[] = {
 	{ "mlocked memory gives EPERM", test_mlocked },
 	{ "hugetlbfs gives EOPNOTSUPP", test_hugetlb },
 	{ "pages in a pipe give EBUSY", test_spliced },
+	{ "memory that another thread discards meanwhile", test_discarded_meanwhile },
 	{ "pinned pages give EBUSY", test_pinned },
 	{ "pinned pages behind two chunks", test_pinned_behind },
 	{ "a userfaultfd gives EBUSY", test_userfaultfd },

@@ -28,7 +28,7 @@ build() {
 	local target=$1 program=$2
 	shift 2
 	# shellcheck disable=SC2046 # no word at all if there is none
-	"$@" "${FLAGS[@]}" -o "$program" "$here/${target}_fuzz.c" $(libraries "$target")
+	"$@" "${FLAGS[@]}" "${MODULE_FLAGS[@]}" -o "$program" "$here/${target}_fuzz.c" $(libraries "$target")
 }
 
 # The plans of several targets add up.

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # How the modules' sources are compiled for userspace: for tests/fuzz and tests/orders.
-# Sourced with $root, the source folder; sets $fuzz, $out, FLAGS.
+# Sourced with $root, the source folder; sets $fuzz, $out, FLAGS, and with module_set, of
+# which module the sources are.
 
 fuzz=$root/tests/fuzz
 out=${LAB_OUT:-$root/out}
@@ -10,10 +11,16 @@ FLAGS=(-g -O1 -mno-red-zone -fsanitize=address,undefined -fno-sanitize-recover=a
 	-Wall -Wextra -Werror -Wno-sign-compare -Wno-unused-parameter -Wno-unused-function
 	-include "$fuzz/kernel.h" -I "$root/tests/unit")
 
-# Sources and headers are found by name, in whatever folder.
-while read -r folder; do
-	FLAGS+=(-I "$folder")
-done < <(find "$root/kvmlite" -type d | sort)
+# module_set MODULE: its sources and headers are found by name, in whatever folder of it.
+module_set() {
+	local folder
+	module=$root/$1
+	MODULE_FLAGS=()
+	while read -r folder; do
+		MODULE_FLAGS+=(-I "$folder")
+	done < <(find "$module" -type d | sort)
+}
+module_set kvmlite
 
 # out_folder NAME: $out becomes the folder of that name in it, with an empty file for each
 # of the kernel's headers that the sources name: kernel.h stands for those that the system
@@ -27,7 +34,7 @@ out_folder() {
 	while read -r header; do
 		mkdir -p "$out/include/${header%/*}"
 		[[ -e $out/include/$header ]] || : >"$out/include/$header"
-	done < <(find "$root/kvmlite" -name '*.[ch]' -exec \
-		sed -nE 's|^#include <((linux\|asm)/.*)>|\1|p' {} + | sort -u)
+	done < <(find "$root"/{kvmlite,ksmdev} -name '*.[ch]' -exec \
+		sed -nE 's|^#include <((linux\|asm\|trace)/.*)>|\1|p' {} + | sort -u)
 	FLAGS+=(-idirafter "$out/include")
 }

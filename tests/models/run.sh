@@ -1,5 +1,5 @@
 #!/bin/bash
-# Models of kvmlite's protocols between threads, searched by spin (tests/models/README).
+# Models of the modules' protocols between threads, searched by spin (tests/models/README).
 #
 #   run.sh [MODEL...]            the suite models: TAP
 #   run.sh --deep [MODEL...]     with larger bounds, some minutes
@@ -8,7 +8,7 @@
 
 set -u -o pipefail
 here=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)
-source=$here/../../kvmlite
+root=$here/../..
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 tests=0
@@ -33,10 +33,10 @@ result() {
 
 # ---- the functions that a model stands for ----
 
-# Each function of kvmlite is a line: its name and parameters, a tab, its whole text.
-# White space and comments are left out.
+# functions_read MODULE: each function of it is a line: its name and parameters, a tab, its
+# whole text. White space and comments are left out.
 functions_read() {
-	find "$source" -name '*.[ch]' -exec cat {} + | gcc -fpreprocessed -dD -E -P -w - | awk '
+	find "$root/$1" -name '*.[ch]' -exec cat {} + | gcc -fpreprocessed -dD -E -P -w - | awk '
 		{
 			text = $0
 			gsub(/[ \t]/, "", text)
@@ -67,15 +67,16 @@ functions_read() {
 			name = name text
 			next
 		}
-		{ all = "" }' >"$work/functions"
+		{ all = "" }' >"$work/functions.$1"
 }
 
-# function_hash FUNCTION: its name, with its first parameters where others have that
+# function_hash MODULE FUNCTION: its name, with its first parameters where others have that
 # name, too. Fails with a word about it unless there is one such function.
 function_hash() {
-	local wanted=${1//[[:space:]]/} found
+	local wanted=${2//[[:space:]]/} found
 	[[ $wanted == *\(* ]] || wanted+="("
-	found=$(awk -F '\t' -v wanted="$wanted" 'index($1, wanted) == 1 { print $2 }' "$work/functions")
+	found=$(awk -F '\t' -v wanted="$wanted" 'index($1, wanted) == 1 { print $2 }' \
+		"$work/functions.$1")
 	case $(grep -c . <<<"$found") in
 	0) echo "is not there" && return 1 ;;
 	1) sha256sum <<<"$found" | cut -c 1-12 ;;
@@ -86,7 +87,7 @@ function_hash() {
 # function_check MODEL HASH FUNCTION
 function_check() {
 	local hash name="${3%%(*}()"
-	if ! hash=$(function_hash "$3"); then
+	if ! hash=$(function_hash "$(module "$1")" "$3"); then
 		result 1 "$1: $name is as modelled" "look at $1.pml again: $name $hash"
 	else
 		[[ $hash == "$2" ]]
@@ -141,6 +142,13 @@ $(head -n 8 <<<"$said")"
 
 # ---- the rows in a model's head ----
 
+# The module that a model is of: kvmlite, unless it has a row for that.
+module() {
+	local name
+	name=$(sed -nE '1,/\*\//s/^ \*\tmodule\t//p' "$here/$1.pml")
+	echo "${name:-kvmlite}"
+}
+
 rows() {
 	sed -nE '1,/\*\//s/^ \*\t(function|holds|caught|deep)\t/\1 /p' "$here/$1.pml"
 }
@@ -168,7 +176,7 @@ model_renew() {
 	local kind old name hash
 	while read -r kind old name; do
 		[[ $kind == function ]] || continue
-		hash=$(function_hash "$name") || die "$1.pml: ${name%%(*}() $hash"
+		hash=$(function_hash "$(module "$1")" "$name") || die "$1.pml: ${name%%(*}() $hash"
 		[[ $hash != "$old" ]] || continue
 		sed -i "s/^ \*\tfunction\t$old\t${name//\*/\\*}$/ *\tfunction\t$hash\t$name/" "$here/$1.pml"
 		echo "$1.pml: ${name%%(*}()"
@@ -201,7 +209,8 @@ if [[ $action == trail ]]; then
 fi
 models=("$@")
 (($# > 0)) || mapfile -t models < <(cd "$here" && basename -s .pml -- *.pml)
-functions_read
+functions_read kvmlite
+functions_read ksmdev
 for model in "${models[@]}"; do
 	[[ -e $here/$model.pml ]] || die "there is no model $model"
 	"model_$action" "$model"

@@ -12,7 +12,9 @@ here=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)
 root=$(cd "$here/../.." && pwd)
 # shellcheck source=tests/fuzz/userspace.sh
 source "$here/../fuzz/userspace.sh"
-PROGRAMS=(slots tables ranges backings vmcs asid)
+PROGRAMS=(slots tables ranges backings vmcs asid queue)
+# Those of ksmdev's sources.
+KSMDEV=(queue)
 
 die() {
 	printf '%s\n' "$*" >&2
@@ -23,7 +25,7 @@ die() {
 compile() {
 	local source=$2/$1_orders.c
 	[[ -e $source ]] || source=$here/$1_orders.c
-	gcc -I "$2" "${FLAGS[@]}" "${@:3}" -I "$fuzz" -I "$here" -o "$2/$1" "$source" >"$2/log" 2>&1
+	gcc -I "$2" "${FLAGS[@]}" "${MODULE_FLAGS[@]}" "${@:3}" -I "$fuzz" -I "$here" -o "$2/$1" "$source" >"$2/log" 2>&1
 }
 
 # result OK NAME [LOG]
@@ -54,7 +56,7 @@ headers_place() {
 	local header path
 	for header in "$1"/*.h; do
 		[[ -e $header ]] || continue
-		path=$(find "$root/kvmlite" -name "${header##*/}" -printf %P)
+		path=$(find "$module" -name "${header##*/}" -printf %P)
 		[[ -z $path ]] || install -D "$header" "$1/$path" || return
 	done
 }
@@ -69,7 +71,7 @@ mutant() {
 	rm -rf "$folder"
 	mkdir -p "$folder"
 	for file in $(sed -n 's|^+++ b/||p' "$patch"); do
-		find "$root/kvmlite" "$here" -name "$file" -exec cp {} "$folder" \;
+		find "$module" "$here" -name "$file" -exec cp {} "$folder" \;
 	done
 	echo 1..1
 	if ! patch -s -p1 -d "$folder" --no-backup-if-mismatch <"$patch" >"$folder/log" 2>&1; then
@@ -98,6 +100,8 @@ done
 out_folder orders
 for name in "${PROGRAMS[@]}"; do
 	[[ -e $here/${name}_orders.c ]] || die "no such program: $name"
+	module_set kvmlite
+	[[ " ${KSMDEV[*]} " != *" $name "* ]] || module_set ksmdev
 	program "$name"
 	for patch in "$here/mutants/${name}"_*.patch; do
 		[[ -z $mutants || ! -e $patch ]] || mutant "$name" "$patch"

@@ -192,7 +192,8 @@ struct ksm_stats {
  *   ENOMEM      nothing is mapped in a part of the range; or out of memory
  *   EPERM       memory locked by mlock()
  *   EBUSY       pages are pinned: a device may be writing to them, or a
- *               userfaultfd watches them; try again when that is over
+ *               userfaultfd watches them, or another thread discards them all
+ *               the time; try again when that is over
  *   EAGAIN      RLIMIT_MEMLOCK would be exceeded
  *   EINTR       a fatal signal
  */
