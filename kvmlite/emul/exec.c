@@ -136,11 +136,6 @@ static int exec_flags(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 
 /* ---- two operands: the one by ModRM, "mem", and another ---- */
 
-static bool is_bit_op(const struct kvml_insn *insn)
-{
-	return insn->op >= KVML_OP_BT && insn->op <= KVML_OP_BTC;
-}
-
 /* An immediate, or a register. */
 static u64 source(struct kvml_vcpu *vcpu)
 {
@@ -165,11 +160,10 @@ static u64 other_operand(struct kvml_vcpu *vcpu, unsigned long *more)
 	if (insn->flags & KVML_INSN_CL)
 		return (u8)vcpu->reg[KVML_RCX];
 	value = source(vcpu);
-	if (!is_bit_op(insn))
+	if (insn->op < KVML_OP_BT || insn->op > KVML_OP_BTC)
 		return value;
 	if (!(insn->flags & (KVML_INSN_IMM8 | KVML_INSN_RM_REG)))
-		*more = (sign_extend64(value, bits - 1) >> ilog2(bits)) *
-			insn->size;
+		*more = (sign_extend64(value, bits - 1) >> ilog2(bits)) * insn->size;
 	return value & (bits - 1);
 }
 

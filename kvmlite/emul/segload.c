@@ -42,7 +42,8 @@ u16 kvml_segment_selector(struct kvml_vcpu *vcpu, enum kvml_seg seg)
 
 static int fault(struct kvml_vcpu *vcpu, u8 vector, u16 selector)
 {
-	return kvml_queue_exception_e(vcpu, vector, selector & ~3);
+	kvml_queue_exception_e(vcpu, vector, selector & ~3);
+	return 1;
 }
 
 /* ---- descriptors ---- */

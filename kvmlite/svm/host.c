@@ -3,6 +3,7 @@
 #include <linux/io.h>
 
 #include "svm/host.h"
+#include "vcpu/load.h"
 
 static DEFINE_PER_CPU(u64, host_tsc_aux);
 u64 kvml_svm_host_xss;
@@ -57,6 +58,7 @@ void kvml_svm_vcpu_put(struct kvml_vcpu *vcpu)
 	if (!svm->host_saved)
 		return;
 	svm->host_saved = false;
+	kvml_load_ldt();
 	if (unlikely(svm->debugctl))
 		update_debugctlmsr(svm->debugctl);
 	svm->debugctl = 0;

@@ -222,6 +222,9 @@ static void after_exit(struct svm_vcpu *svm, bool failed)
 /* Interrupts and NMIs of the host were taken when they came on. */
 static void handle_machine_check(struct svm_vcpu *svm)
 {
+	/* An intercepted #DB has set DR6, which the host's next one would take for its own. */
+	if (unlikely(svm->exit.code == SVM_EXIT_EXCP_BASE + DB_VECTOR))
+		set_debugreg(DR6_RESERVED, 6);
 	if (likely(svm->exit.code != SVM_EXIT_EXCP_BASE + MC_VECTOR))
 		return;
 	if (!kvml_svm_erratum_383()) {

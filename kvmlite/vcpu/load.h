@@ -24,4 +24,14 @@ void kvml_vcpu_put(struct kvml_vcpu *vcpu);
 /* KVML_REQ_LOAD: once more, here. */
 void kvml_vcpu_reload(struct kvml_vcpu *vcpu);
 
+/*
+ * For the vendors' vcpu_put(): LDTR as the kernel has it for this process now.  The exit
+ * may have brought back another one, as threads set the LDT by an IPI to the others.
+ */
+static inline void kvml_load_ldt(void)
+{
+	if (unlikely(READ_ONCE(current->mm->context.ldt)))
+		asm volatile("lldt %w0" :: "r"(GDT_ENTRY_LDT * 8));
+}
+
 #endif /* _KVMLITE_LOAD_H */

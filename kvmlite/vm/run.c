@@ -150,12 +150,6 @@ static int enter_guest(struct kvml_vcpu *vcpu)
 static struct kvm_run signal_run;
 static struct kvm_vcpu signal_vcpu = { .run = &signal_run };
 
-static int handle_work(struct kvml_vcpu *vcpu)
-{
-	return kvml_tell_signal(vcpu, signal_pending(current) ? -EINTR :
-				xfer_to_guest_mode_handle_work(&signal_vcpu));
-}
-
 static int run_loop(struct kvml_vcpu *vcpu)
 {
 	int ret;
@@ -163,7 +157,9 @@ static int run_loop(struct kvml_vcpu *vcpu)
 	do {
 		/* enter_guest() looks again, with interrupts off. */
 		if (unlikely(__xfer_to_guest_mode_work_pending())) {
-			ret = handle_work(vcpu);
+			ret = signal_pending(current) ? -EINTR :
+			      xfer_to_guest_mode_handle_work(&signal_vcpu);
+			ret = kvml_tell_signal(vcpu, ret);
 			if (ret)
 				return ret;
 		}

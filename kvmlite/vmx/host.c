@@ -5,6 +5,7 @@
 #include <asm/fsgsbase.h>
 #include <asm/mmu_context.h>
 
+#include "vcpu/load.h"
 #include "vmx/entry.h"
 #include "vmx/host.h"
 
@@ -47,7 +48,6 @@ void kvml_vmx_host_save(struct vmx_vcpu *vmx)
 	vmx->host_gs = current->thread.gsindex;
 	savesegment(ds, vmx->host_ds);
 	savesegment(es, vmx->host_es);
-	asm("sldt %0" : "=m"(vmx->host_ldt));
 	vmcs_write(HOST_FS_BASE, current->thread.fsbase);
 	/* Not by way of paravirtual operations: there is no VMX under any. */
 	native_wrmsrl(MSR_KERNEL_GS_BASE, vmx->kernel_gs_base);
@@ -101,8 +101,7 @@ void kvml_vmx_vcpu_put(struct kvml_vcpu *vcpu)
 		return;
 	vmx->host_saved = false;
 	vmx->kernel_gs_base = __rdmsr(MSR_KERNEL_GS_BASE);
-	if (unlikely(vmx->host_ldt))
-		asm volatile("lldt %0" :: "m"(vmx->host_ldt));
+	kvml_load_ldt();
 	if (unlikely(vmx->host_gs))
 		load_gs_index(vmx->host_gs);
 	if (unlikely(vmx->host_fs))

@@ -323,6 +323,29 @@ static void test_cr4(void)
 	cr_bad(&m, guest_to_cr4, cr4, old & ~0x20UL);
 }
 
+#define MSR_EFER	0xc0000080
+
+/*
+ * The VMM takes EFER.LME away and LMA stays: a write of CR0 would read tables of 32-bit
+ * mode.  CPUs differ in what they make of it; the kernel debug would tell of a read
+ * where none may be.
+ */
+static void test_lma_alone(void)
+{
+	struct machine m = vm_make();
+	struct kvm_sregs sregs = vcpu_sregs(&m);
+
+	sregs.cr0 |= CR0_CD;
+	vcpu_set_sregs(&m, &sregs);
+	vcpu_set_msr(&m, MSR_EFER, 0);
+	exec_start(&m, guest_to_cr0, (struct kvm_regs){ .rax = sregs.cr0 | CR0_NW });
+	vcpu_run(&m);
+	/* It is usable again with registers that make sense. */
+	vcpu_set_sregs(&m, &sregs);
+	exec_call(&m, guest_to_cr0, (struct kvm_regs){ .rax = sregs.cr0 });
+	CHECK_EQ(vcpu_sregs(&m).cr0, sregs.cr0);
+}
+
 /* ---- PAE paging: CR3 points to four entries that the CPU loads at once ---- */
 
 #define PAE_PDPT	VM_BUF
@@ -696,6 +719,7 @@ static const struct tap_test tests[] = {
 	{ "LMSW and SMSW of memory", test_msw_memory },
 	{ "MOV to CR3", test_cr3 },
 	{ "MOV to CR4", test_cr4 },
+	{ "EFER.LMA without LME", test_lma_alone },
 	{ "PAE paging", test_pae },
 	{ "PAE paging with entries that are not valid", test_pae_bad },
 	{ "MOV to CR8", test_cr8 },

@@ -280,6 +280,56 @@ static void test_selectors(void)
 	}
 }
 
+/* Until the flag at RDI is set. */
+GUEST(wait, "1: pause\n\t"
+	"cmpl $0, (%rdi)\n\t"
+	"je 1b\n\t"
+	GUEST_OUT)
+
+static u32 limit_of(u16 selector)
+{
+	u32 limit = 0;
+
+	__asm__ volatile("lsl %1, %0" : "+r"(limit) : "r"((u32)selector) : "cc");
+	return limit;
+}
+
+/* While the guest runs, another thread of the process sets another table. */
+static void *set_ldt_run(void *arg)
+{
+	const struct machine *m = arg;
+	struct user_desc desc = { .limit = 0x222, .seg_32bit = 1 };
+
+	sleep_ms(50);
+	MUST(syscall(SYS_modify_ldt, 1, &desc, sizeof(desc)));
+	sleep_ms(20);
+	WRITE_ONCE(*(u32 *)(m->tool + TOOL_DATA), 1);
+	return NULL;
+}
+
+static void check_ldt_of_other(struct machine *m)
+{
+	pthread_t thread;
+
+	WRITE_ONCE(*(u32 *)(m->tool + TOOL_DATA), 0);
+	CHECK_EQ(pthread_create(&thread, NULL, set_ldt_run, m), 0);
+	guest_call(m, guest_wait, TOOL_DATA, 0, 0);
+	CHECK_EQ(limit_of(7), 0x222);
+	pthread_join(thread, NULL);
+}
+
+static void test_ldt_of_other(void)
+{
+	struct machine m = machine_make();
+
+	if (strcmp(kvm_device(), "/dev/kvmlite"))
+		tap_skip("of kvmlite only");
+	/* The first table of the process, and one in place of another. */
+	check_ldt_of_other(&m);
+	set_ldt_entry(0, NULL);
+	check_ldt_of_other(&m);
+}
+
 struct table {
 	u16 limit;
 	u64 base;
@@ -501,6 +551,7 @@ static const struct tap_test tests[] = {
 	{ "vector and x87 registers", test_fpu },
 	{ "bases of FS and GS", test_bases },
 	{ "selectors and the LDT", test_selectors },
+	{ "an LDT that another thread sets", test_ldt_of_other },
 	{ "limits of GDT and IDT", test_tables },
 	{ "the TSS and its I/O bitmap", test_ioperm },
 	{ "a breakpoint of the host", test_breakpoint },
