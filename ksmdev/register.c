@@ -45,6 +45,7 @@ struct reg_step {
 	struct page **pages;		/* pinned */
 	struct page **mapped;		/* those that are there now */
 	bool disturbed;			/* they are others */
+	bool unmapped;			/* the old mapping is gone: there are none */
 	unsigned int waits;		/* that the call has left */
 };
 
@@ -431,8 +432,11 @@ static bool old_mapping_intact(struct reg_step *s)
  */
 bool ksm_register_may_map(struct reg_step *s)
 {
-	int got = get_user_pages_fast_only(s->addr, s->nr, 0, s->mapped), i;
+	int got, i;
 
+	if (s->unmapped)
+		return true;
+	got = get_user_pages_fast_only(s->addr, s->nr, 0, s->mapped);
 	s->disturbed = got != s->nr ||
 		       memcmp(s->mapped, s->pages, s->nr * sizeof(*s->pages));
 	for (i = 0; i < got; i++)
@@ -463,6 +467,7 @@ static int step_map(struct reg_step *s)
 			pending_undo(s);
 			return addr;
 		}
+		s->unmapped = true;
 		if (!--tries || fatal_signal_pending(current)) {
 			pending_open(s, true);
 			return addr;
@@ -477,6 +482,7 @@ static int step_take(struct reg_step *s)
 	int err = step_pin(s);
 
 	s->disturbed = false;
+	s->unmapped = false;
 	if (err)
 		return err;
 	pending_set(s);
