@@ -28,10 +28,9 @@ void kvml_vcpu_reload(struct kvml_vcpu *vcpu);
  * For the vendors' vcpu_put(): LDTR as the kernel has it for this process now.  The exit
  * may have brought back another one, as threads set the LDT by an IPI to the others.
  */
-static inline void kvml_load_ldt(void)
-{
-	if (unlikely(READ_ONCE(current->mm->context.ldt)))
-		asm volatile("lldt %w0" :: "r"(GDT_ENTRY_LDT * 8));
-}
+#define kvml_load_ldt() do {						\
+	if (unlikely(READ_ONCE(current->mm->context.ldt)))		\
+		asm volatile("lldt %w0" :: "r"(GDT_ENTRY_LDT * 8));	\
+} while (0)
 
 #endif /* _KVMLITE_LOAD_H */

@@ -370,6 +370,7 @@ static bool sregs_valid(struct kvml_vcpu *vcpu, const struct kvm_sregs *in)
 
 static void sregs_set_control(struct kvml_vcpu *vcpu, const struct kvm_sregs *in)
 {
+	static const u64 none[4];
 	bool flush = in->cr0 != kvml_reg(vcpu, KVML_CR0) ||
 		     in->cr3 != kvml_reg(vcpu, KVML_CR3) ||
 		     in->cr4 != kvml_reg(vcpu, KVML_CR4) || in->efer != vcpu->efer;
@@ -381,7 +382,7 @@ static void sregs_set_control(struct kvml_vcpu *vcpu, const struct kvm_sregs *in
 	set_cr4(vcpu, in->cr4);
 	/* Where there are none that are valid, the first use is a #PF. */
 	if (pae_paging(vcpu) && !load_pdptes(vcpu, in->cr3))
-		kvml_ops->set_pdptes(vcpu, (u64[4]){});
+		kvml_ops->set_pdptes(vcpu, none);
 	if (flush)
 		kvml_vcpu_request(vcpu, KVML_REQ_FLUSH_GUEST);
 }
