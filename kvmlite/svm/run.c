@@ -222,10 +222,14 @@ static void after_exit(struct svm_vcpu *svm, bool failed)
 /* Interrupts and NMIs of the host were taken when they came on. */
 static void handle_machine_check(struct svm_vcpu *svm)
 {
+	u32 vector = svm->exit.code - SVM_EXIT_EXCP_BASE;
+
+	if (likely(vector > 31))
+		return;
 	/* An intercepted #DB has set DR6, which the host's next one would take for its own. */
-	if (unlikely(svm->exit.code == SVM_EXIT_EXCP_BASE + DB_VECTOR))
+	if (vector == DB_VECTOR)
 		set_debugreg(DR6_RESERVED, 6);
-	if (likely(svm->exit.code != SVM_EXIT_EXCP_BASE + MC_VECTOR))
+	if (vector != MC_VECTOR)
 		return;
 	if (!kvml_svm_erratum_383()) {
 		kvml_machine_check();

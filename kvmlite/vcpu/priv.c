@@ -121,16 +121,14 @@ void kvml_priv_get_cr(struct kvml_vcpu *vcpu, int cr, int reg)
 }
 
 /*
- * Paging goes on and off with EFER.LMA and with tables to be read (so without LME, which
- * a VMM may take away in long mode), and XCR0 is
+ * Paging goes on and off with EFER.LMA and with tables to be read, and XCR0 is
  * the guest's with OSXSAVE: it has been loaded for this entry.
  */
 bool kvml_priv_cr_is_hot(struct kvml_vcpu *vcpu, int cr, unsigned long value)
 {
 	unsigned long old = kvml_reg(vcpu, cr ? KVML_CR4 : KVML_CR0);
 
-	return kvml_long_mode(vcpu) && vcpu->efer & EFER_LME &&
-	       !((old ^ value) & (cr ? X86_CR4_OSXSAVE : X86_CR0_PG));
+	return kvml_long_mode(vcpu) && !((old ^ value) & (cr ? X86_CR4_OSXSAVE : X86_CR0_PG));
 }
 
 bool kvml_priv_set_cr(struct kvml_vcpu *vcpu, int cr, unsigned long value)

@@ -194,7 +194,9 @@ int kvml_efer_write(struct kvml_vcpu *vcpu, u64 efer, bool host)
 	if (!host && kvml_paging(vcpu) && changed & EFER_LME)
 		return 1;
 	efer &= ~EFER_LMA;
-	efer |= vcpu->efer & EFER_LMA;
+	/* A VMM may take LME away in long mode; LMA alone is no mode of any CPU. */
+	if (efer & EFER_LME)
+		efer |= vcpu->efer & EFER_LMA;
 	set_efer(vcpu, efer);
 	if (changed & EFER_NX)
 		kvml_vcpu_request(vcpu, KVML_REQ_FLUSH_GUEST);

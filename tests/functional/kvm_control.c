@@ -325,11 +325,7 @@ static void test_cr4(void)
 
 #define MSR_EFER	0xc0000080
 
-/*
- * The VMM takes EFER.LME away and LMA stays: a write of CR0 would read tables of 32-bit
- * mode.  CPUs differ in what they make of it; the kernel debug would tell of a read
- * where none may be.
- */
+/* The VMM takes EFER.LME away, and LMA with it: whatever the guest makes of that. */
 static void test_lma_alone(void)
 {
 	struct machine m = vm_make();
@@ -338,6 +334,7 @@ static void test_lma_alone(void)
 	sregs.cr0 |= CR0_CD;
 	vcpu_set_sregs(&m, &sregs);
 	vcpu_set_msr(&m, MSR_EFER, 0);
+	CHECK_EQ(vcpu_msr(&m, MSR_EFER), 0);
 	exec_start(&m, guest_to_cr0, (struct kvm_regs){ .rax = sregs.cr0 | CR0_NW });
 	vcpu_run(&m);
 	/* It is usable again with registers that make sense. */
@@ -719,7 +716,7 @@ static const struct tap_test tests[] = {
 	{ "LMSW and SMSW of memory", test_msw_memory },
 	{ "MOV to CR3", test_cr3 },
 	{ "MOV to CR4", test_cr4 },
-	{ "EFER.LMA without LME", test_lma_alone },
+	{ "EFER.LME and LMA taken away", test_lma_alone },
 	{ "PAE paging", test_pae },
 	{ "PAE paging with entries that are not valid", test_pae_bad },
 	{ "MOV to CR8", test_cr8 },
