@@ -210,11 +210,6 @@ static bool region_valid(const struct kvm_userspace_memory_region *region)
 	       size >> PAGE_SHIFT <= MAX_SLOT_PAGES;
 }
 
-static kvml_gfn max_gfn(void)
-{
-	return min(BIT_ULL(boot_cpu_data.x86_phys_bits - PAGE_SHIFT), KVML_MAX_GFN) - 1;
-}
-
 struct kvml_slot *kvml_slot_by_id(struct kvml_vm *vm, u32 id)
 {
 	return xa_load(&vm->slots.by_id, id);
@@ -277,7 +272,8 @@ static int set_locked(struct kvml_vm *vm, const struct kvm_userspace_memory_regi
 		return 0;
 	if (moves && region_overlaps(&vm->slots, region))
 		return -EEXIST;
-	if (moves && base + (region->memory_size >> PAGE_SHIFT) - 1 > max_gfn())
+	if (moves && base + (region->memory_size >> PAGE_SHIFT) >
+	    min(BIT_ULL(boot_cpu_data.x86_phys_bits - PAGE_SHIFT), KVML_MAX_GFN))
 		return -EINVAL;
 
 	slot = slot_alloc(vm, region, old);

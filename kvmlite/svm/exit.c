@@ -245,12 +245,6 @@ static u32 npf_access(u32 error)
 	return error & NPF_FETCH ? KVML_ACCESS_EXEC : KVML_ACCESS_READ;
 }
 
-static u32 npf_mmio_flags(u64 error)
-{
-	return (error & NPF_WRITE ? KVML_MMIO_WRITE : 0) |
-	       (error & NPF_WALK ? KVML_MMIO_WALK : 0);
-}
-
 static int handle_npf(struct kvml_vcpu *vcpu)
 {
 	const struct svm_exit *exit = &to_svm(vcpu)->exit;
@@ -265,7 +259,8 @@ static int handle_npf(struct kvml_vcpu *vcpu)
 		return kvml_tell_signal(vcpu, ret);
 	if (exit->int_info)
 		return kvml_delivery_error(vcpu, exit->int_info, exit->code, error, gpa);
-	return kvml_emulate_mmio(vcpu, gpa, 0, npf_mmio_flags(error));
+	return kvml_emulate_mmio(vcpu, gpa, 0, (error & NPF_WRITE ? KVML_MMIO_WRITE : 0) |
+					       (error & NPF_WALK ? KVML_MMIO_WALK : 0));
 }
 
 static int (*const exit_handlers[])(struct kvml_vcpu *vcpu) = {

@@ -7,6 +7,7 @@
 
 static DEFINE_PER_CPU(u64, host_tsc_aux);
 u64 kvml_svm_host_xss;
+DEFINE_STATIC_KEY_FALSE(kvml_svm_has_xss);
 
 static void load_tsc_aux(u64 from, u64 to)
 {
@@ -33,8 +34,6 @@ void kvml_svm_host_read_msrs(void)
 {
 	if (boot_cpu_has(X86_FEATURE_RDTSCP))
 		this_cpu_write(host_tsc_aux, __rdmsr(MSR_TSC_AUX));
-	if (boot_cpu_has(X86_FEATURE_XSAVES))
-		kvml_svm_host_xss = __rdmsr(MSR_IA32_XSS);
 }
 
 u64 kvml_svm_host_save(struct svm_vcpu *svm)

@@ -28,10 +28,11 @@ u64 kvml_svm_host_save(struct svm_vcpu *svm);
 
 /* Of all CPUs.  No control forbids XSAVES to a guest: it finds that this is 0. */
 extern u64 kvml_svm_host_xss;
+DECLARE_STATIC_KEY_FALSE(kvml_svm_has_xss);
 
 static inline void kvml_svm_set_xss(u64 xss)
 {
-	if (unlikely(kvml_svm_host_xss))
+	if (static_branch_unlikely(&kvml_svm_has_xss))
 		wrmsrl(MSR_IA32_XSS, xss);
 }
 
