@@ -280,6 +280,11 @@ static void memslot_change_test(struct kunit *test)
 }
 
 /* Guest-physical addresses end where the host's, or four levels, do. */
+static kvml_gfn max_gfn(void)
+{
+	return min(BIT_ULL(boot_cpu_data.x86_phys_bits - PAGE_SHIFT), KVML_MAX_GFN) - 1;
+}
+
 static void memslot_last_gfn_test(struct kunit *test)
 {
 	KUNIT_EXPECT_EQ(test, set(0, 0, max_gfn(), 1, HVA), 0);
