@@ -358,7 +358,7 @@ static void quiet_run(bool rest)
 	ksm_range_do(fd, KSM_REGISTER, mem, QUIET_PAGES);
 	if (rest) {
 		ksm_scan_force(fd);
-		ksm_scan(fd);
+		CHECK_SOON(ksm_scan(fd).pages_hashed == 0);
 		CHECK_EQ(ksm_domain_stats(fd).pages_unshared, QUIET_PAGES);
 	}
 	MUST(munmap(mem, QUIET_PAGES / 3 * PAGE));
@@ -518,6 +518,7 @@ static void attack_discard_while_registering(void)
 {
 	struct registration r = { .over = false };
 	struct discarder d = { .r = &r };
+	unsigned int busy;
 	pthread_t thread;
 	u64 from;
 
@@ -528,10 +529,13 @@ static void attack_discard_while_registering(void)
 		registration_start(&r, DUP_PAGES, 1);
 		d.page = DUP_PAGES / 2 + d.rounds % 300;
 		thread = thread_start(discard_run, &d);
-		for (from = 0; from < DUP_PAGES; from += r.done) {
+		for (from = 0, busy = 0; from < DUP_PAGES; from += r.done) {
 			r.err = range_try(r.fd, KSM_REGISTER, page_at(r.mem, from),
 					  DUP_PAGES - from, &r.done);
 			CHECK(r.err == 0 || r.err == -EBUSY);
+			if (r.err && ++busy == 100)
+				__atomic_store_n(&r.over, true, __ATOMIC_RELEASE);
+			CHECK(busy < 200);
 		}
 		__atomic_store_n(&r.over, true, __ATOMIC_RELEASE);
 		thread_end(thread);

@@ -213,6 +213,7 @@ static void attack_domain_outlives(void)
 		send_fd(pair[1], dir);
 		_exit(0);
 	}
+	close(pair[1]);
 	dir = receive_fd(pair[0]);
 	tap_join(pid);
 	a = ksm_open_joined(dir);

@@ -850,7 +850,7 @@ static const struct tap_test tests[] = {
 	{ "KSM_REGISTER of pages that somebody has just looked at", test_looked_at },
 	{ "broken frames of a file: SIGBUS, and a punch mends it", test_poison_area },
 	{ "broken frames of registered memory: SIGBUS, and a punch mends it", test_poison_taken },
-	{ "a broken frame that is shared: SIGBUS, and no healthy page joins it", test_poison_merged },
+	{ "a broken frame that is shared: SIGBUS, and no page joins it", test_poison_merged },
 	{ "memory with broken frames that nobody has seen goes", test_poison_unseen },
 	{ "protection keys", test_pkey },
 	{ "KSM_REGISTER of 256 MiB that was never touched", test_sparse },

@@ -101,13 +101,18 @@ static inline void *scan_always(void *arg)
 /* ---- accesses that may fault ---- */
 
 static __thread sigjmp_buf bus_jump;
+static __thread volatile bool bus_expected;
 static __thread volatile int bus_code;
 
 static inline void bus_handle(int sig, siginfo_t *info, void *context)
 {
 	(void)sig;
 	(void)context;
+	if (!bus_expected)
+		tap_fail("SIGBUS (code %d) at %p, which nobody expected", info->si_code,
+			 info->si_addr);
 	bus_code = info->si_code;
+	bus_expected = false;
 	siglongjmp(bus_jump, 1);
 }
 
@@ -123,9 +128,14 @@ static inline void bus_catch(void)
 /* The byte there, or the si_code of SIGBUS as a negative number. */
 static inline int peek(const void *at)
 {
+	int byte;
+
 	if (sigsetjmp(bus_jump, 1))
 		return -bus_code;
-	return *(const volatile u8 *)at;
+	bus_expected = true;
+	byte = *(const volatile u8 *)at;
+	bus_expected = false;
+	return byte;
 }
 
 /* 0, or as peek(). */
@@ -133,7 +143,9 @@ static inline int poke(void *at, u8 value)
 {
 	if (sigsetjmp(bus_jump, 1))
 		return -bus_code;
+	bus_expected = true;
 	*(volatile u8 *)at = value;
+	bus_expected = false;
 	return 0;
 }
 
