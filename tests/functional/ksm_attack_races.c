@@ -142,6 +142,7 @@ static void attack_undo(void)
 			MUST(munmap(dup, UNDO_PAGES * PAGE));
 		undo_check(&r, seed);
 		MUST(munmap(r.mem, UNDO_PAGES * PAGE));
+		CHECK_SOON(ksm_stats(r.fd).size == 0);
 	}
 	tap_note("%u rounds, in %u of them pages were discarded meanwhile", rounds, hits);
 }
@@ -158,8 +159,10 @@ static void dup_round(struct registration *r, u64 seed)
 	r->thread = thread_start(registration_run, r);
 	dup = registration_duplicate(r);
 	CHECK(dup);
-	for (i = first; i < DUP_PAGES; i++)
+	for (i = first; i < DUP_PAGES; i++) {
 		poke(page_at(dup, i), 0xdd);
+		range_try(r->fd, i & 1 ? KSM_UNMERGE : KSM_MERGE, page_at(dup, i), 1, NULL);
+	}
 	ksm_scan_force(r->fd);
 	thread_end(r->thread);
 	CHECK_EQ(r->err, 0);
@@ -289,6 +292,32 @@ static void attack_beyond_area(void)
 	CHECK_EQ(peek(page_at(mem, 2)), -BUS_ADRERR);
 	pages_check(mem, 1, 1, 1);
 	CHECK_EQ(ksm_stats(fd).size, 2);
+}
+
+/*
+ * Pages before the registered one, for which nobody pays: remap_file_pages() shows any
+ * part of the file in a mapping of enough pages.
+ */
+static void attack_remap(void)
+{
+	char *mem = map_anon(2 * CHUNK_PAGES), *one, *big;
+	unsigned int i, taken = 0;
+	int fd;
+
+	be_user(1);
+	bus_catch();
+	fd = ksm_open_private();
+	one = page_at(mem, CHUNK_PAGES - 1 - ((u64)mem / PAGE & (CHUNK_PAGES - 1)));
+	page_fill(one, 1);
+	ksm_range_do(fd, KSM_REGISTER, one, 1);
+	big = (char *)MUST(mremap(one, 0, CHUNK_PAGES * PAGE, MREMAP_MAYMOVE));
+	MUST(remap_file_pages(big, CHUNK_PAGES * PAGE, 0, 0, 0));
+	for (i = 0; i < CHUNK_PAGES; i++)
+		taken += !poke(page_at(big, i), 1);
+	/* The registered page is one of them, if the file has any before it. */
+	CHECK(taken <= 1);
+	CHECK(ksm_stats(fd).pages_private <= 1);
+	CHECK_EQ(ksm_stats(fd).size, 1);
 }
 
 /* ---- registered memory whose head goes ---- */
@@ -532,7 +561,8 @@ static void attack_discard_while_registering(void)
 		for (from = 0, busy = 0; from < DUP_PAGES; from += r.done) {
 			r.err = range_try(r.fd, KSM_REGISTER, page_at(r.mem, from),
 					  DUP_PAGES - from, &r.done);
-			CHECK(r.err == 0 || r.err == -EBUSY);
+			if (r.err)
+				CHECK_EQ(r.err, -EBUSY);
 			if (r.err && ++busy == 100)
 				__atomic_store_n(&r.over, true, __ATOMIC_RELEASE);
 			CHECK(busy < 200);
@@ -543,6 +573,7 @@ static void attack_discard_while_registering(void)
 		pages_check(page_at(r.mem, d.page + 1), DUP_PAGES - d.page - 1,
 			    d.page + 2, 1);
 		MUST(munmap(r.mem, DUP_PAGES * PAGE));
+		CHECK_SOON(ksm_stats(r.fd).size == 0);
 	}
 	tap_note("%llu rounds, %llu times zero", (unsigned long long)d.rounds,
 		 (unsigned long long)d.zeroes);
@@ -577,7 +608,7 @@ static void *share_run(void *arg)
 		for (i = s->rounds % SHARED_STEP; i < SHARED_PAGES; i += SHARED_STEP) {
 			CHECK(page_holds(page_at(s->mem, i), 5));
 			if (i & 1)
-				page_at(s->mem, i)[100] = i;
+				page_at(s->mem, i)[100] ^= 1;
 			else
 				ksm_range_do(s->fd, KSM_DISCARD, page_at(s->mem, i), 1);
 			CHECK(!page_holds(page_at(s->mem, i), 5));
@@ -751,6 +782,7 @@ ATTACK(dup)
 ATTACK(beyond)
 ATTACK(beyond_other)
 ATTACK(beyond_area)
+ATTACK(remap)
 ATTACK(tail)
 ATTACK(tail_within)
 ATTACK(never)
@@ -770,6 +802,7 @@ static const struct tap_test tests[] = {
 	{ "a registered page grown by a TiB, beside KSM_REGISTER that fails", test_beyond },
 	{ "a registered page grown to the offsets of another", test_beyond_other },
 	{ "a mapping grown beyond the file of the device", test_beyond_area },
+	{ "remap_file_pages() shows no page for which nobody pays", test_remap },
 	{ "registered page, grown, its head unmapped: SIGBUS behind the file's end", test_tail },
 	{ "no SIGBUS within a registered file, whatever else was unmapped", test_tail_within },
 	{ "registered, never scanned, unmapped: the memory comes back", test_never },
