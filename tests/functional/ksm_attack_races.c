@@ -579,6 +579,62 @@ static void attack_discard_while_registering(void)
 		 (unsigned long long)d.zeroes);
 }
 
+/* Pages that two threads write for the first time while they are registered. */
+struct toucher {
+	struct registration *r;
+	unsigned int byte;
+};
+
+enum { TOUCH_STRIDE = 1031 };	/* no divisor of DUP_PAGES */
+
+static void *touch_run(void *arg)
+{
+	struct toucher *t = arg;
+	unsigned long i;
+
+	for (i = 0; i < DUP_PAGES; i++) {
+		page_at(t->r->mem, (i + t->byte * 100) * TOUCH_STRIDE % DUP_PAGES)[t->byte] = 1;
+		if (i % 64 == 63)
+			usleep(500);
+	}
+	return NULL;
+}
+
+static void attack_first_touch(void)
+{
+	struct registration r = { .pages = DUP_PAGES };
+	struct toucher toucher[2] = { { &r, 0 }, { &r, 1 } };
+	pthread_t thread[2];
+	unsigned long i, rounds;
+	u64 from;
+
+	be_user(16384);
+	r.fd = ksm_open_private();
+	attack_begin();
+	for (rounds = 0; attack_lasts(); rounds++) {
+		r.mem = map_anon(DUP_PAGES);
+		madvise(r.mem, DUP_PAGES * PAGE, MADV_NOHUGEPAGE);
+		for (i = 0; i < 2; i++)
+			thread[i] = thread_start(touch_run, &toucher[i]);
+		usleep(rounds % 10 * 1000);
+		for (from = 0; from < DUP_PAGES; from += r.done) {
+			r.err = range_try(r.fd, KSM_REGISTER, page_at(r.mem, from),
+					  DUP_PAGES - from, &r.done);
+			if (r.err)
+				CHECK_EQ(r.err, -EBUSY);
+		}
+		for (i = 0; i < 2; i++)
+			thread_end(thread[i]);
+		for (i = 0; i < DUP_PAGES; i++)
+			if (!page_at(r.mem, i)[0] || !page_at(r.mem, i)[1])
+				tap_fail("round %lu: page %lu: a write before or during KSM_REGISTER is lost",
+					 rounds, i);
+		MUST(munmap(r.mem, DUP_PAGES * PAGE));
+		CHECK_SOON(ksm_stats(r.fd).size == 0);
+	}
+	tap_note("%lu rounds", rounds);
+}
+
 /* ---- merging against itself ---- */
 
 /*
@@ -791,6 +847,7 @@ ATTACK(quiet_run)
 ATTACK(grow)
 ATTACK(zero)
 ATTACK(discard_while_registering)
+ATTACK(first_touch)
 ATTACK(sharers)
 ATTACK(rested)
 ATTACK(self)
@@ -812,6 +869,7 @@ static const struct tap_test tests[] = {
 	{ "a page read, discarded and written at once", test_zero },
 	{ "MADV_DONTNEED beside KSM_REGISTER: what is gone stays gone",
 	  test_discard_while_registering },
+	{ "memory touched for the first time while it is registered", test_first_touch },
 	{ "one content merged, written and discarded at once", test_sharers },
 	{ "one KSM_SCAN merges what was written before it, after a long rest", test_rested },
 	{ "read() and write() of a mapping of the same file beside ftruncate()", test_self },
