@@ -124,8 +124,8 @@ static void area_describe(struct ksm_area *area)
 }
 
 /*
- * A new area, empty and of size 0; NULL without memory.  It keeps the reference of the
- * caller to @domain.  @opener is NULL for a named file.
+ * A new area, empty and of size 0; NULL without memory.  The caller has a
+ * reference to @domain until the area is released.  @opener is NULL for a named file.
  */
 struct ksm_area *ksm_area_new(struct address_space *mapping, struct ksm_domain *domain,
 			      struct ksm_quota *quota, enum ksm_area_kind kind,

@@ -101,7 +101,7 @@ enum ksm_area_kind {
 struct ksm_area {
 	struct kref ref;
 	struct address_space *mapping;	/* (i) of the inode: see LIFE */
-	struct ksm_domain *domain;	/* (i) */
+	struct ksm_domain *domain;	/* (i) referenced until release */
 	struct list_head in_domain;	/* domain->areas_lock */
 	struct xarray chunks;		/* by page offset / 512 */
 	struct ksm_area_counts counts;
