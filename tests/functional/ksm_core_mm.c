@@ -394,6 +394,8 @@ static void poison_private(enum kind kind)
 	CHECK_EQ(poke(page_at(mem, 3), 1), -BUS_MCEERR_AR);
 	if (file >= 0)
 		CHECK_ERRNO(pread(file, buf, 16, 3 * PAGE), EIO);
+	/* One that is mapped for writing, and is written without a fault. */
+	page_fill(page_at(mem, 5), 105);
 	frame_break(pfn_of(page_at(mem, 5)));
 	page_at(mem, 5)[0]++;
 	ksm_scan_force(fd);
