@@ -24,9 +24,9 @@
  *   CLEAN            ksm_slot_unclean()          private
  *   CLEAN            ksm_slot_promote()          stable, with its own frame
  *   private          ksm_slot_merge()            stable, zero
- *   empty            ksm_slots_take_over()       pending
  *   pending          ksm_slots_undo()            empty
  *   pending          ksm_slot_resolve()          private, empty
+ *   empty            ksm_slots_take_over()       pending
  *   any              ksm_slots_drop()            empty
  *
  * A debug kernel (CONFIG_DEBUG_VM) asserts the states before and after.

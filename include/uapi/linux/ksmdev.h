@@ -48,8 +48,8 @@
  * FALLOC_FL_PUNCH_HOLE mends the file.  Core dumps contain the memory of unnamed files.
  *
  * LIMITS.  What named files hold, and one page for each 2 MiB that was touched, counts
- * against the size of the mount (ENOSPC, SIGBUS in a fault).  The size of unnamed files counts against the
- * RLIMIT_MEMLOCK of who opened /dev/ksm, summed over all of the user, unless he
+ * against the size of the mount (ENOSPC, SIGBUS in a fault).  The size of unnamed files
+ * counts against the RLIMIT_MEMLOCK of who opened /dev/ksm, summed over all of the user, unless he
  * had CAP_IPC_LOCK: EAGAIN from mmap() and KSM_REGISTER, ENOSPC from
  * calls on the file.  Frames are charged to the memory cgroup of who needs them first.
  *
