@@ -4,7 +4,7 @@
  * that a call that fails changes nothing.
  */
 #define _GNU_SOURCE
-#include <linux/fs.h>
+#include <sys/mount.h>
 #include <sys/vfs.h>
 
 #include "ksm_test.h"
@@ -408,6 +408,51 @@ static void test_range_of_registered(void)
 	contents_check(mem);
 }
 
+#define FOLDER	"/tmp/ksm_abi"
+
+static int file_in_a_full_mount(void)
+{
+	char page[PAGE];
+	int fd;
+
+	MUST(unshare(CLONE_NEWNS));
+	MUST(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	if (mkdir(FOLDER, 0755))
+		CHECK_EQ(errno, EEXIST);
+	MUST(mount("none", FOLDER, "ksmfs", 0, "size=64k"));
+	fd = MUST(open(FOLDER "/file", O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+	page_fill(page, 7);
+	while (write(fd, page, PAGE) == PAGE)
+		;
+	CHECK_EQ(errno, ENOSPC);
+	MUST(ftruncate(fd, 4 * CHUNK_PAGES * PAGE));
+	return fd;
+}
+
+/*
+ * What is merged has its place already; that the scanner shall leave out what is not
+ * there yet has to be noted somewhere.
+ */
+static void test_full_mount(void)
+{
+	int fd = file_in_a_full_mount();
+	char *mem = map_area(fd, 4 * CHUNK_PAGES);
+	u64 merged;
+
+	ksm_scan(fd);
+	merged = ksm_stats(fd).pages_merged;
+	CHECK(merged > 8);
+	CHECK_ERRNO(ksm_range_call(fd, KSM_UNMERGE, page_at(mem, 3 * CHUNK_PAGES), PAGE, 0),
+		    ENOSPC);
+	MUST(ksm_range_call(fd, KSM_MERGE, page_at(mem, 3 * CHUNK_PAGES), PAGE, 0));
+	MUST(ksm_range_call(fd, KSM_UNMERGE, mem, 2 * PAGE, 0));
+	CHECK_EQ(ksm_stats(fd).pages_merged, merged - 2);
+	CHECK_EQ(ksm_stats(fd).pages_private, 2);
+	pages_check(mem, merged, 7, 0);
+	ksm_range_do(fd, KSM_DISCARD, mem, CHUNK_PAGES);
+	MUST(ksm_range_call(fd, KSM_UNMERGE, page_at(mem, 3 * CHUNK_PAGES), PAGE, 0));
+}
+
 static void test_scan_errors(void)
 {
 	char *mem;
@@ -788,6 +833,7 @@ static const struct tap_test tests[] = {
 	{ "ranges of a descriptor without memory", test_range_of_nothing },
 	{ "ranges that are not of the area give ENOMEM", test_range_elsewhere },
 	{ "ranges of registered memory", test_range_of_registered },
+	{ "KSM_UNMERGE on a full mount gives ENOSPC", test_full_mount },
 	{ "bad arguments of KSM_SCAN", test_scan_errors },
 	{ "bad arguments of KSM_GET_STATS", test_stats_errors },
 	{ "statistics of a new area", test_stats_of_new_area },

@@ -306,7 +306,8 @@ struct ksm_info {
  *           no directory of ksmfs
  *   EBADF   @fd is not open
  *   EACCES  the caller may not write to the directory @fd, or not search it
- *   EBUSY   the descriptor has memory already (was mapped, or registered some)
+ *   EBUSY   the descriptor has had a file already: it was mapped, registered some, or
+ *           made one by KSM_GET_FILE; also where that ended with EAGAIN or EBUSY
  *   ENOMEM  out of memory
  */
 #define KSM_SET_DOMAIN		_IOWR(KSMIO, 0x06, struct ksm_set_domain)
