@@ -22,7 +22,7 @@
 #include "ioctl.h"
 #include "range.h"
 #include "register.h"
-#include "stats.h"
+#include "sysfs.h"
 
 /* An open descriptor of /dev/ksm. */
 struct ksm_context {
