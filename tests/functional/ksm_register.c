@@ -405,7 +405,7 @@ static void test_bad_ranges(void)
 		{ (u64)mem, PAGE, 2, EINVAL },
 		{ (u64)mem, PAGE, 1ULL << 63, EINVAL },
 		{ (u64)mem, (1ULL << 40) + PAGE, 0, EINVAL },
-		{ (u64)mem, 1ULL << 40, 0, ENOMEM },
+		{ 0, 1ULL << 40, 0, ENOMEM },
 		{ 0, PAGE, 0, ENOMEM },
 		{ 0xffffffff81000000ULL, PAGE, 0, ENOMEM },
 	};
