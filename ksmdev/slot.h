@@ -38,7 +38,7 @@
 #include <linux/jiffies.h>
 #include <linux/mm.h>
 
-#include "stats.h"
+#include "knobs.h"
 
 typedef u64 ksm_slot_t;
 
