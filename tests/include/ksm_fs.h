@@ -260,6 +260,15 @@ static inline struct statfs statfs_of(const char *name)
 	return st;
 }
 
+/*
+ * Pages that @chunks pieces of 2 MiB of files take beside their contents: ksmfs counts the
+ * page with their slots, from the first use on, as long as the file is there.
+ */
+static inline s64 slot_pages(unsigned int chunks)
+{
+	return BY_FS(chunks, 0);
+}
+
 /* Pages that the file system has left. */
 static inline s64 free_pages(void)
 {
