@@ -821,12 +821,17 @@ static void flags_as_stranger(void)
 
 static void test_flags(void)
 {
+	struct timespec old, new;
 	int fd;
 
 	MUST(mkdir("d", 0755));
 	fd = file_new("d/f");
+	old = stat_fd(fd).st_ctim;
+	sleep_ms(20);
 	MUST(set_flags(fd, FS_NOCOW_FL));
 	CHECK_EQ(flags_of(fd), FS_NOCOW_FL);
+	new = stat_fd(fd).st_ctim;
+	CHECK(new.tv_sec != old.tv_sec || new.tv_nsec != old.tv_nsec);
 	/* A mapping may rely on it already. */
 	CHECK_ERRNO(set_flags(fd, 0), EINVAL);
 	MUST(set_flags(fd, FS_NOCOW_FL));
