@@ -874,7 +874,7 @@ static bool later(struct timespec a, struct timespec b)
 static void test_times(void)
 {
 	int fd = file_new("f");
-	char c;
+	char c, *mem;
 
 	CHECK_EQ(TIMES(fd, pwrite(fd, "abc", 3, 0)), 3);
 	CHECK_EQ(TIMES(fd, pread(fd, &c, 1, 0)), 4);
@@ -891,6 +891,9 @@ static void test_times(void)
 	CHECK_EQ(TIMES(fd, rename("g", "h")), 1);
 	CHECK_EQ(TIMES(fd, unlink("h")), 1);
 	CHECK_EQ(TIMES(fd, lseek(fd, 0, SEEK_END)), 0);
+	/* The first store by a mapping. */
+	mem = map_shared(fd, 9);
+	CHECK_EQ(TIMES(fd, (touch_write(page_at(mem, 3)), 0)), 3);
 }
 
 static void test_utimens(void)
