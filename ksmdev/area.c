@@ -124,8 +124,8 @@ static void area_describe(struct ksm_area *area)
 }
 
 /*
- * A new area, empty and of size 0; NULL without memory.  It keeps the reference of the
- * caller to @domain.  @opener is NULL for a named file.
+ * A new area, empty and of size 0; NULL without memory.  The caller has a
+ * reference to @domain until the area is released.  @opener is NULL for a named file.
  */
 struct ksm_area *ksm_area_new(struct address_space *mapping, struct ksm_domain *domain,
 			      struct ksm_quota *quota, enum ksm_area_kind kind,
@@ -211,7 +211,8 @@ static void user_uncharge(struct ksm_area *area, unsigned long pages)
 /*
  * The file ends at @size bytes now.  -EAGAIN over the limit of the user.  Must hold
  * area->size_lock.  Who makes a file shorter goes through its chunks after this: a chunk
- * that comes later finds the new end.
+ * that comes later finds the new end.  Registered memory stays charged as a whole until
+ * ksm_area_trim_charge(): a call of KSM_REGISTER does not end half-way for the limit.
  */
 int ksm_area_set_end(struct ksm_area *area, loff_t size)
 {
@@ -227,9 +228,17 @@ int ksm_area_set_end(struct ksm_area *area, loff_t size)
 	i_size_write(area->mapping->host, size);
 	WRITE_ONCE(area->end, end);
 	smp_mb();	/* the end before the chunks, as in ksm_chunk_get() */
-	if (pages < area->charged)
+	if (pages < area->charged && area->kind != KSM_AREA_REGISTERED)
 		user_uncharge(area, area->charged - pages);
 	return 0;
+}
+
+/* Registering has ended: what is behind the end is not charged. */
+void ksm_area_trim_charge(struct ksm_area *area)
+{
+	mutex_lock(&area->size_lock);
+	user_uncharge(area, area->charged - (area->end - area->first));
+	mutex_unlock(&area->size_lock);
 }
 
 /* One page more that is not empty.  -ENOSPC if the mount is full. */

@@ -101,7 +101,7 @@ enum ksm_area_kind {
 struct ksm_area {
 	struct kref ref;
 	struct address_space *mapping;	/* (i) of the inode: see LIFE */
-	struct ksm_domain *domain;	/* (i) */
+	struct ksm_domain *domain;	/* (i) referenced until release */
 	struct list_head in_domain;	/* domain->areas_lock */
 	struct xarray chunks;		/* by page offset / 512 */
 	struct ksm_area_counts counts;
@@ -137,6 +137,7 @@ void ksm_area_put(struct ksm_area *area);
 unsigned long ksm_area_bytes(struct ksm_area *area);
 
 int ksm_area_set_end(struct ksm_area *area, loff_t size);
+void ksm_area_trim_charge(struct ksm_area *area);
 int ksm_area_hold(struct ksm_area *area);
 void ksm_area_give_back(struct ksm_area *area, unsigned long pages);
 void ksm_area_leave_quota(struct ksm_area *area);

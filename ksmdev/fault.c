@@ -110,6 +110,9 @@ static vm_fault_t ksm_page_mkwrite(struct vm_fault *vmf)
 	chunk = ksm_chunk_find(area, vmf->pgoff);
 	if (WARN_ON_ONCE(!chunk))
 		return VM_FAULT_SIGBUS;
+	/* Core mm does so only where there is no page_mkwrite. */
+	if (area->kind == KSM_AREA_NAMED)
+		file_update_time(vmf->vma->vm_file);
 	err = fault_lock(vmf, chunk, KSM_USE_WRITE);
 	if (err == -EAGAIN)
 		return VM_FAULT_NOPAGE;

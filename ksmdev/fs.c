@@ -86,6 +86,7 @@ static void evict_inode(struct inode *inode)
 	truncate_inode_pages_final(&inode->i_data);
 	clear_inode(inode);
 	if (k->area) {
+		k->domain = k->area->domain;
 		ksm_area_release(k->area);
 		ksm_area_put(k->area);
 	}

@@ -60,21 +60,15 @@ static void step_unpin(struct reg_step *s)
  * The slots are pending, and within the file: nobody has seen them before.  The end moves
  * under the chunk's lock, under which others compare with it.
  */
-static int pending_set(struct reg_step *s)
+static void pending_set(struct reg_step *s)
 {
-	unsigned int i = ksm_slot_index(s->pgoff);
-	int err;
-
 	mutex_lock(&s->area->size_lock);
 	mutex_lock(&s->chunk->lock);
-	err = ksm_area_set_end(s->area, (loff_t)(s->pgoff + s->nr) << PAGE_SHIFT);
-	if (!err)
-		ksm_slots_take_over(s->chunk, i, s->nr, s->pages);
+	/* It is charged already: does not fail. */
+	ksm_area_set_end(s->area, (loff_t)(s->pgoff + s->nr) << PAGE_SHIFT);
+	ksm_slots_take_over(s->chunk, ksm_slot_index(s->pgoff), s->nr, s->pages);
 	mutex_unlock(&s->chunk->lock);
 	mutex_unlock(&s->area->size_lock);
-	if (err)
-		step_unpin(s);
-	return err;
 }
 
 /* Back to the state before pending_set(): nothing was mapped, who waits is behind the end. */
@@ -404,9 +398,7 @@ static int step_take(struct reg_step *s)
 	s->unmapped = false;
 	if (err)
 		return err;
-	err = pending_set(s);
-	if (err)
-		return err;
+	pending_set(s);
 	err = step_wait_quiet(s);
 	if (err) {
 		pending_undo(s);
@@ -513,6 +505,7 @@ int ksm_register(struct file *file, struct ksm_range *range)
 		return -ENOMEM;
 	err = register_steps(&s, range);
 	kvfree(s.pages);
+	ksm_area_trim_charge(area);
 	ksm_sweep_add(area);
 	return err;
 }
