@@ -61,7 +61,8 @@ struct page {
 struct file {
 	enum kind kind;
 	int fd;			/* the same in all processes */
-	int map_fd;		/* fd, or one of /dev/ksm */
+	int map_fd;		/* fd, or one of /dev/ksm: mmap() makes the file longer */
+	bool unnamed;		/* of /dev/ksm */
 	bool apart;		/* in a directory of its own */
 	u64 ino;
 	u32 size_owner;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What ksm_race does to pages of its files, to their sizes and to mappings of them, by
- * each way that there is; race.h says what must come of it.
+ * What ksm_race does to pages of its files, to their sizes, mappings and names, by each
+ * way that there is; race.h says what must come of it.
  *
  * All workers map the files at the same addresses: each has some windows, in which
  * page i is always page i of the file, so that one may map, move and unmap there whatever
@@ -18,6 +18,8 @@
 
 #include "race.h"
 
+#define NAMES		12U	/* that are linked, renamed and unlinked */
+
 /* Windows of a file: mappings, shared but for the last one. */
 #define WINDOWS		3U
 #define WINDOW_PRIVATE	(WINDOWS - 1)
@@ -25,6 +27,8 @@
 #define WINDOW_SIZE	(2 * PAGES_MAX * PAGE)
 
 static unsigned int option_processes = 4;
+static bool is_ksm, is_memfd;
+static int dir_fd = -1;		/* of the files, unless they are memfds */
 static int disk_fd = -1;	/* pages of it hold the pattern of their number */
 
 static inline struct file *file_pick(void)
@@ -786,6 +790,137 @@ static inline bool op_mprotect(unsigned int unused)
 
 	(void)unused;
 	return !mprotect(at, pages * PAGE, PROT_READ | PROT_WRITE) && done;
+}
+
+/* ---- names ---- */
+
+static inline void name_pick(char *name)
+{
+	sprintf(name, "n%u", (unsigned int)random_below(NAMES));
+}
+
+/* Ways to fail that the race of others explains. */
+static inline bool name_done(int ret, int err1, int err2, const char *what)
+{
+	if (ret < 0 && errno != err1 && errno != err2)
+		tap_fail("%s: %s", what, strerrorname_np(errno));
+	return ret >= 0;
+}
+
+/* Files of /dev/ksm have no name and get none; a domain keeps its files. */
+static inline bool link_try(void)
+{
+	struct file *f = file_pick();
+	char name[16];
+	int ret;
+
+	name_pick(name);
+	ret = linkat(f->fd, "", dir_fd, name, AT_EMPTY_PATH);
+	if (is_ksm && (f->apart || f->unnamed) && !ret)
+		tap_fail("link of file %u: expected EXDEV or ENOENT, got success",
+			 file_number(f));
+	if (is_ksm && ret && errno == EXDEV)
+		return false;
+	return name_done(ret, EEXIST, ENOENT, "link");
+}
+
+static inline bool rename_try(void)
+{
+	static const unsigned int flags[] = { 0, RENAME_NOREPLACE, RENAME_EXCHANGE };
+	char from[16], to[16];
+
+	name_pick(from);
+	name_pick(to);
+	return name_done(renameat2(dir_fd, from, dir_fd, to, flags[random_below(3)]),
+			 ENOENT, EEXIST, "rename");
+}
+
+static inline bool unlink_try(void)
+{
+	char name[16];
+
+	name_pick(name);
+	return name_done(unlinkat(dir_fd, name, 0), ENOENT, ENOENT, "unlink");
+}
+
+enum name_how { NAME_LINK, NAME_RENAME, NAME_UNLINK };
+
+/* What a name is, changes all the time: another may do. */
+static inline bool op_name(unsigned int how)
+{
+	static bool (*const tries_by[])(void) = { link_try, rename_try, unlink_try };
+	unsigned int tries = 8;
+
+	while (tries--)
+		if (tries_by[how]())
+			return true;
+	return false;
+}
+
+static inline struct file *file_of(u64 ino)
+{
+	unsigned int i;
+
+	for (i = 0; i < option_files; i++)
+		if (table->files[i].ino == ino)
+			return &table->files[i];
+	return NULL;
+}
+
+static inline bool op_open(unsigned int unused)
+{
+	struct file *f;
+	struct stat st;
+	unsigned int tries = 8;
+	char name[16];
+	bool done;
+
+	(void)unused;
+	do {
+		name_pick(name);
+		opened_fd = openat(dir_fd, name, O_RDWR | O_CLOEXEC);
+	} while (!name_done(opened_fd, ENOENT, ENOENT, "open") && --tries);
+	if (opened_fd < 0)
+		return false;
+	MUST(fstat(opened_fd, &st));
+	f = file_of(st.st_ino);
+	CHECK(f);
+	done = check(f, GET_OPENED);
+	close(opened_fd);
+	return done;
+}
+
+static inline int temporary_open(void)
+{
+	char name[32];
+	int fd;
+
+	if (is_memfd)
+		return MUST(memfd_create("temporary", MFD_CLOEXEC));
+	if (random_below(2))
+		return MUST(openat(dir_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+	sprintf(name, "t%zu", me - table->actors);
+	fd = MUST(openat(dir_fd, name, O_CREAT | O_RDWR | O_CLOEXEC, 0600));
+	MUST(unlinkat(dir_fd, name, 0));
+	return fd;
+}
+
+/* Closed and unlinked while it is mapped. */
+static inline bool op_temporary(unsigned int unused)
+{
+	unsigned int pages = 3, seed = 1 + random_below(PATTERNS);
+	int fd = temporary_open();
+	char *base;
+
+	(void)unused;
+	MUST(ftruncate(fd, pages * PAGE));
+	base = map_area(fd, pages);
+	close(fd);
+	pages_fill(base, pages - 1, seed, 1);
+	pages_check(base, pages - 1, seed, 1);
+	CHECK(page_holds(page_at(base, pages - 1), 0));
+	MUST(munmap(base, pages * PAGE));
+	return true;
 }
 
 #endif /* RACE_OPS_H */
