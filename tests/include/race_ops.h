@@ -52,12 +52,15 @@ static inline unsigned int page_pick(void)
 	return random_below(option_pages);
 }
 
-/* Mostly one before the end of the file as it is at the moment. */
+/* Mostly one before the end of the file as it is at the moment, often the last one. */
 static inline unsigned int page_pick_in(const struct file *f)
 {
 	u64 size = __atomic_load_n(&f->size, __ATOMIC_RELAXED);
+	unsigned int pages = size / PAGE, kind = random_below(8);
 
-	return size >= PAGE && random_below(8) ? random_below(size / PAGE) : page_pick();
+	if (kind == 0 || !pages)
+		return page_pick();
+	return kind < 3 && pages < option_pages ? pages : random_below(pages);
 }
 
 /* A random range of pages, mostly short. */
