@@ -251,6 +251,12 @@ int ksm_area_hold(struct ksm_area *area)
 	return err;
 }
 
+/* So many pages, if none of them is held yet, are not more than the mount can ever hold. */
+bool ksm_area_may_hold(struct ksm_area *area, unsigned long pages)
+{
+	return pages <= READ_ONCE(area->quota->max);
+}
+
 void ksm_area_give_back(struct ksm_area *area, unsigned long pages)
 {
 	quota_give_back(area->quota, pages);

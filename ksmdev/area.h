@@ -141,6 +141,7 @@ unsigned long ksm_area_bytes(struct ksm_area *area);
 int ksm_area_set_end(struct ksm_area *area, loff_t size);
 void ksm_area_trim_charge(struct ksm_area *area);
 int ksm_area_hold(struct ksm_area *area);
+bool ksm_area_may_hold(struct ksm_area *area, unsigned long pages);
 void ksm_area_give_back(struct ksm_area *area, unsigned long pages);
 void ksm_area_leave_quota(struct ksm_area *area);
 

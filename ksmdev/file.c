@@ -221,8 +221,10 @@ static ssize_t write_page(struct ksm_area *area, loff_t pos, struct iov_iter *fr
 	err = got ? write_reached(area, pos + got) : -EFAULT;
 	if (!err)
 		return got;
-	/* Nothing stays behind the end. */
+	/* Nothing stays behind the end, which a mapping of /dev/ksm may have moved. */
+	mutex_lock(&area->size_lock);
 	ksm_range_drop(area, area->end, (pos >> PAGE_SHIFT) + 1);
+	mutex_unlock(&area->size_lock);
 	return err;
 }
 
@@ -249,13 +251,18 @@ static int write_prepare(struct file *file, loff_t pos, size_t len)
 	struct ksm_area *area = ksm_area_of_file(file);
 	loff_t size = i_size_read(file_inode(file));
 	int err = file_modified(file);
+	struct page *tail;
 
 	if (err)
 		return err;
 	if (area->kind == KSM_AREA_REGISTERED && pos + len > size)
 		return -EPERM;
 	/* The hole between is of zeroes, whatever a mapping wrote behind the end. */
-	return pos > size ? ksm_file_resize(area, pos) : 0;
+	if (pos > size) {
+		err = tail_get(area, size, &tail);
+		tail_zero(tail, size);
+	}
+	return err;
 }
 
 static ssize_t ksm_file_write_iter(struct kiocb *iocb, struct iov_iter *from)
@@ -382,6 +389,7 @@ static int file_fill(struct ksm_area *area, loff_t pos, loff_t end)
 	return err;
 }
 
+/* The file has its old size after an error. */
 static int file_allocate(struct file *file, int mode, loff_t pos, loff_t end)
 {
 	struct ksm_area *area = ksm_area_of_file(file);
@@ -392,10 +400,17 @@ static int file_allocate(struct file *file, int mode, loff_t pos, loff_t end)
 		if (mode & FALLOC_FL_KEEP_SIZE)
 			return -EOPNOTSUPP;
 		err = inode_newsize_ok(file_inode(file), end) ?: ksm_file_resize(area, end);
+		if (err)
+			return err;
 	}
+	if (!ksm_area_may_hold(area, DIV_ROUND_UP_ULL(end, PAGE_SIZE) - (pos >> PAGE_SHIFT)))
+		err = -ENOSPC;
 	if (!err && mode & FALLOC_FL_ZERO_RANGE)
 		err = file_punch(area, pos, end);
-	return err ?: file_fill(area, pos, end);
+	err = err ?: file_fill(area, pos, end);
+	if (err && end > size)
+		ksm_file_resize(area, size);
+	return err;
 }
 
 static long ksm_file_fallocate(struct file *file, int mode, loff_t pos, loff_t len)

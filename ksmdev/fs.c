@@ -205,9 +205,14 @@ static int file_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct i
 	if (err)
 		return err;
 	if (attr->ia_valid & ATTR_SIZE) {
+		loff_t old = i_size_read(inode);
+
 		err = ksm_file_resize(ksm_inode(inode)->area, attr->ia_size);
 		if (err)
 			return err;
+		/* The VFS asks for new times after ftruncate() only. */
+		if (attr->ia_size != old)
+			inode_set_mtime_to_ts(inode, inode_set_ctime_current(inode));
 	}
 	setattr_copy(idmap, inode, attr);
 	return 0;
@@ -250,13 +255,12 @@ static int fileattr_set(struct mnt_idmap *idmap, struct dentry *dentry, struct f
 		return -EOPNOTSUPP;
 	if (!k->area) {
 		k->nomerge = nomerge;
-		return 0;
+	} else if (nomerge != k->area->nomerge) {
+		if (!nomerge || i_size_read(&k->vfs))
+			return -EINVAL;
+		WRITE_ONCE(k->area->nomerge, true);
 	}
-	if (nomerge == k->area->nomerge)
-		return 0;
-	if (!nomerge || i_size_read(&k->vfs))
-		return -EINVAL;
-	WRITE_ONCE(k->area->nomerge, true);
+	inode_set_ctime_current(&k->vfs);
 	return 0;
 }
 
@@ -363,7 +367,7 @@ static const struct file_operations unnamed_dir_fops = {
 
 /*
  * The domain of a directory of ksmfs that the caller may write to and search now, with a
- * reference: for the root that of the caller.  -EINVAL, -EACCES, -ENOMEM.
+ * reference: for the root that of the caller.  -EINVAL, -EACCES, -EROFS, -ENOMEM.
  */
 struct ksm_domain *ksm_fs_domain_of_dir(struct file *dir)
 {
@@ -372,7 +376,12 @@ struct ksm_domain *ksm_fs_domain_of_dir(struct file *dir)
 
 	if (inode->i_sb->s_op != &super_ops || !S_ISDIR(inode->i_mode))
 		return ERR_PTR(-EINVAL);
+	/* A mount that is read-only for the caller is not consent. */
+	err = mnt_want_write_file(dir);
+	if (err)
+		return ERR_PTR(err);
 	err = file_permission(dir, MAY_WRITE | MAY_EXEC);
+	mnt_drop_write_file(dir);
 	if (err)
 		return ERR_PTR(err);
 	return domain_in(inode) ?: ERR_PTR(-ENOMEM);
@@ -619,12 +628,17 @@ struct file *ksm_fs_unnamed_file(struct ksm_domain *d, enum ksm_area_kind kind,
 				 const struct ksm_opener *opener)
 {
 	struct inode *inode;
+	struct file *file;
 
 	ksm_domain_get(d);
 	inode = file_new(unnamed_mnt->mnt_sb, NULL, 0600, d, kind, opener);
 	if (IS_ERR(inode))
 		return ERR_CAST(inode);
-	return unnamed_open(inode, "ksm", O_RDWR | O_LARGEFILE, &ksm_file_fops);
+	file = unnamed_open(inode, "ksm", O_RDWR | O_LARGEFILE, &ksm_file_fops);
+	/* What open() gives, and alloc_file_pseudo() does not. */
+	if (!IS_ERR(file))
+		file->f_mode |= FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE;
+	return file;
 }
 
 /* A new directory, that is a domain. -ENOMEM, -ENFILE. */

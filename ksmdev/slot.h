@@ -19,6 +19,7 @@
  *
  *   from             by                          to
  *   empty            ksm_slot_lock()             private
+ *   empty            ksm_slots_take_over()       pending
  *   stable, zero     ksm_slot_lock()             private, a copy
  *   private          ksm_slot_clean()            CLEAN
  *   CLEAN            ksm_slot_unclean()          private
@@ -26,7 +27,6 @@
  *   private          ksm_slot_merge()            stable, zero
  *   pending          ksm_slots_undo()            empty
  *   pending          ksm_slot_resolve()          private, empty
- *   empty            ksm_slots_take_over()       pending
  *   any              ksm_slots_drop()            empty
  *
  * A debug kernel (CONFIG_DEBUG_VM) asserts the states before and after.

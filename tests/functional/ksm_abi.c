@@ -599,6 +599,21 @@ static void check_too_many(int fd, unsigned long request)
 	close(new);
 }
 
+/* It has a position, and can be read and written at others. */
+static void check_positions(int file)
+{
+	u64 word = 77, got = 0;
+
+	CHECK_EQ(pwrite(file, &word, sizeof(word), PAGE), sizeof(word));
+	CHECK_EQ(lseek(file, PAGE, SEEK_SET), PAGE);
+	CHECK_EQ(read(file, &got, sizeof(got)), sizeof(got));
+	CHECK_EQ(got, word);
+	CHECK_EQ(pread(file, &got, sizeof(got), 0), sizeof(got));
+	CHECK_EQ(got, 0);
+	CHECK_EQ(lseek(file, 0, SEEK_CUR), PAGE + sizeof(word));
+	CHECK_EQ(lseek(file, 0, SEEK_DATA), PAGE);
+}
+
 static void test_get_file(void)
 {
 	int fd = ksm_open_private(), file = ksm_get_file(fd);
@@ -613,6 +628,7 @@ static void test_get_file(void)
 	check_too_many(fd, KSM_GET_FILE);
 	CHECK_EQ(fcntl(file, F_GETFD), FD_CLOEXEC);
 	CHECK_EQ(fcntl(file, F_GETFL) & O_ACCMODE, O_RDWR);
+	check_positions(file);
 	mem = map_area(fd, PAGES);
 	pages_fill(mem, PAGES, 5, 1);
 	MUST(fstat(file, &st));

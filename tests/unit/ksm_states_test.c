@@ -5,6 +5,7 @@
  * domain, and who was unmapped.
  */
 #include <kunit/test.h>
+#include <linux/slab.h>
 
 #include "area.h"
 #include "domain.h"
@@ -39,6 +40,11 @@ static void note_unpin(struct page *page)
 }
 
 #define unpin_user_page(page)	note_unpin(page)
+
+/* The name of ksmdev's own may be there already. */
+#undef KMEM_CACHE
+#define KMEM_CACHE(name, flags)						\
+	kmem_cache_create("ksm_test_" #name, sizeof(struct name), 0, flags, NULL)
 
 #include "content.c"
 #include "frame.c"

@@ -309,6 +309,7 @@ struct ksm_info {
  *           no directory of ksmfs
  *   EBADF   @fd is not open, or was opened with O_PATH
  *   EACCES  the caller may not write to the directory @fd, or not search it
+ *   EROFS   @fd was opened through a mount that is read-only
  *   EBUSY   a file was made already, by mmap(), KSM_GET_FILE or KSM_REGISTER, also if such a
  *           call failed after that
  *   ENOMEM  out of memory
