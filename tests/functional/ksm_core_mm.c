@@ -795,7 +795,8 @@ static void attack_core(void)
 	int status, fd;
 	pid_t pid;
 
-	CHECK(file_read(CORE_PATTERN, old, sizeof(old)) > 0);
+	if (file_read(CORE_PATTERN, old, sizeof(old)) <= 0)
+		tap_skip("the kernel dumps no cores");
 	CHECK(mkdtemp(dir));
 	snprintf(path, sizeof(path), "%s/core", dir);
 	CHECK_EQ(file_write(CORE_PATTERN, path), 0);
