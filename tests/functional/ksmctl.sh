@@ -181,14 +181,19 @@ test_run() {
 	expect "and what is not, and why" 0 'not merging .*stack' ksmctl run -D -- "$TESTS/ksmrun_test" refused
 }
 
+# Signals stay blocked in a program that waits for the library's lock.
+run_case() {
+	timeout -s KILL 100 ksmctl run "$@"
+}
+
 test_cases() {
 	ksmctl set run=0 >/dev/null
 	for case in $("$TESTS/ksmrun_test" list); do
-		expect "program: $case" 0 '' ksmctl run -- "$TESTS/ksmrun_test" "$case"
+		expect "program: $case" 0 '' run_case -- "$TESTS/ksmrun_test" "$case"
 	done
 	ksmctl set run=1 advisor_max_cpu=200 sleep_millisecs=1 >/dev/null
-	for case in fork fork_prot dontneed split mremap munmap map_fixed stale close_all threads fork_threads signal; do
-		expect "program while scan threads run: $case" 0 '' ksmctl run -- "$TESTS/ksmrun_test" "$case"
+	for case in fork fork_prot dontneed split mremap munmap map_fixed stale close_all threads fork_threads signal cancel fork_free; do
+		expect "program while scan threads run: $case" 0 '' run_case -- "$TESTS/ksmrun_test" "$case"
 	done
 	for seed in 1 2 3; do
 		expect "random calls while scan threads run, seed $seed" 0 '' env SEED=$seed ksmctl run -- "$TESTS/ksmrun_test" random

@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <fcntl.h>
-#include <limits.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 
 #include <linux/ksmdev.h>
 
@@ -41,10 +37,10 @@ static int move_high(int fd)
 
 	if (!getrlimit(RLIMIT_NOFILE, &limit) && limit.rlim_cur <= HIGH_FD)
 		floor = limit.rlim_cur / 4 * 3;
-	high = fcntl(fd, F_DUPFD_CLOEXEC, floor);
+	high = sys_dup_above(fd, floor);
 	if (high < 0)
 		return fd;
-	close(fd);
+	sys_close(fd);
 	return high;
 }
 
@@ -52,7 +48,7 @@ static int set_domain(int fd, unsigned int flags, int other)
 {
 	struct ksm_set_domain domain = { .flags = flags, .fd = other };
 
-	return sys_result(ioctl(fd, KSM_SET_DOMAIN, &domain));
+	return sys_ioctl(fd, KSM_SET_DOMAIN, &domain);
 }
 
 static int choose_domain(int fd, int join)
@@ -73,14 +69,14 @@ static int area_open(struct area *area, int join)
 	struct stat st;
 	int fd, err;
 
-	fd = sys_result(open("/dev/ksm", O_RDWR | O_CLOEXEC));
+	fd = sys_open("/dev/ksm", O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return fd;
 	err = choose_domain(fd, join);
 	if (!err)
-		err = sys_result(fstat(fd, &st));
+		err = sys_fstat(fd, &st);
 	if (err) {
-		close(fd);
+		sys_close(fd);
 		return err;
 	}
 	*area = (struct area){
@@ -98,7 +94,7 @@ static bool is_open(const struct area *area)
 {
 	struct stat st;
 
-	return area->number && !fstat(area->fd, &st) &&
+	return area->number && !sys_fstat(area->fd, &st) &&
 	       st.st_rdev == area->rdev && st.st_ino == area->inode &&
 	       st.st_dev == area->device;
 }
@@ -127,7 +123,7 @@ long area_call(const struct area *area, unsigned long request, uintptr_t addr,
 	       size_t len, size_t *done)
 {
 	struct ksm_range range = { .addr = addr, .len = len };
-	long err = sys_result(ioctl(area->fd, request, &range));
+	long err = sys_ioctl(area->fd, request, &range);
 
 	if (done)
 		*done = range.done;
@@ -155,7 +151,7 @@ int area_clone(struct area *clone)
 void area_close(struct area *area)
 {
 	if (is_open(area))
-		close(area->fd);
+		sys_close(area->fd);
 	area->number = 0;
 	area->fd = -1;
 }

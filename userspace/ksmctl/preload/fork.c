@@ -65,19 +65,66 @@ static void copy_pages(uintptr_t to, uintptr_t from, size_t len)
 }
 
 /*
- * Memory that must not be read as it is: a second mapping of the same pages
- * can be, and other threads still get the fault that the program may rely on.
+ * Copies what can be mapped for reading.  The kernel tries that first: should
+ * @from be something else by now than memory of an area, or broken memory,
+ * that gives an error here, and a signal to who just reads.
  */
-static long copy_unreadable(const struct copy *copy)
+static long copy_present(uintptr_t to, uintptr_t from, size_t len)
+{
+	size_t at, part;
+	long err = 0;
+
+	for (at = 0; at < len && !err; at += part) {
+		part = len - at < CHUNK ? len - at : CHUNK;
+		err = sys_madvise(from + at, part, MADV_POPULATE_READ);
+		if (!err)
+			copy_pages(to + at, from + at, part);
+	}
+	return err;
+}
+
+/*
+ * Without a second mapping, which would exceed a limit (on locked memory, on
+ * the address space).  The kernel's call does not fault either, but it reads
+ * only what the program may read, and the copy has frames for zeroes, too.
+ */
+static long copy_by_call(const struct copy *copy)
+{
+	struct iovec to, from;
+	size_t at = 0;
+	long done;
+
+	while (at < copy->len) {
+		to.iov_base = (void *)(copy->copy + at);
+		from.iov_base = (void *)(copy->start + at);
+		to.iov_len = copy->len - at;
+		from.iov_len = copy->len - at;
+		done = sys_read_self(&to, &from);
+		if (done <= 0)
+			return done ? done : -EFAULT;
+		at += done;
+	}
+	return 0;
+}
+
+/*
+ * The program's mapping is not read: other threads may unmap it at any time
+ * (free() does, without our lock), and it may not be readable.  A second one of
+ * the same pages is ours alone.
+ */
+static long copy_contents(const struct copy *copy)
 {
 	long twin, err;
 
 	twin = sys_mremap(copy->start, 0, copy->len, MREMAP_MAYMOVE, 0);
+	if (twin == -EAGAIN || twin == -ENOMEM)
+		return copy_by_call(copy);
 	if (sys_failed(twin))
 		return twin;
-	err = sys_mprotect(twin, copy->len, PROT_READ);
+	err = copy->prot & PROT_READ ? 0 :
+	      sys_mprotect(twin, copy->len, PROT_READ);
 	if (!err)
-		copy_pages(copy->copy, twin, copy->len);
+		err = copy_present(copy->copy, twin, copy->len);
 	sys_munmap(twin, copy->len);
 	return err;
 }
@@ -108,10 +155,10 @@ static long take_copy(struct copy *copy)
 
 	if (err || copy->flags & RANGE_WIPEONFORK)
 		return err;
-	if (!(copy->prot & PROT_READ))
-		return copy_unreadable(copy);
-	copy_pages(copy->copy, copy->start, copy->len);
-	return 0;
+	err = copy_contents(copy);
+	if (err)
+		sys_munmap(copy->copy, copy->len);
+	return err;
 }
 
 static void copy_piece(const struct range *piece, int prot)
@@ -127,7 +174,7 @@ static void copy_piece(const struct range *piece, int prot)
 		return;
 	if (array_reserve(&state.copies, state.count + 1, sizeof(copy)) ||
 	    take_copy(&copy)) {
-		note("fork: out of memory, the child lacks a part of it");
+		note("fork: the child lacks memory that could not be copied or was freed meanwhile");
 		return;
 	}
 	*copy_at(state.count++) = copy;
@@ -153,7 +200,7 @@ static void copy_all(void)
 	if (ranges_empty())
 		return;
 	if (maps_open(&maps)) {
-		note("fork: cannot read /proc/self/maps, the child lacks its merged memory");
+		note("fork: cannot read /proc/thread-self/maps, the child lacks its merged memory");
 		return;
 	}
 	while (ranges_next(at).area && maps_next(&maps, at, &vma)) {
@@ -194,34 +241,76 @@ static void parent(void)
 	finish();
 }
 
-static void put_in_place(const struct copy *copy)
+static uintptr_t copy_of(const struct copy *copy, uintptr_t addr)
 {
+	return copy->copy + (addr - copy->start);
+}
+
+/* [start, end) of the copy moves to its place, where nothing is mapped. */
+static void put_part(const struct copy *copy, uintptr_t start, uintptr_t end,
+		     unsigned int area)
+{
+	size_t len = end - start;
 	long addr;
 
-	addr = sys_mremap(copy->copy, copy->len, copy->len,
-			  MREMAP_MAYMOVE | MREMAP_FIXED, copy->start);
+	addr = sys_mremap(copy_of(copy, start), len, len,
+			  MREMAP_MAYMOVE | MREMAP_FIXED, start);
 	if (sys_failed(addr)) {
 		note("fork: the child lacks a part of its memory");
 		return;
 	}
 	if (copy->prot != (PROT_READ | PROT_WRITE))
-		sys_mprotect(copy->start, copy->len, copy->prot);
+		sys_mprotect(start, len, copy->prot);
 	if (!copy->in_area) {
 		if (!area_is_private())
-			sys_madvise(copy->start, copy->len, MADV_MERGEABLE);
+			sys_madvise(start, len, MADV_MERGEABLE);
 		return;
 	}
-	sys_madvise(copy->start, copy->len, MADV_DONTFORK);
+	sys_madvise(start, len, MADV_DONTFORK);
 	if (ranges_reserve())
 		return;
-	ranges_set(copy->start, copy->start + copy->len, 0,
-		   state.clone.number);
+	ranges_set(start, end, 0, area);
+	memory_restore_flags(start, end, copy->flags);
 }
 
-static void restore_flags(const struct copy *copy)
+/*
+ * While the parent was copying, another thread freed the memory and mapped
+ * something else there, which the child has inherited: that stays.
+ */
+static void put_in_gaps(const struct copy *copy, unsigned int area)
 {
-	memory_restore_flags(copy->start, copy->start + copy->len,
-			     copy->flags);
+	uintptr_t at = copy->start, end = copy->start + copy->len, next;
+	struct maps maps;
+	struct vma vma;
+
+	if (maps_open(&maps)) {
+		note("fork: the child lacks a part of its memory");
+		return;
+	}
+	for (; at < end; at = next) {
+		if (!maps_next(&maps, at, &vma))
+			vma = (struct vma){ .start = end, .end = end };
+		next = min_of(vma.start, end);
+		if (next > at)
+			put_part(copy, at, next, area);
+		at = max_of(at, next);
+		next = min_of(vma.end, end);
+		if (next > at)
+			sys_munmap(copy_of(copy, at), next - at);
+	}
+	maps_close(&maps);
+}
+
+static void put_in_place(const struct copy *copy, unsigned int area)
+{
+	long held = sys_mmap(copy->start, copy->len, PROT_NONE, MAP_PRIVATE |
+			     MAP_ANONYMOUS | MAP_NORESERVE |
+			     MAP_FIXED_NOREPLACE, -1, 0);
+
+	if (sys_failed(held))
+		put_in_gaps(copy, area);
+	else
+		put_part(copy, copy->start, copy->start + copy->len, area);
 }
 
 /* All that the parent had handed over is gone here. */
@@ -233,15 +322,14 @@ static void forget_all(void)
 
 static void child(void)
 {
+	unsigned int area = state.clone.number;
 	size_t i;
 
 	if (state.active) {
 		forget_all();
-		for (i = 0; i < state.count; i++)
-			put_in_place(copy_at(i));
 		area_adopt(&state.clone);
 		for (i = 0; i < state.count; i++)
-			restore_flags(copy_at(i));
+			put_in_place(copy_at(i), area);
 	}
 	finish();
 }

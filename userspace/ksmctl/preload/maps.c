@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <fcntl.h>
 #include <string.h>
 
 #include "maps.h"
@@ -11,14 +10,13 @@ int maps_open(struct maps *maps)
 {
 	maps->used = 0;
 	maps->length = 0;
-	maps->fd = sys_result(syscall(SYS_openat, AT_FDCWD, "/proc/self/maps",
-				      O_RDONLY | O_CLOEXEC));
+	maps->fd = sys_open("/proc/thread-self/maps", O_RDONLY | O_CLOEXEC);
 	return maps->fd < 0 ? maps->fd : 0;
 }
 
 void maps_close(struct maps *maps)
 {
-	syscall(SYS_close, maps->fd);
+	sys_close(maps->fd);
 }
 
 static int next_char(struct maps *maps)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The truth about the address space: /proc/self/maps, read without malloc(). */
+/*
+ * The truth about the address space: /proc/thread-self/maps, read without
+ * malloc().  (/proc/self is the main thread's, and empty when that has ended.)
+ */
 #ifndef KSMRUN_MAPS_H
 #define KSMRUN_MAPS_H
 
@@ -8,7 +11,7 @@
 #include <stdint.h>
 
 /**
- * struct vma - one line of /proc/self/maps
+ * struct vma - one line of it
  * @start:	first byte
  * @end:	first byte behind it
  * @prot:	PROT_*

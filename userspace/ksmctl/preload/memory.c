@@ -15,16 +15,6 @@
 /* The table was wrong and is put right: look again. */
 #define LOOK_AGAIN 1
 
-static uintptr_t max_of(uintptr_t a, uintptr_t b)
-{
-	return a > b ? a : b;
-}
-
-static uintptr_t min_of(uintptr_t a, uintptr_t b)
-{
-	return a < b ? a : b;
-}
-
 /* Bytes of the table within; removes them. */
 static size_t forget(uintptr_t start, uintptr_t end)
 {

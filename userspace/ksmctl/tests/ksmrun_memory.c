@@ -81,7 +81,7 @@ void check_zero_at(int line, const char *p, size_t len)
 size_t in_area(const void *memory, size_t len)
 {
 	uintptr_t start = (uintptr_t)memory, end = start + len;
-	FILE *maps = fopen("/proc/self/maps", "re");
+	FILE *maps = fopen("/proc/thread-self/maps", "re");
 	unsigned long from, to;
 	size_t bytes = 0;
 	char line[512];

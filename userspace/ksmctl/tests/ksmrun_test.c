@@ -512,6 +512,9 @@ static const struct test_case {
 	{ "errors", case_errors },
 	{ "threads", case_threads },
 	{ "signal", case_signal },
+	{ "cancel", case_cancel },
+	{ "fork_free", case_fork_free },
+	{ "main_ends", case_main_ends },
 	{ "random", case_random },
 };
 

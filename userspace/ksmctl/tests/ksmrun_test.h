@@ -86,6 +86,9 @@ void wait_for(pid_t child);
 void case_threads(void);
 void case_fork_threads(void);
 void case_signal(void);
+void case_cancel(void);
+void case_fork_free(void);
+void case_main_ends(void);
 void case_random(void);
 
 #endif /* _KSMRUN_TEST_H */
