@@ -192,7 +192,7 @@ test_cases() {
 		expect "program: $case" 0 '' run_case -- "$TESTS/ksmrun_test" "$case"
 	done
 	ksmctl set run=1 advisor_max_cpu=200 sleep_millisecs=1 >/dev/null
-	for case in fork fork_prot dontneed split mremap munmap map_fixed stale close_all threads fork_threads signal cancel fork_free; do
+	for case in fork fork_prot dontneed split mremap munmap map_fixed stale reuse close_all threads fork_threads signal cancel fork_free; do
 		expect "program while scan threads run: $case" 0 '' run_case -- "$TESTS/ksmrun_test" "$case"
 	done
 	for seed in 1 2 3; do

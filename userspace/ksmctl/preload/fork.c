@@ -209,6 +209,8 @@ static void copy_all(void)
 		at = vma.end;
 	}
 	maps_close(&maps);
+	if (maps.error)
+		note("fork: cannot read /proc/thread-self/maps, the child lacks merged memory");
 }
 
 static void prepare(void)
@@ -290,6 +292,8 @@ static void put_in_gaps(const struct copy *copy, unsigned int area)
 	for (; at < end; at = next) {
 		if (!maps_next(&maps, at, &vma))
 			vma = (struct vma){ .start = end, .end = end };
+		if (maps.error)
+			break;
 		next = min_of(vma.start, end);
 		if (next > at)
 			put_part(copy, at, next, area);
@@ -299,6 +303,8 @@ static void put_in_gaps(const struct copy *copy, unsigned int area)
 			sys_munmap(copy_of(copy, at), next - at);
 	}
 	maps_close(&maps);
+	if (maps.error)
+		note("fork: the child lacks a part of its memory");
 }
 
 static void put_in_place(const struct copy *copy, unsigned int area)

@@ -8,6 +8,7 @@ static uint64_t area_device, area_inode;
 
 int maps_open(struct maps *maps)
 {
+	maps->error = 0;
 	maps->used = 0;
 	maps->length = 0;
 	maps->fd = sys_open("/proc/thread-self/maps", O_RDONLY | O_CLOEXEC);
@@ -29,8 +30,10 @@ static int next_char(struct maps *maps)
 						    maps->buffer,
 						    sizeof(maps->buffer)));
 		while (length == -EINTR);
-		if (length <= 0)
+		if (length <= 0) {
+			maps->error = length;
 			return -1;
+		}
 		maps->used = 0;
 		maps->length = length;
 	}

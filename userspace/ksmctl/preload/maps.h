@@ -30,8 +30,16 @@ struct vma {
 	uint64_t inode;
 };
 
+/**
+ * struct maps - the open file
+ * @fd:		its descriptor
+ * @error:	0, or why there was no next mapping: not all were seen
+ * @used:	bytes of @buffer that were taken
+ * @length:	bytes in it
+ */
 struct maps {
 	int fd;
+	int error;
 	size_t used;
 	size_t length;
 	char buffer[1024];
@@ -40,7 +48,7 @@ struct maps {
 /* 0 or a negative errno (/proc is not mounted, no free descriptor). */
 int maps_open(struct maps *maps);
 
-/* The next mapping that ends behind @addr; false when there is none. */
+/* The next mapping that ends behind @addr; false when there is none (@error). */
 bool maps_next(struct maps *maps, uintptr_t addr, struct vma *vma);
 
 void maps_close(struct maps *maps);

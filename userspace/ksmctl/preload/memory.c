@@ -15,45 +15,64 @@
 /* The table was wrong and is put right: look again. */
 #define LOOK_AGAIN 1
 
-/* Bytes of the table within; removes them. */
-static size_t forget(uintptr_t start, uintptr_t end)
+static bool is_known(uintptr_t start, uintptr_t end)
+{
+	struct range next = ranges_next(start);
+
+	return next.area && next.start < end;
+}
+
+/* Bytes of the table within; removes them, or -ENOMEM. */
+static long forget(uintptr_t start, uintptr_t end)
 {
 	struct range piece;
 	size_t bytes = 0;
 	uintptr_t at;
+	long err;
 
 	for (at = start; at < end; at = piece.end) {
 		piece = ranges_piece(at, end);
 		if (piece.area)
 			bytes += piece.end - piece.start;
 	}
-	if (!bytes || ranges_reserve())
+	if (!bytes)
 		return 0;
+	err = ranges_reserve();
+	if (err)
+		return err;
 	ranges_remove(start, end);
 	return bytes;
 }
 
-size_t memory_sync(uintptr_t start, uintptr_t end)
+/* Of [start, end), what lies before the mapping or is it, if that is not ours. */
+static long forget_vma(const struct vma *vma, uintptr_t start, uintptr_t end)
 {
+	uintptr_t until = maps_is_area(vma) ? vma->start : vma->end;
+
+	return until > start ? forget(start, min_of(until, end)) : 0;
+}
+
+long memory_sync(uintptr_t start, uintptr_t end)
+{
+	long forgotten = 0, bytes;
 	uintptr_t at = start;
-	size_t forgotten = 0;
 	struct maps maps;
 	struct vma vma;
 
-	if (maps_open(&maps))
+	if (!is_known(start, end))
 		return 0;
-	while (at < end && maps_next(&maps, at, &vma) && vma.start < end) {
-		if (vma.start > at)
-			forgotten += forget(at, vma.start);
-		if (!maps_is_area(&vma))
-			forgotten += forget(max_of(at, vma.start),
-					    min_of(end, vma.end));
+	bytes = maps_open(&maps);
+	if (bytes)
+		return bytes;
+	while (at < end && bytes >= 0) {
+		if (!maps_next(&maps, at, &vma))
+			vma = (struct vma){ .start = end, .end = end };
+		bytes = maps.error ? maps.error : forget_vma(&vma, at, end);
+		forgotten += bytes;
 		at = vma.end;
 	}
 	maps_close(&maps);
-	if (at < end)
-		forgotten += forget(at, end);
-	return forgotten;
+	return bytes < 0 ? bytes : forgotten;
 }
 
 long memory_map(uintptr_t addr, size_t len, int prot, int fixed)
@@ -197,7 +216,7 @@ static long call_on_piece(const struct range *piece, unsigned long request)
 		return -EBADF;
 	err = area_call(area, request, piece->start, piece->end - piece->start,
 			NULL);
-	if (err == -ENOMEM && memory_sync(piece->start, piece->end))
+	if (err == -ENOMEM && memory_sync(piece->start, piece->end) > 0)
 		return LOOK_AGAIN;
 	return err;
 }
@@ -260,6 +279,8 @@ static long replace(const struct range *piece)
 			memory_restore_flags(start, end, piece->flags);
 	}
 	maps_close(&maps);
+	if (maps.error)
+		return -EAGAIN;
 	return sys_failed(result) ? result : 0;
 }
 
@@ -331,6 +352,16 @@ static long advise_gap(const struct range *piece, int advice)
 	return sys_madvise(piece->start, piece->end - piece->start, advice);
 }
 
+/*
+ * The kernel's call does all that this asks for, or the module's call finds the
+ * memory to be something else.  Other advice is noted in the table, or would do
+ * harm to what is there now.
+ */
+static bool stands_stale_table(int advice)
+{
+	return advice == MADV_DONTNEED || advice == MADV_DONTNEED_LOCKED;
+}
+
 long memory_advise(uintptr_t start, uintptr_t end, int advice)
 {
 	uintptr_t at = start;
@@ -338,6 +369,8 @@ long memory_advise(uintptr_t start, uintptr_t end, int advice)
 	long result = 0;
 	long err;
 
+	if (!stands_stale_table(advice) && memory_sync(start, end) < 0)
+		return -EAGAIN;
 	while (at < end) {
 		piece = ranges_piece(at, end);
 		err = piece.area ? advise_piece(&piece, advice) :

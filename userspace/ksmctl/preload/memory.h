@@ -42,8 +42,8 @@ long memory_remap(uintptr_t old, size_t old_len, size_t new_len, int flags,
 
 /*
  * Removes from the table what in [start, end) is not mapped to /dev/ksm any
- * more; returns how much.
+ * more; returns how much, or a negative errno if that cannot be told.
  */
-size_t memory_sync(uintptr_t start, uintptr_t end);
+long memory_sync(uintptr_t start, uintptr_t end);
 
 #endif /* KSMRUN_MEMORY_H */

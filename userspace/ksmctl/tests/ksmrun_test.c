@@ -366,6 +366,54 @@ static void case_stale(void)
 	expect(!munmap(q, SIZE));
 }
 
+/* Memory that was handed over, freed and allocated again, by libc. */
+static char *reused(uint64_t seed)
+{
+	char *p = mergeable(SIZE, 1);
+
+	expect(!syscall(SYS_munmap, p, SIZE));
+	expect(syscall(SYS_mmap, p, SIZE, RW, MAP_PRIVATE | MAP_ANONYMOUS |
+		       MAP_FIXED_NOREPLACE, -1, 0) == (long)p);
+	fill(p, SIZE, seed);
+	return p;
+}
+
+/* Advice is for the memory that is there now. */
+static void case_reuse(void)
+{
+	char *wiped = reused(2), *kept = reused(3), *merged_again = reused(4);
+	unsigned char vec[1];
+	char *freed;
+	pid_t child;
+
+	expect(!madvise(wiped, SIZE, MADV_WIPEONFORK));
+	expect(!madvise(kept, SIZE, MADV_DONTFORK));
+	expect(!madvise(merged_again, SIZE, MADV_MERGEABLE));
+	expect_taken(merged_again, SIZE, SIZE);
+	freed = reused(5);
+	expect_error(madvise(freed, SIZE, MADV_REMOVE), EINVAL);
+	expect(!madvise(freed, SIZE, MADV_UNMERGEABLE));
+	check(freed, SIZE, 5);
+	child = fork();
+	if (!child) {
+		check_zero(wiped, SIZE);
+		expect_error(mincore(kept, PAGE, vec), ENOMEM);
+		check(merged_again, SIZE, 4);
+		check(freed, SIZE, 5);
+		_exit(0);
+	}
+	wait_for(child);
+	expect(!madvise(wiped, SIZE, MADV_KEEPONFORK));
+	expect(!madvise(kept, SIZE, MADV_DOFORK));
+	child = fork();
+	if (!child) {
+		check(wiped, SIZE, 2);
+		check(kept, SIZE, 3);
+		_exit(0);
+	}
+	wait_for(child);
+}
+
 /* Daemons close what they do not know. */
 static void case_close_all(void)
 {
@@ -505,6 +553,7 @@ static const struct test_case {
 	{ "munmap", case_munmap },
 	{ "map_fixed", case_map_fixed },
 	{ "stale", case_stale },
+	{ "reuse", case_reuse },
 	{ "close_all", case_close_all },
 	{ "read_only", case_read_only },
 	{ "refused", case_refused },
