@@ -5,8 +5,11 @@
 #include <linux/ksmdev.h>
 
 #include "area.h"
+#include "maps.h"
 #include "note.h"
 #include "sys.h"
+
+#define DEVICE		"/dev/ksm"
 
 /* Above what programs use, and what select() can, yet below usual limits. */
 #define HIGH_FD		1000
@@ -51,30 +54,58 @@ static int set_domain(int fd, unsigned int flags, int other)
 	return sys_ioctl(fd, KSM_SET_DOMAIN, &domain);
 }
 
-static int choose_domain(int fd, int join)
+static int choose_domain(int fd)
 {
-	if (join >= 0)
-		return set_domain(fd, KSM_DOMAIN_JOIN, join);
-	if (!private_domain)
+	if (!private_domain || !set_domain(fd, KSM_DOMAIN_JOIN, domain_fd))
 		return 0;
-	if (!set_domain(fd, KSM_DOMAIN_JOIN, domain_fd))
-		return 0;
-	note("the descriptor of the private domain is gone: this process gets one of its own");
+	note("the descriptor of the private domain is gone, or another user's: this process gets one of its own");
 	return set_domain(fd, KSM_DOMAIN_PRIVATE, -1);
 }
 
-/* @join: descriptor of an area whose domain to join, or -1. */
-static int area_open(struct area *area, int join)
+/*
+ * How mappings of unnamed files look.  A descriptor of its own is asked: the
+ * one of the area would have a file then that nobody needs.
+ */
+static int learn_device(void)
+{
+	int fd, file, err;
+	struct stat st;
+
+	fd = sys_open(DEVICE, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return fd;
+	file = sys_ioctl(fd, KSM_GET_FILE, NULL);
+	sys_close(fd);
+	if (file < 0)
+		return file;
+	err = sys_fstat(file, &st);
+	sys_close(file);
+	if (!err)
+		maps_set_area(st.st_dev);
+	return err;
+}
+
+static int prepare(int fd, struct stat *st)
+{
+	int err;
+
+	if (sys_ioctl(fd, KSM_GET_API_VERSION, NULL) != KSM_API_VERSION)
+		return -ENOTTY;
+	err = choose_domain(fd);
+	if (!err)
+		err = sys_fstat(fd, st);
+	return err ? err : learn_device();
+}
+
+static int area_open(struct area *area)
 {
 	struct stat st;
 	int fd, err;
 
-	fd = sys_open("/dev/ksm", O_RDWR | O_CLOEXEC);
+	fd = sys_open(DEVICE, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return fd;
-	err = choose_domain(fd, join);
-	if (!err)
-		err = sys_fstat(fd, &st);
+	err = prepare(fd, &st);
 	if (err) {
 		sys_close(fd);
 		return err;
@@ -99,18 +130,13 @@ static bool is_open(const struct area *area)
 	       st.st_dev == area->device;
 }
 
-bool area_is_open(void)
-{
-	return is_open(&current);
-}
-
 struct area *area_get(int *error)
 {
 	if (is_open(&current))
 		return &current;
 	if (current.number)
 		note("the program closed the descriptor of its area: opening another");
-	*error = area_open(&current, -1);
+	*error = area_open(&current);
 	return *error ? NULL : &current;
 }
 
@@ -128,38 +154,4 @@ long area_call(const struct area *area, unsigned long request, uintptr_t addr,
 	if (done)
 		*done = range.done;
 	return err;
-}
-
-long area_map(struct area *area, uintptr_t addr, size_t len, int prot,
-	      int fixed)
-{
-	uint64_t offset = area->next + (addr & (CHUNK - 1));
-	long result;
-
-	result = sys_mmap(addr, len, prot, MAP_SHARED | fixed, area->fd,
-			  offset);
-	if (!sys_failed(result))
-		area->next = align_up(offset + len, CHUNK);
-	return result;
-}
-
-int area_clone(struct area *clone)
-{
-	return area_open(clone, is_open(&current) ? current.fd : -1);
-}
-
-void area_close(struct area *area)
-{
-	if (is_open(area))
-		sys_close(area->fd);
-	area->number = 0;
-	area->fd = -1;
-}
-
-void area_adopt(struct area *clone)
-{
-	area_close(&current);
-	current = *clone;
-	clone->number = 0;
-	clone->fd = -1;
 }

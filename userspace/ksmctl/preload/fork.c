@@ -2,6 +2,8 @@
 #include <pthread.h>
 #include <string.h>
 
+#include <linux/ksmdev.h>
+
 #include "area.h"
 #include "array.h"
 #include "fork.h"
@@ -16,10 +18,10 @@
  * struct copy - one mapping for the child
  * @start:	where the program has it
  * @len:	bytes
- * @copy:	where the copy is
+ * @copy:	where the copy is, or 0
  * @prot:	its protection
  * @flags:	RANGE_*
- * @in_area:	the copy is memory of the clone, else anonymous
+ * @area:	number of the area it was handed over to; 0: it is anonymous
  */
 struct copy {
 	uintptr_t start;
@@ -27,13 +29,11 @@ struct copy {
 	uintptr_t copy;
 	int prot;
 	unsigned int flags;
-	bool in_area;
+	unsigned int area;
 };
 
 /* Guarded by the lock, which is held from prepare to parent or child. */
 static struct {
-	bool active;
-	struct area clone;
 	struct array copies;
 	size_t count;
 } state;
@@ -129,39 +129,84 @@ static long copy_contents(const struct copy *copy)
 	return err;
 }
 
-static long map_copy(struct copy *copy)
+/* Is the entry in line with the one before, and of its kind? */
+static bool continues(size_t i)
 {
-	const int prot = PROT_READ | PROT_WRITE;
-	long addr = -ENODEV;
+	const struct copy *copy = copy_at(i), *before = copy - 1;
 
-	if (state.clone.number)
-		addr = area_map(&state.clone, 0, copy->len, prot, 0);
-	copy->in_area = !sys_failed(addr) &&
-			!sys_madvise(addr, copy->len, MADV_DOFORK);
-	if (!copy->in_area && !sys_failed(addr))
-		sys_munmap(addr, copy->len);
-	if (!copy->in_area)
-		addr = sys_mmap(0, copy->len, prot,
-				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (sys_failed(addr))
-		return addr;
-	copy->copy = addr;
-	return 0;
+	return i && i < state.count &&
+	       copy->start == before->start + before->len &&
+	       copy->prot == before->prot && copy->flags == before->flags;
 }
 
-static long take_copy(struct copy *copy)
+/* The number of the area that took it, or 0. */
+static unsigned int hand_over(uintptr_t addr, size_t len)
 {
-	long err = map_copy(copy);
+	struct area *area;
+	int err;
 
-	if (err || copy->flags & RANGE_WIPEONFORK)
-		return err;
-	err = copy_contents(copy);
-	if (err)
+	area = area_get(&err);
+	if (!area || area_call(area, KSM_REGISTER, addr, len, NULL) ||
+	    sys_madvise(addr, len, MADV_DOFORK))
+		return 0;
+	return area->number;
+}
+
+static long map_anonymous(size_t len)
+{
+	return sys_mmap(0, len, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+/* Memory for the copies of entry @i and of those that continue it, or 0. */
+static uintptr_t map_run(size_t i, unsigned int *area)
+{
+	size_t len = copy_at(i)->len;
+	long addr;
+
+	while (continues(++i))
+		len += copy_at(i)->len;
+	addr = map_anonymous(len);
+	*area = sys_failed(addr) ? 0 : hand_over(addr, len);
+	if (!*area && !sys_failed(addr)) {
+		/* A part may have been taken, which the child would not have. */
+		sys_munmap(addr, len);
+		addr = map_anonymous(len);
+	}
+	return sys_failed(addr) ? 0 : addr;
+}
+
+static void fill_copy(struct copy *copy)
+{
+	if (copy->copy && !(copy->flags & RANGE_WIPEONFORK) &&
+	    copy_contents(copy)) {
 		sys_munmap(copy->copy, copy->len);
-	return err;
+		copy->copy = 0;
+	}
+	if (!copy->copy)
+		note("fork: the child lacks memory that could not be copied or was freed meanwhile");
 }
 
-static void copy_piece(const struct range *piece, int prot)
+static void copy_all(void)
+{
+	unsigned int area = 0;
+	struct copy *copy;
+	uintptr_t at = 0;
+	size_t i;
+
+	for (i = 0; i < state.count; i++) {
+		copy = copy_at(i);
+		if (!continues(i))
+			at = map_run(i, &area);
+		copy->copy = at;
+		copy->area = area;
+		if (at)
+			at += copy->len;
+		fill_copy(copy);
+	}
+}
+
+static void add_piece(const struct range *piece, int prot)
 {
 	struct copy copy = {
 		.start = piece->start,
@@ -172,40 +217,36 @@ static void copy_piece(const struct range *piece, int prot)
 
 	if (!piece->area || piece->flags & RANGE_DONTFORK)
 		return;
-	if (array_reserve(&state.copies, state.count + 1, sizeof(copy)) ||
-	    take_copy(&copy)) {
-		note("fork: the child lacks memory that could not be copied or was freed meanwhile");
-		return;
-	}
-	*copy_at(state.count++) = copy;
+	if (array_reserve(&state.copies, state.count + 1, sizeof(copy)))
+		note("fork: out of memory, the child lacks a part of it");
+	else
+		*copy_at(state.count++) = copy;
 }
 
-static void copy_vma(const struct vma *vma)
+static void add_vma(const struct vma *vma)
 {
 	struct range piece;
 	uintptr_t at;
 
 	for (at = vma->start; at < vma->end; at = piece.end) {
 		piece = ranges_piece(at, vma->end);
-		copy_piece(&piece, vma->prot);
+		add_piece(&piece, vma->prot);
 	}
 }
 
-static void copy_all(void)
+static void list_all(void)
 {
 	uintptr_t at = ranges_next(0).start;
 	struct maps maps;
 	struct vma vma;
 
-	if (ranges_empty())
-		return;
 	if (maps_open(&maps)) {
 		note("fork: cannot read /proc/thread-self/maps, the child lacks its merged memory");
 		return;
 	}
 	while (ranges_next(at).area && maps_next(&maps, at, &vma)) {
 		if (maps_is_area(&vma))
-			copy_vma(&vma);
+			add_vma(&vma);
 		at = vma.end;
 	}
 	maps_close(&maps);
@@ -216,19 +257,16 @@ static void copy_all(void)
 static void prepare(void)
 {
 	lock_take();
-	state.active = !ranges_empty() || area_is_open();
-	if (!state.active)
-		return;
 	state.count = 0;
-	if (area_clone(&state.clone))
-		note("fork: no area for the child, its memory is not merged");
+	if (ranges_empty())
+		return;
+	list_all();
 	copy_all();
 }
 
 static void finish(void)
 {
 	array_free(&state.copies);
-	state.active = false;
 	lock_drop();
 }
 
@@ -236,10 +274,9 @@ static void parent(void)
 {
 	size_t i;
 
-	for (i = 0; state.active && i < state.count; i++)
-		sys_munmap(copy_at(i)->copy, copy_at(i)->len);
-	if (state.active)
-		area_close(&state.clone);
+	for (i = 0; i < state.count; i++)
+		if (copy_at(i)->copy)
+			sys_munmap(copy_at(i)->copy, copy_at(i)->len);
 	finish();
 }
 
@@ -249,8 +286,7 @@ static uintptr_t copy_of(const struct copy *copy, uintptr_t addr)
 }
 
 /* [start, end) of the copy moves to its place, where nothing is mapped. */
-static void put_part(const struct copy *copy, uintptr_t start, uintptr_t end,
-		     unsigned int area)
+static void put_part(const struct copy *copy, uintptr_t start, uintptr_t end)
 {
 	size_t len = end - start;
 	long addr;
@@ -263,7 +299,7 @@ static void put_part(const struct copy *copy, uintptr_t start, uintptr_t end,
 	}
 	if (copy->prot != (PROT_READ | PROT_WRITE))
 		sys_mprotect(start, len, copy->prot);
-	if (!copy->in_area) {
+	if (!copy->area) {
 		if (!area_is_private())
 			sys_madvise(start, len, MADV_MERGEABLE);
 		return;
@@ -271,7 +307,7 @@ static void put_part(const struct copy *copy, uintptr_t start, uintptr_t end,
 	sys_madvise(start, len, MADV_DONTFORK);
 	if (ranges_reserve())
 		return;
-	ranges_set(start, end, 0, area);
+	ranges_set(start, end, 0, copy->area);
 	memory_restore_flags(start, end, copy->flags);
 }
 
@@ -279,7 +315,7 @@ static void put_part(const struct copy *copy, uintptr_t start, uintptr_t end,
  * While the parent was copying, another thread freed the memory and mapped
  * something else there, which the child has inherited: that stays.
  */
-static void put_in_gaps(const struct copy *copy, unsigned int area)
+static void put_in_gaps(const struct copy *copy)
 {
 	uintptr_t at = copy->start, end = copy->start + copy->len, next;
 	struct maps maps;
@@ -296,7 +332,7 @@ static void put_in_gaps(const struct copy *copy, unsigned int area)
 			break;
 		next = min_of(vma.start, end);
 		if (next > at)
-			put_part(copy, at, next, area);
+			put_part(copy, at, next);
 		at = max_of(at, next);
 		next = min_of(vma.end, end);
 		if (next > at)
@@ -307,35 +343,40 @@ static void put_in_gaps(const struct copy *copy, unsigned int area)
 		note("fork: the child lacks a part of its memory");
 }
 
-static void put_in_place(const struct copy *copy, unsigned int area)
+static void put_in_place(const struct copy *copy)
 {
-	long held = sys_mmap(copy->start, copy->len, PROT_NONE, MAP_PRIVATE |
-			     MAP_ANONYMOUS | MAP_NORESERVE |
-			     MAP_FIXED_NOREPLACE, -1, 0);
+	uintptr_t end = copy->start + copy->len;
+	long held;
 
+	held = sys_mmap(copy->start, copy->len, PROT_NONE, MAP_PRIVATE |
+			MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE,
+			-1, 0);
 	if (sys_failed(held))
-		put_in_gaps(copy, area);
+		put_in_gaps(copy);
 	else
-		put_part(copy, copy->start, copy->start + copy->len, area);
+		put_part(copy, copy->start, end);
 }
 
 /* All that the parent had handed over is gone here. */
 static void forget_all(void)
 {
-	if (!ranges_reserve())
+	if (!ranges_empty() && !ranges_reserve())
 		ranges_remove(0, UINTPTR_MAX);
 }
 
 static void child(void)
 {
-	unsigned int area = state.clone.number;
+	const struct copy *copy;
 	size_t i;
 
-	if (state.active) {
-		forget_all();
-		area_adopt(&state.clone);
-		for (i = 0; i < state.count; i++)
-			put_in_place(copy_at(i), area);
+	forget_all();
+	for (i = 0; i < state.count; i++) {
+		copy = copy_at(i);
+		if (!copy->copy)
+			continue;
+		put_in_place(copy);
+		if (copy->area && !continues(i + 1))
+			memory_fence(copy->start + copy->len);
 	}
 	finish();
 }

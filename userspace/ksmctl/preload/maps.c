@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <string.h>
+#include <sys/sysmacros.h>
 
 #include "maps.h"
 #include "sys.h"
 
-static uint64_t area_device, area_inode;
+static dev_t area_device;
 
 int maps_open(struct maps *maps)
 {
@@ -77,7 +78,7 @@ static uint64_t take_number(const char **text, unsigned int base)
 /* "7f00-7f08 rw-p 00001000 fe:01 123   /path" */
 static void parse_line(const char *line, struct vma *vma)
 {
-	uint64_t major;
+	unsigned int device_major;
 
 	vma->start = take_number(&line, 16);
 	vma->end = take_number(&line, 16);
@@ -87,9 +88,8 @@ static void parse_line(const char *line, struct vma *vma)
 	vma->shared = line[3] == 's';
 	line += 5;
 	take_number(&line, 16);
-	major = take_number(&line, 16);
-	vma->device = major << 32 | take_number(&line, 16);
-	vma->inode = take_number(&line, 10);
+	device_major = take_number(&line, 16);
+	vma->device = makedev(device_major, take_number(&line, 16));
 	vma->stack = strstr(line, "[stack]");
 }
 
@@ -107,20 +107,10 @@ bool maps_next(struct maps *maps, uintptr_t addr, struct vma *vma)
 
 bool maps_is_area(const struct vma *vma)
 {
-	return vma->shared && area_inode && vma->inode == area_inode &&
-	       vma->device == area_device;
+	return vma->shared && vma->device == area_device;
 }
 
-void maps_learn_area(uintptr_t addr)
+void maps_set_area(dev_t device)
 {
-	struct maps maps;
-	struct vma vma;
-
-	if (area_inode || maps_open(&maps))
-		return;
-	if (maps_next(&maps, addr, &vma) && vma.start <= addr && vma.shared) {
-		area_inode = vma.inode;
-		area_device = vma.device;
-	}
-	maps_close(&maps);
+	area_device = device;
 }

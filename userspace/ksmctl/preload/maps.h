@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /**
  * struct vma - one line of it
@@ -18,7 +19,6 @@
  * @shared:	of MAP_SHARED
  * @stack:	the main thread's stack
  * @device:	of the file behind it
- * @inode:	of the file behind it, or 0
  */
 struct vma {
 	uintptr_t start;
@@ -26,8 +26,7 @@ struct vma {
 	int prot;
 	bool shared;
 	bool stack;
-	uint64_t device;
-	uint64_t inode;
+	dev_t device;
 };
 
 /**
@@ -54,10 +53,10 @@ bool maps_next(struct maps *maps, uintptr_t addr, struct vma *vma);
 void maps_close(struct maps *maps);
 
 /*
- * Is it a mapping of /dev/ksm?  What those look like here is learned from one
- * of which that is known: stat() says something else on some file systems.
+ * Is it a mapping of an unnamed file of an area?  Each has another inode, all
+ * are on one device.
  */
 bool maps_is_area(const struct vma *vma);
-void maps_learn_area(uintptr_t addr);
+void maps_set_area(dev_t device);
 
 #endif /* KSMRUN_MAPS_H */

@@ -75,33 +75,6 @@ long memory_sync(uintptr_t start, uintptr_t end)
 	return bytes < 0 ? bytes : forgotten;
 }
 
-long memory_map(uintptr_t addr, size_t len, int prot, int fixed)
-{
-	struct area *area;
-	long result;
-	int err;
-
-	err = ranges_reserve();
-	area = err ? NULL : area_get(&err);
-	if (area) {
-		result = area_map(area, addr, len, prot, fixed);
-		if (!sys_failed(result)) {
-			ranges_set(result, result + len, 0, area->number);
-			return result;
-		}
-		if (result == -EEXIST)
-			return result;
-		err = result;
-	}
-	result = sys_mmap(addr, len, prot, MAP_PRIVATE | MAP_ANONYMOUS | fixed,
-			  -1, 0);
-	if (!sys_failed(result)) {
-		note_refused(result, result + len, -err);
-		forget(result, result + len);
-	}
-	return result;
-}
-
 /* The kernel's own madvise(MADV_MERGEABLE), for memory /dev/ksm refused. */
 static long merge_by_kernel(uintptr_t start, uintptr_t end, int error)
 {
@@ -110,6 +83,11 @@ static long merge_by_kernel(uintptr_t start, uintptr_t end, int error)
 	if (area_is_private())
 		return 0;
 	return sys_madvise(start, end - start, MADV_MERGEABLE);
+}
+
+void memory_fence(uintptr_t end)
+{
+	sys_madvise(end - PAGE, PAGE, MADV_RANDOM);
 }
 
 /* Hands over what can be; returns how far it got and the error there. */
@@ -126,11 +104,35 @@ static uintptr_t hand_over(uintptr_t start, uintptr_t end, int *error)
 	if (!*error)
 		done = end - start;
 	if (done) {
-		maps_learn_area(start);
+		memory_fence(start + done);
 		ranges_set(start, start + done, 0, area->number);
 		note_taken(start, start + done);
 	}
 	return start + done;
+}
+
+long memory_map(uintptr_t addr, size_t len, int prot, int fixed)
+{
+	const int both = PROT_READ | PROT_WRITE;
+	uintptr_t start, at, end;
+	long result;
+	int err;
+
+	if (ranges_reserve())
+		return -ENOMEM;
+	result = sys_mmap(addr, len, both, MAP_PRIVATE | MAP_ANONYMOUS | fixed,
+			  -1, 0);
+	if (sys_failed(result))
+		return result;
+	start = result;
+	end = start + len;
+	ranges_remove(start, end);
+	at = hand_over(start, end, &err);
+	if (err)
+		merge_by_kernel(at, end, err);
+	if (prot != both)
+		sys_mprotect(start, len, prot);
+	return result;
 }
 
 static bool contains(uintptr_t start, uintptr_t end, const void *address)
@@ -389,8 +391,8 @@ long memory_advise(uintptr_t start, uintptr_t end, int advice)
 
 /*
  * Lets the frames go now rather than with the scanner's next pass.  munmap()
- * may still fail when it has to split a mapping; any other advice splits it
- * beforehand, while nothing is lost yet.
+ * may still fail when it has to split a mapping; an advice that none of ours has
+ * splits it beforehand, while nothing is lost yet.
  */
 static void discard_before_unmap(uintptr_t start, uintptr_t end)
 {
@@ -398,7 +400,7 @@ static void discard_before_unmap(uintptr_t start, uintptr_t end)
 	struct area *area;
 	uintptr_t at;
 
-	if (sys_madvise(start, end - start, MADV_RANDOM))
+	if (sys_madvise(start, end - start, MADV_SEQUENTIAL))
 		return;
 	for (at = start; at < end; at = piece.end) {
 		piece = ranges_piece(at, end);

@@ -42,6 +42,65 @@ static void case_merge(void)
 	check(b, SIZE, 1);
 }
 
+/* realloc() moves and extends what it has mapped without our library. */
+static void case_realloc(void)
+{
+	char *p = malloc(SIZE), *start;
+	pid_t child;
+
+	expect(p);
+	fill(p, SIZE, 1);
+	/* All of the mapping, with malloc()'s own header. */
+	start = (char *)((uintptr_t)p & -PAGE);
+	expect(!madvise(start, SIZE + PAGE, MADV_MERGEABLE));
+	expect_taken(start, SIZE + PAGE, SIZE + PAGE);
+	child = fork();
+	if (!child) {
+		p = realloc(p, 2 * SIZE);
+		expect(p);
+		check(p, SIZE, 1);
+		fill(p, 2 * SIZE, 2);
+		check(p, 2 * SIZE, 2);
+		_exit(0);
+	}
+	wait_for(child);
+	p = realloc(p, 3 * SIZE);
+	expect(p);
+	check(p, SIZE, 1);
+	fill(p, 3 * SIZE, 3);
+	check(p, 3 * SIZE, 3);
+	p = realloc(p, SIZE / 2);
+	expect(p);
+	check(p, SIZE / 2, 3);
+	free(p);
+}
+
+/* Machine code, as just-in-time compilers write it. */
+static void case_code(void)
+{
+	static const unsigned char code[] = { 0xb8, 42, 0, 0, 0, 0xc3 };
+	char *p = mergeable(SIZE, 1);
+	int (*function)(void) = (int (*)(void))p;
+	pid_t child;
+
+	memcpy(p, code, sizeof(code));
+	expect(!mprotect(p, SIZE, PROT_READ | PROT_EXEC));
+	expect(function() == 42);
+	child = fork();
+	if (!child) {
+		expect(function() == 42);
+		_exit(0);
+	}
+	wait_for(child);
+	p = mmap(NULL, SIZE, RW | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		 0);
+	expect(p != MAP_FAILED);
+	memcpy(p, code, sizeof(code));
+	expect(!madvise(p, SIZE, MADV_MERGEABLE));
+	function = (int (*)(void))p;
+	expect(function() == 42);
+}
+
 /* malloc()'s memory, and free() that unmaps it without our library. */
 static void case_malloc(void)
 {
@@ -225,6 +284,26 @@ static void case_fork_advice(void)
 		check_zero(p + MIB, MIB);
 		check_from(__LINE__, p + 2 * MIB, 2 * MIB, 1, 512);
 		fill(p + 2 * MIB, MIB, 2);
+		_exit(0);
+	}
+	wait_for(child);
+	check(p, SIZE, 1);
+}
+
+/* What is to be wiped before it is to be merged. */
+static void case_wiped(void)
+{
+	char *p = map(SIZE);
+	pid_t child;
+
+	fill(p, SIZE, 1);
+	expect(!madvise(p, MIB, MADV_WIPEONFORK));
+	expect(!madvise(p, SIZE, MADV_MERGEABLE));
+	expect_taken(p, SIZE, SIZE - MIB);
+	child = fork();
+	if (!child) {
+		check_zero(p, MIB);
+		check_from(__LINE__, p + MIB, SIZE - MIB, 1, 256);
 		_exit(0);
 	}
 	wait_for(child);
@@ -492,7 +571,7 @@ static void case_limit(void)
 	p = map(SIZE);
 	fill(p, SIZE, 1);
 	expect(!madvise(p, SIZE, MADV_MERGEABLE));
-	expect(in_area(p, SIZE) <= MIB);
+	expect(!preloaded || in_area(p, SIZE) <= MIB);
 	check(p, SIZE, 1);
 	child = fork();
 	if (!child) {
@@ -538,6 +617,8 @@ static const struct test_case {
 } cases[] = {
 	{ "merge", case_merge },
 	{ "malloc", case_malloc },
+	{ "realloc", case_realloc },
+	{ "code", case_code },
 	{ "unmerge", case_unmerge },
 	{ "dontneed", case_dontneed },
 	{ "split", case_split },
@@ -546,6 +627,7 @@ static const struct test_case {
 	{ "fork_prot", case_fork_prot },
 	{ "fork_advice", case_fork_advice },
 	{ "fork_threads", case_fork_threads },
+	{ "wiped", case_wiped },
 	{ "vfork", case_vfork },
 	{ "mremap", case_mremap },
 	{ "mremap_alias", case_mremap_alias },
