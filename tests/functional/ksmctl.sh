@@ -204,6 +204,8 @@ test_cases() {
 	chmod 666 /dev/ksm
 	expect "a program over RLIMIT_MEMLOCK is told so" 0 'RLIMIT_MEMLOCK' ksmctl run -D -- "$TESTS/ksmrun_test" limit
 	expect "everybody may run programs" 0 '' as_user $NOBODY ksmctl run -- "$TESTS/ksmrun_test" limit
+	expect "in a private domain, too" 0 '' as_user $NOBODY ksmctl run -p -- "$TESTS/ksmrun_test" errors
+	expect "another user does not join a private domain" 0 'gets one of its own' ksmctl run -pD -- "$TESTS/ksmrun_test" as-user $NOBODY "$TESTS/ksmrun_test" wiped
 	chmod "$mode" /dev/ksm
 	for case in merge fork_merge close_all; do
 		expect "program in a private domain: $case" 0 '' ksmctl run --private-domain -- "$TESTS/ksmrun_test" "$case"
