@@ -1,25 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * An area: the memory behind one open file of /dev/ksm.
+ * An area: the memory of one regular file of ksmfs.
  *
- *   file -> ksm_area -> ksm_chunk (2 MiB) -> 512 slots -> frames
+ *   inode -> ksm_area -> ksm_chunk (2 MiB) -> 512 slots -> frames
  *
- * The area has an inode of its own, and file->f_mapping points to it, so that
- * core mm keeps all mappings of the area in one tree: unmap_mapping_pages()
- * and folio_mkclean() find every PTE.  Core mm installs the PTEs; the module
- * only hands out frames from ->fault and ->page_mkwrite (fault.c).
+ * The frames stay outside the page cache, which cannot express one that belongs to several
+ * files.  All mappings of the file are in the tree of its inode, so unmap_mapping_pages()
+ * and folio_mkclean() find every PTE.  Core mm installs the PTEs; the module only hands out
+ * frames from ->fault and ->page_mkwrite (fault.c).
  *
- * Page offsets from 0 belong to mmap(); from KSM_REGION_FIRST on each call of
- * KSM_REGISTER has a region of 2^28 pages (1 TiB) of its own, so that a mapping
- * which grows by mremap() cannot reach another region.
+ * SIZE.  @end is the size of the file in pages.  Every look-up of a slot compares with it
+ * under the chunk's lock, and truncation takes that lock after it has set @end: no slot
+ * behind the end is ever filled, but by who makes the file longer.  See ksm_area_resize().
  *
- * LIFE.  release() comes when the descriptors and mappings are gone; it frees
- * all frames.  The structures stay until the last reference: scan threads hold
- * one while they work on a chunk.
+ * LIFE.  When the last link, descriptor and mapping of the file are gone, the inode is
+ * evicted: ksm_area_release() empties the area and takes it from its domain.  The
+ * structures stay until the last reference: scan threads hold one while they work on a
+ * chunk.  @mapping is the inode's, and may be used by who has a slot with a frame, with the
+ * chunk locked; chunks go with the area only.
  *
  * LOCKS, outermost first; see Documentation/locking.rst:
- *   area->register_lock    KSM_REGISTER, sweeping; never in a fault or mmap
+ *   inode lock             (VFS) calls that change the file
  *   mmap_lock, VMA lock    (core mm)
+ *   area->size_lock        the size
  *   chunk->lock            the slots of 2 MiB; a second one by trylock only
  *   page lock              of a frame
  *   i_mmap_rwsem, PTE locks (core mm)
@@ -41,15 +44,10 @@
 
 #define KSM_CHUNK_SHIFT	9
 #define KSM_CHUNK_PAGES	BIT(KSM_CHUNK_SHIFT)
-
-#define KSM_REGION_SHIFT 28
-#define KSM_REGION_PAGES BIT(KSM_REGION_SHIFT)
-#define KSM_REGION_FIRST (KSM_AREA_SIZE >> PAGE_SHIFT)
-/* Region numbers; their offsets end at 2^61 bytes. */
-#define KSM_REGION_MIN	 (KSM_REGION_FIRST >> KSM_REGION_SHIFT)
-#define KSM_REGION_MAX	 (BIT(61 - PAGE_SHIFT - KSM_REGION_SHIFT) - 1)
+#define KSM_AREA_PAGES	(KSM_AREA_SIZE >> PAGE_SHIFT)
 
 struct ksm_domain;
+struct reg_step;
 struct user_struct;
 struct mem_cgroup;
 
@@ -70,6 +68,7 @@ struct ksm_chunk {
 
 /* Pages by state, for statistics; changed under chunk locks. */
 struct ksm_area_counts {
+	atomic_long_t held;		/* not empty: private, merged, zero, pending */
 	atomic_long_t private;
 	atomic_long_t merged;
 	atomic_long_t zero;
@@ -78,30 +77,52 @@ struct ksm_area_counts {
 	atomic64_t cow_breaks;
 };
 
+/* What the files of a mount may hold in all. */
+struct ksm_quota {
+	unsigned long max;		/* pages; KSM_NO_LIMIT: not counted */
+	atomic_long_t used;
+};
+
+#define KSM_NO_LIMIT ULONG_MAX
+
+/* For whom a file of /dev/ksm is made. */
+struct ksm_opener {
+	u64 id;				/* never 0 */
+	struct user_struct *user;	/* whose RLIMIT_MEMLOCK counts */
+	unsigned long memlock;		/* the limit, in pages */
+};
+
+enum ksm_area_kind {
+	KSM_AREA_NAMED,			/* its pages count against the quota */
+	KSM_AREA_UNNAMED,		/* its size counts against a user */
+	KSM_AREA_REGISTERED,		/* as well, and only KSM_REGISTER changes that */
+};
+
 struct ksm_area {
 	struct kref ref;
-	struct inode *inode;		/* (i) */
-	struct ksm_domain *domain;	/* changes only while size is 0 */
+	struct address_space *mapping;	/* (i) of the inode: see LIFE */
+	struct ksm_domain *domain;	/* (i) referenced until release */
 	struct list_head in_domain;	/* domain->areas_lock */
 	struct xarray chunks;		/* by page offset / 512 */
 	struct ksm_area_counts counts;
 	struct ksm_spares spares;
 
-	struct mutex size_lock;		/* guards size, mapped, domain */
-	unsigned long size;		/* pages charged to the user */
-	unsigned long mapped;		/* pages that mmap() reserved, from 0 */
-	struct user_struct *user;	/* (i) */
-	unsigned long memlock;		/* (i) limit in pages of the opener */
-	struct mem_cgroup *memcg;	/* (i) or NULL */
+	enum ksm_area_kind kind;	/* (i) */
+	bool nomerge;			/* chattr +C; changes only while the file is empty */
+	struct mutex size_lock;		/* guards changes of end, i_size, charged */
+	unsigned long first;		/* (i) page at which the memory begins */
+	unsigned long end;		/* pages up to the end of the file */
+	unsigned long charged;		/* pages charged to the user */
+	struct ksm_quota *quota;	/* of the mount; NULL after release */
+	struct ksm_opener opener;	/* (i) its user is NULL for named files */
+	struct mem_cgroup *memcg;	/* (i) of who made it: for scan threads; or NULL */
 
-	struct mutex register_lock;	/* guards regions, registrar, vma_sum */
-	struct xarray regions;		/* struct ksm_region by number */
-	struct task_struct *registrar;	/* may mmap registered offsets, */
+	struct list_head registered;	/* sweep.c */
+	struct task_struct *registrar;	/* maps pages that are being registered, */
 	struct reg_step *step;		/* for this; the registrar's own */
-	unsigned long vma_sum;		/* signature of the mappings, register.c */
 
 	u64 id;				/* (i) */
-	pid_t pid;			/* (i) of the opener */
+	pid_t pid;			/* (i) of who made it */
 	uid_t uid;			/* (i) */
 	char comm[16];			/* (i) */
 };
@@ -109,36 +130,24 @@ struct ksm_area {
 int ksm_area_init(void);
 void ksm_area_exit(void);
 
-int ksm_area_open(struct inode *inode, struct file *file);
-int ksm_area_release(struct inode *inode, struct file *file);
-int ksm_area_mmap(struct file *file, struct vm_area_struct *vma);
-unsigned long ksm_area_get_unmapped_area(struct file *file, unsigned long addr,
-					 unsigned long len, unsigned long pgoff,
-					 unsigned long flags);
+struct ksm_area *ksm_area_new(struct address_space *mapping, struct ksm_domain *domain,
+			      struct ksm_quota *quota, enum ksm_area_kind kind,
+			      const struct ksm_opener *opener);
 void ksm_area_put(struct ksm_area *area);
-
-int ksm_area_charge(struct ksm_area *area, unsigned long pages);
-void ksm_area_uncharge(struct ksm_area *area, unsigned long pages);
-int ksm_area_reserve(struct ksm_area *area, unsigned long end);
-struct ksm_domain *ksm_area_domain(struct ksm_area *area);
-int ksm_area_set_domain(struct ksm_area *area, struct ksm_domain *domain);
 unsigned long ksm_area_bytes(struct ksm_area *area);
+
+int ksm_area_set_end(struct ksm_area *area, loff_t size);
+void ksm_area_trim_charge(struct ksm_area *area);
+int ksm_area_hold(struct ksm_area *area);
+void ksm_area_give_back(struct ksm_area *area, unsigned long pages);
+void ksm_area_leave_quota(struct ksm_area *area);
 
 struct ksm_chunk *ksm_chunk_find(struct ksm_area *area, unsigned long pgoff);
 struct ksm_chunk *ksm_chunk_get(struct ksm_area *area, unsigned long pgoff);
-void ksm_chunk_free(struct ksm_chunk *chunk);
-
-extern const struct vm_operations_struct ksm_vm_ops;
-extern const struct file_operations ksm_fops;
 
 static inline void ksm_area_get(struct ksm_area *area)
 {
 	kref_get(&area->ref);
-}
-
-static inline struct ksm_area *ksm_area_of_file(struct file *file)
-{
-	return file->private_data;
 }
 
 /* The area whose private frame @page is. */
@@ -147,14 +156,20 @@ static inline struct ksm_area *ksm_area_of_frame(struct page *page)
 	return page->mapping->host->i_private;
 }
 
-static inline struct address_space *ksm_area_mapping(struct ksm_area *area)
+static inline struct ksm_area *ksm_area_of_file(struct file *file)
 {
-	return area->inode->i_mapping;
+	return file_inode(file)->i_private;
 }
 
 static inline unsigned int ksm_slot_index(unsigned long pgoff)
 {
 	return pgoff & (KSM_CHUNK_PAGES - 1);
+}
+
+/* Must hold chunk->lock: slot @i is within the file. */
+static inline bool ksm_slot_in_file(const struct ksm_chunk *chunk, unsigned int i)
+{
+	return chunk->first + i < READ_ONCE(chunk->area->end);
 }
 
 #endif /* _KSMDEV_AREA_H */

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Domains: who may share frames with whom. See domain.h. */
+#include <linux/capability.h>
+#include <linux/cred.h>
 #include <linux/pagemap.h>
+#include <linux/shrinker.h>
 #include <linux/slab.h>
 #include <linux/uidgid.h>
 
@@ -22,6 +25,7 @@ static void domain_init(struct ksm_domain *d, kuid_t uid)
 {
 	kref_init(&d->ref);
 	d->uid = uid;
+	d->owner = uid_valid(uid) ? uid : current_euid();
 	mutex_init(&d->areas_lock);
 	INIT_LIST_HEAD(&d->areas);
 	spin_lock_init(&d->queue_lock);
@@ -139,6 +143,12 @@ void ksm_domain_put(struct ksm_domain *d)
 	kref_put_mutex(&d->ref, domain_release, &domains_lock);
 }
 
+/* The caller may know what merges in the domain, and may force it. */
+bool ksm_domain_is_mine(const struct ksm_domain *d)
+{
+	return uid_eq(current_euid(), READ_ONCE(d->owner)) || capable(CAP_SYS_ADMIN);
+}
+
 void ksm_domain_add(struct ksm_domain *d, struct ksm_area *area)
 {
 	mutex_lock(&d->areas_lock);
@@ -155,13 +165,8 @@ void ksm_domain_remove(struct ksm_domain *d, struct ksm_area *area)
 
 static struct page *zero_frame_make(int nid)
 {
-	struct page *page;
-
-	page = alloc_pages_node(nid, GFP_NOWAIT | __GFP_ZERO | __GFP_ACCOUNT |
+	return alloc_pages_node(nid, GFP_NOWAIT | __GFP_ZERO | __GFP_ACCOUNT |
 				__GFP_NOWARN, 0);
-	if (page)
-		page->mapping = ksm_stable_mapping;
-	return page;
 }
 
 /*
@@ -223,4 +228,66 @@ void ksm_domain_try_each(void (*fn)(struct ksm_domain *d, void *arg), void *arg)
 	list_for_each_entry(d, &domains, all)
 		fn(d, arg);
 	mutex_unlock(&domains_lock);
+}
+
+/* ---- spare frames, when the kernel runs short ---- */
+
+static void domain_count_spares(struct ksm_domain *d, void *arg)
+{
+	unsigned long *count = arg;
+	unsigned long nr = 0;
+	struct ksm_area *area;
+
+	if (!mutex_trylock(&d->areas_lock))
+		return;
+	list_for_each_entry(area, &d->areas, in_domain)
+		nr += ksm_spares_count(&area->spares);
+	mutex_unlock(&d->areas_lock);
+	*count += nr;
+}
+
+static unsigned long spares_shrink_count(struct shrinker *s,
+					 struct shrink_control *sc)
+{
+	unsigned long count = 0;
+
+	ksm_domain_try_each(domain_count_spares, &count);
+	return count ?: SHRINK_EMPTY;
+}
+
+static void domain_drop_spares(struct ksm_domain *d, void *arg)
+{
+	struct shrink_control *sc = arg;
+	struct ksm_area *area;
+
+	if (!mutex_trylock(&d->areas_lock))
+		return;
+	list_for_each_entry(area, &d->areas, in_domain)
+		if (sc->nr_scanned < sc->nr_to_scan)
+			sc->nr_scanned += ksm_spares_drop(&area->spares,
+					sc->nr_to_scan - sc->nr_scanned);
+	mutex_unlock(&d->areas_lock);
+}
+
+static unsigned long spares_shrink_scan(struct shrinker *s,
+					struct shrink_control *sc)
+{
+	sc->nr_scanned = 0;
+	ksm_domain_try_each(domain_drop_spares, sc);
+	return sc->nr_scanned ?: SHRINK_STOP;
+}
+
+static struct shrinker *spares_shrinker;
+
+int ksm_domain_init(void)
+{
+	spares_shrinker = compat_shrinker_register("ksmdev-spares",
+						   spares_shrink_count,
+						   spares_shrink_scan);
+	return spares_shrinker ? 0 : -ENOMEM;
+}
+
+void ksm_domain_exit(void)
+{
+	compat_shrinker_unregister(spares_shrinker);
 }

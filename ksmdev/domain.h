@@ -4,8 +4,8 @@
  * could leak through stands here once for each domain: the hash key, the table
  * of contents, the queue of chunks to scan, the zero frames.
  *
- * A domain belongs to a user id, or to nobody (private), and lives as long as
- * an area or a scan is in it.
+ * A domain is that of a user id, of a directory, or of one descriptor of /dev/ksm
+ * (private).  It lives as long as an area, a directory or a scan is in it.
  *
  * PASSES.  A chunk with written pages is queued for the tick at which the first
  * of them has rested (slot.h): on a wheel, one list for each of the next ticks;
@@ -42,7 +42,8 @@ struct ksm_area;
 struct ksm_domain {
 	struct kref ref;
 	u64 id;				/* (i)mmutable */
-	kuid_t uid;			/* (i) INVALID_UID if private */
+	kuid_t uid;			/* (i) INVALID_UID if not that of a user */
+	kuid_t owner;			/* may see statistics: uid, or that of the directory */
 	struct ksm_key key;		/* (i) */
 	struct page **zero;		/* filled by cmpxchg, never emptied */
 	struct list_head all;		/* domains_lock */
@@ -72,9 +73,13 @@ struct ksm_domain {
 	wait_queue_head_t pass_done;
 };
 
+int ksm_domain_init(void);
+void ksm_domain_exit(void);
+
 struct ksm_domain *ksm_domain_of_uid(kuid_t uid);
 struct ksm_domain *ksm_domain_new(kuid_t uid);
 void ksm_domain_put(struct ksm_domain *d);
+bool ksm_domain_is_mine(const struct ksm_domain *d);
 void ksm_domain_add(struct ksm_domain *d, struct ksm_area *area);
 void ksm_domain_remove(struct ksm_domain *d, struct ksm_area *area);
 struct page *ksm_domain_zero_frame(struct ksm_domain *d, int nid,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Faults, and what turns a slot private.
+ * Faults.
  *
  *   event                            handler             hardware faults
  *   read, no PTE                     fault               1
@@ -12,16 +12,16 @@
  * A frame that ->fault hands out is locked until core mm has put it into the
  * PTE.  Whoever takes a shared frame out of a slot locks and unlocks it before
  * zapping, and so waits for readers that were about to map it.
+ *
+ * A MAP_PRIVATE mapping reads frames of the file; what is written there is core mm's own.
  */
 #ifndef _KSMDEV_FAULT_H
 #define _KSMDEV_FAULT_H
 
-#include "area.h"
+#include <linux/mm.h>
 
-void ksm_slot_give(struct ksm_chunk *chunk, unsigned int i, struct page *frame);
-void ksm_slot_wait_mapped(struct ksm_chunk *chunk, unsigned int i, struct page *page);
-int ksm_slot_unmerge(struct ksm_chunk *chunk, unsigned int i);
-void ksm_slot_forget(struct ksm_chunk *chunk, unsigned int i);
-void ksm_slot_unclean(struct ksm_chunk *chunk, unsigned int i);
+extern const struct vm_operations_struct ksm_vm_ops;
+/* Of files that never merge: core mm refuses long-term pins where there is page_mkwrite. */
+extern const struct vm_operations_struct ksm_nomerge_vm_ops;
 
 #endif /* _KSMDEV_FAULT_H */

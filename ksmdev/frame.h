@@ -2,9 +2,11 @@
 /*
  * Frames: where pages come from and where they go.
  *
- * A frame is an order-0 page charged to the memory cgroup of the area it was
- * allocated for.  Its owner holds one reference: the slot of a private frame,
- * each slot of a stable one.
+ * A frame is an order-0 page charged to the memory cgroup of who needed it
+ * first.  Its owner holds one reference: the slot of a private frame,
+ * each slot of a stable one.  A private frame has the mapping and the index of
+ * its file, as core mm wants it for its rmap and for futexes; stable frames and those
+ * of zeroes have no mapping: they are nobody's.
  *
  * An area keeps some frames that merging freed as spares for its next copies:
  * memory that merges and breaks all the time then does not go through the
@@ -22,8 +24,6 @@
 
 #define KSM_SPARE_MAX 512
 
-struct ksm_area;
-
 struct ksm_spares {
 	spinlock_t lock;		/* guards the lists, innermost */
 	struct list_head zeroed;	/* known to hold zeroes, by page->lru */
@@ -38,16 +38,10 @@ struct ksm_frame_batch {
 	struct page *pages[64];
 };
 
-/* The mapping of stable and zero frames: nothing maps it by file offset. */
-extern struct address_space *ksm_stable_mapping;
-
-int ksm_frame_init(void);
-void ksm_frame_exit(void);
-
-struct page *ksm_frame_alloc(struct ksm_area *area, bool zero, gfp_t gfp);
+struct page *ksm_frame_alloc(struct ksm_spares *s, bool zero, gfp_t gfp);
 void ksm_frame_free(struct page *page);
-void ksm_frame_free_clean(struct ksm_area *area, struct ksm_frame_batch *batch,
-			  struct page *page, bool zeroed);
+void ksm_frame_free_clean(struct ksm_spares *s, unsigned int max,
+			  struct ksm_frame_batch *batch, struct page *page, bool zeroed);
 void ksm_frame_flush(struct ksm_frame_batch *batch);
 
 void ksm_spares_init(struct ksm_spares *s);

@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The calls on ranges of an area. See the uapi header for what they promise. */
+/* Ranges of an area. See the uapi header for what the calls promise. */
+#include <linux/file.h>
 #include <linux/ksmdev.h>
 #include <linux/pagemap.h>
+#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 
 #include "area.h"
 #include "domain.h"
 #include "fault.h"
 #include "pass.h"
+#include "pending.h"
 #include "range.h"
-#include "register.h"
+#include "stats.h"
+#include "sweep.h"
 
 /* -EINVAL unless the range is aligned, not empty and has only @flags. */
 int ksm_range_check(const struct ksm_range *range, u64 flags)
@@ -23,91 +27,57 @@ int ksm_range_check(const struct ksm_range *range, u64 flags)
 	return 0;
 }
 
-/* What a slot had before it was dropped: give it back. */
-static void slot_release(struct ksm_area *area, ksm_slot_t slot)
+/* Pages from @first to before @end, in their chunk. */
+static void chunk_drop(struct ksm_chunk *chunk, unsigned long first, unsigned long end)
 {
-	struct page *page = slot_page(slot);
+	unsigned int i = max(first, chunk->first) - chunk->first;
+	unsigned int nr = min(end, chunk->first + KSM_CHUNK_PAGES) - chunk->first - i;
 
-	if (slot & SLOT_PENDING) {
-		unpin_user_page(page);
-		atomic_long_dec(&area->counts.pending);
-	} else if (slot & SLOT_STABLE) {
-		ksm_stable_put(area->domain, page);
-		atomic_long_dec(&area->counts.merged);
-	} else if (page) {
-		ksm_frame_free(page);
-		atomic_long_dec(&area->counts.private);
-	} else if (slot & SLOT_ZERO) {
-		atomic_long_dec(&area->counts.zero);
-	}
+	ksm_pending_lock_range(chunk, i, nr);
+	ksm_slots_drop(chunk, i, nr, true);
+	mutex_unlock(&chunk->lock);
 }
 
-/* Empty a slot; returns what it had.  A private frame leaves the table. */
-static ksm_slot_t slot_take(struct ksm_chunk *chunk, unsigned int i)
-{
-	ksm_slot_t slot;
-
-	ksm_slot_forget(chunk, i);
-	slot = chunk->slots[i];
-	chunk->slots[i] = slot & SLOT_NOMERGE;
-	return slot;
-}
-
-#define DROP_BATCH 32
-
-/* Must hold chunk->lock. The slots are emptied first: new faults see zeroes. */
-static void chunk_drop(struct ksm_chunk *chunk, unsigned int i, unsigned int nr,
-		       bool zap)
-{
-	struct address_space *mapping = ksm_area_mapping(chunk->area);
-	ksm_slot_t old[DROP_BATCH];
-	bool mapped = false;
-	unsigned int j;
-
-	for (j = 0; j < nr; j++) {
-		old[j] = slot_take(chunk, i + j);
-		mapped |= old[j] & SLOT_MAPPED;
-	}
-	if (zap && mapped) {
-		for (j = 0; j < nr; j++)
-			if (old[j] & SLOT_MAPPED && !(old[j] & SLOT_PENDING))
-				ksm_slot_wait_mapped(chunk, i + j, slot_page(old[j]));
-		unmap_mapping_pages(mapping, chunk->first + i, nr, false);
-	}
-	for (j = 0; j < nr; j++)
-		slot_release(chunk->area, old[j]);
-}
-
-/* Forget @nr pages from slot @i on. @zap: they may be mapped. */
-void ksm_range_drop(struct ksm_chunk *chunk, unsigned int i, unsigned int nr,
-		    bool zap)
-{
-	unsigned int end = i + nr;
-
-	while (i < end) {
-		nr = min_t(unsigned int, end - i, DROP_BATCH);
-		mutex_lock(&chunk->lock);
-		chunk_drop(chunk, i, nr, zap);
-		mutex_unlock(&chunk->lock);
-		i += nr;
-	}
-}
-
-/* Forget the pages from @first to before @end, wherever there are chunks. */
-void ksm_range_drop_pages(struct ksm_area *area, unsigned long first,
-			  unsigned long end)
+/*
+ * Forget the pages from @first to before @end, wherever there are chunks: who looks later
+ * reads zeroes.  May wait for KSM_REGISTER, if that is at work there.
+ */
+void ksm_range_drop(struct ksm_area *area, unsigned long first, unsigned long end)
 {
 	unsigned long index = first >> KSM_CHUNK_SHIFT;
 	struct ksm_chunk *chunk;
 
+	if (first >= end)
+		return;
 	xa_for_each_range(&area->chunks, index, chunk,
 			  first >> KSM_CHUNK_SHIFT, (end - 1) >> KSM_CHUNK_SHIFT) {
-		unsigned long from = max(first, chunk->first);
-		unsigned long to = min(end, chunk->first + KSM_CHUNK_PAGES);
-
-		ksm_range_drop(chunk, from - chunk->first, to - from, true);
+		chunk_drop(chunk, first, end);
 		cond_resched();
 	}
+}
+
+/* The last link, descriptor and mapping are gone: so are the contents. */
+void ksm_area_release(struct ksm_area *area)
+{
+	struct ksm_chunk *chunk;
+	unsigned long index;
+
+	ksm_sweep_remove(area);
+	/* Before it is emptied: nobody who goes through the domain's areas fills it again. */
+	ksm_domain_remove(area->domain, area);
+	xa_for_each(&area->chunks, index, chunk) {
+		mutex_lock(&chunk->lock);
+		ksm_slots_drop(chunk, 0, KSM_CHUNK_PAGES, false);
+		mutex_unlock(&chunk->lock);
+		ksm_unqueue_chunk(chunk);
+		cond_resched();
+	}
+	ksm_spares_drop(&area->spares, ULONG_MAX);
+	VM_WARN_ON_ONCE(atomic_long_read(&area->counts.held));
+	ksm_area_leave_quota(area);
+	atomic64_add(atomic64_read(&area->counts.cow_breaks),
+		     &ksm_totals.cow_breaks);
+	atomic_long_dec(&ksm_totals.areas);
 }
 
 /* Change the flag of slots and, for UNMERGE, give them frames. 0 or -errno. */
@@ -118,10 +88,8 @@ static int chunk_set_nomerge(struct ksm_chunk *chunk, unsigned int i,
 	int err = 0;
 
 	for (; i < end && !err; i++) {
-		mutex_lock(&chunk->lock);
-		chunk->slots[i] |= SLOT_NOMERGE;
-		if (!(chunk->slots[i] & (SLOT_STABLE | SLOT_ZERO)))
-			ksm_slot_forget(chunk, i);
+		ksm_pending_lock_range(chunk, i, 1);
+		ksm_slot_set_nomerge(chunk, i, true);
 		mutex_unlock(&chunk->lock);
 		err = ksm_slot_unmerge(chunk, i);
 	}
@@ -133,15 +101,14 @@ static void chunk_clear_nomerge(struct ksm_chunk *chunk, unsigned int i,
 {
 	unsigned int end = i + nr;
 
-	mutex_lock(&chunk->lock);
+	ksm_pending_lock_range(chunk, i, nr);
 	for (; i < end; i++)
-		chunk->slots[i] &= ~SLOT_NOMERGE;
+		ksm_slot_set_nomerge(chunk, i, false);
 	ksm_queue_chunk(chunk, 0);
 	mutex_unlock(&chunk->lock);
 }
 
-/* All merged slots get frames of their own (run = 2). 0 or -errno. */
-int ksm_chunk_unmerge(struct ksm_chunk *chunk)
+static int chunk_unmerge(struct ksm_chunk *chunk)
 {
 	unsigned int i;
 	int err = 0;
@@ -149,6 +116,27 @@ int ksm_chunk_unmerge(struct ksm_chunk *chunk)
 	for (i = 0; i < KSM_CHUNK_PAGES && !err; i++)
 		if (slot_merged(READ_ONCE(chunk->slots[i])))
 			err = ksm_slot_unmerge(chunk, i);
+	return err;
+}
+
+/*
+ * All merged pages get frames of their own (run = 2); who made the area pays.  0 or -errno.
+ * Holds domain->areas_lock: the area is not released meanwhile.
+ */
+int ksm_area_unmerge(struct ksm_area *area)
+{
+	struct mem_cgroup *old = set_active_memcg(area->memcg);
+	struct ksm_chunk *chunk;
+	unsigned long index;
+	int err = 0;
+
+	xa_for_each(&area->chunks, index, chunk) {
+		err = chunk_unmerge(chunk);
+		if (err)
+			break;
+		cond_resched();
+	}
+	set_active_memcg(old);
 	return err;
 }
 
@@ -163,14 +151,14 @@ static int range_apply_chunk(struct ksm_area *area, enum range_op op,
 				  ksm_chunk_find(area, pgoff);
 	unsigned int i = ksm_slot_index(pgoff);
 
-	if (!chunk)
-		return op == RANGE_UNMERGE ? -ENOMEM : 0;
+	if (IS_ERR_OR_NULL(chunk))
+		return PTR_ERR_OR_ZERO(chunk);
 	if (op == RANGE_UNMERGE)
 		return chunk_set_nomerge(chunk, i, nr);
 	if (op == RANGE_MERGE)
 		chunk_clear_nomerge(chunk, i, nr);
 	else
-		ksm_range_drop(chunk, i, nr, true);
+		chunk_drop(chunk, pgoff, pgoff + nr);
 	return 0;
 }
 
@@ -215,52 +203,77 @@ static int range_apply_pages(struct ksm_area *area, enum range_op op,
 	return err;
 }
 
+static bool target_has(const struct ksm_target *target, const struct ksm_area *area)
+{
+	return target->opener ? area->opener.id == target->opener : area == target->area;
+}
+
 /*
- * Where @addr lies in the area, and how many pages from there on, at most to
- * @end, belong together.  0 if it is not a mapping of the area.
+ * The file mapped at @addr, with a reference, if it is one of @target: where in it @addr
+ * lies, and how many pages from there on, at most to @end, belong together.  NULL if not.
  */
-static unsigned long range_lookup(struct ksm_area *area, unsigned long addr,
-				  unsigned long end, unsigned long *pgoff)
+static struct file *range_lookup(const struct ksm_target *target, unsigned long addr,
+				 unsigned long end, unsigned long *pgoff,
+				 unsigned long *pages)
 {
 	struct mm_struct *mm = current->mm;
 	struct vm_area_struct *vma;
-	unsigned long pages = 0;
+	struct file *file = NULL;
 
 	mmap_read_lock(mm);
 	vma = find_vma(mm, addr);
-	if (vma && vma->vm_start <= addr && vma->vm_ops == &ksm_vm_ops &&
-	    ksm_area_of_file(vma->vm_file) == area) {
+	if (vma && vma->vm_start <= addr &&
+	    (vma->vm_ops == &ksm_vm_ops || vma->vm_ops == &ksm_nomerge_vm_ops) &&
+	    target_has(target, ksm_area_of_file(vma->vm_file))) {
+		file = get_file(vma->vm_file);
 		*pgoff = linear_page_index(vma, addr);
-		pages = (min(vma->vm_end, end) - addr) >> PAGE_SHIFT;
+		*pages = (min(vma->vm_end, end) - addr) >> PAGE_SHIFT;
 	}
 	mmap_read_unlock(mm);
-	return pages;
+	return file;
 }
 
-static int range_apply_addresses(struct ksm_area *area, enum range_op op,
+/* The mapping may reach behind the end of the file; the call may not. */
+static int range_apply_file(struct file *file, enum range_op op, unsigned long pgoff,
+			    unsigned long pages, struct ksm_range *range)
+{
+	struct ksm_area *area = ksm_area_of_file(file);
+	unsigned long end = READ_ONCE(area->end);
+
+	if (!(file->f_mode & FMODE_WRITE))
+		return -EACCES;
+	if (pgoff > end || pages > end - pgoff)
+		return -EINVAL;
+	return range_apply_pages(area, op, pgoff, pages, range);
+}
+
+static int range_apply_addresses(const struct ksm_target *target, enum range_op op,
 				 struct ksm_range *range)
 {
 	unsigned long end = range->addr + range->len;
 	unsigned long addr, pages, pgoff;
+	struct file *file;
 	int err;
 
 	for (addr = range->addr; addr < end; addr += pages << PAGE_SHIFT) {
-		pages = range_lookup(area, addr, end, &pgoff);
-		if (!pages)
+		file = range_lookup(target, addr, end, &pgoff, &pages);
+		if (!file)
 			return -ENOMEM;
+		fput(file);
 	}
 	for (addr = range->addr; addr < end; addr += pages << PAGE_SHIFT) {
-		pages = range_lookup(area, addr, end, &pgoff);
-		if (!pages)
+		file = range_lookup(target, addr, end, &pgoff, &pages);
+		if (!file)
 			return -ENOMEM;
-		err = range_apply_pages(area, op, pgoff, pages, range);
+		err = range_apply_file(file, op, pgoff, pages, range);
+		fput(file);
 		if (err)
 			return err;
 	}
 	return 0;
 }
 
-static int range_apply(struct ksm_area *area, enum range_op op,
+static int range_apply(const struct ksm_target *target, enum range_op op,
 		       struct ksm_range *range)
 {
 	int err = ksm_range_check(range, KSM_RANGE_OFFSET);
@@ -269,24 +282,25 @@ static int range_apply(struct ksm_area *area, enum range_op op,
 		return err;
 	range->done = 0;
 	if (!(range->flags & KSM_RANGE_OFFSET))
-		return range_apply_addresses(area, op, range);
-	if (range->addr + range->len > KSM_AREA_SIZE)
+		return range_apply_addresses(target, op, range);
+	if (!target->area ||
+	    (range->addr + range->len) >> PAGE_SHIFT > READ_ONCE(target->area->end))
 		return -EINVAL;
-	return range_apply_pages(area, op, range->addr >> PAGE_SHIFT,
+	return range_apply_pages(target->area, op, range->addr >> PAGE_SHIFT,
 				 range->len >> PAGE_SHIFT, range);
 }
 
-int ksm_range_discard(struct ksm_area *area, struct ksm_range *range)
+int ksm_range_discard(const struct ksm_target *target, struct ksm_range *range)
 {
-	return range_apply(area, RANGE_DISCARD, range);
+	return range_apply(target, RANGE_DISCARD, range);
 }
 
-int ksm_range_unmerge(struct ksm_area *area, struct ksm_range *range)
+int ksm_range_unmerge(const struct ksm_target *target, struct ksm_range *range)
 {
-	return range_apply(area, RANGE_UNMERGE, range);
+	return range_apply(target, RANGE_UNMERGE, range);
 }
 
-int ksm_range_merge(struct ksm_area *area, struct ksm_range *range)
+int ksm_range_merge(const struct ksm_target *target, struct ksm_range *range)
 {
-	return range_apply(area, RANGE_MERGE, range);
+	return range_apply(target, RANGE_MERGE, range);
 }

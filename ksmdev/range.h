@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The calls on ranges of an area: discard, unmerge, merge. */
+/* What is done to ranges of pages of an area, and the calls for it. */
 #ifndef _KSMDEV_RANGE_H
 #define _KSMDEV_RANGE_H
 
@@ -7,15 +7,22 @@
 
 struct ksm_range;
 
-int ksm_range_check(const struct ksm_range *range, u64 flags);
-int ksm_range_discard(struct ksm_area *area, struct ksm_range *range);
-int ksm_range_unmerge(struct ksm_area *area, struct ksm_range *range);
-int ksm_range_merge(struct ksm_area *area, struct ksm_range *range);
+/*
+ * Whose memory a call is about: the file @area (with offsets, too), or if @opener is not 0
+ * all files that a descriptor of /dev/ksm has made, of which @area is the one with offsets.
+ */
+struct ksm_target {
+	struct ksm_area *area;
+	u64 opener;
+};
 
-void ksm_range_drop(struct ksm_chunk *chunk, unsigned int i, unsigned int nr,
-		    bool zap);
-void ksm_range_drop_pages(struct ksm_area *area, unsigned long first,
-			  unsigned long end);
-int ksm_chunk_unmerge(struct ksm_chunk *chunk);
+int ksm_range_check(const struct ksm_range *range, u64 flags);
+void ksm_range_drop(struct ksm_area *area, unsigned long first, unsigned long end);
+void ksm_area_release(struct ksm_area *area);
+int ksm_area_unmerge(struct ksm_area *area);
+
+int ksm_range_discard(const struct ksm_target *target, struct ksm_range *range);
+int ksm_range_unmerge(const struct ksm_target *target, struct ksm_range *range);
+int ksm_range_merge(const struct ksm_target *target, struct ksm_range *range);
 
 #endif /* _KSMDEV_RANGE_H */

@@ -2,12 +2,13 @@
 /* Scanning a chunk. See scan.h. */
 #include <linux/pagemap.h>
 #include <linux/rmap.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 
 #include "area.h"
 #include "domain.h"
 #include "pass.h"
-#include "register.h"
+#include "pending.h"
 #include "scan.h"
 #include "trace.h"
 
@@ -73,6 +74,12 @@ static bool slot_rests(struct ksm_scanner *s, ksm_slot_t slot)
 	return true;
 }
 
+/* The frame of slot @i is broken: who has it mapped finds out. */
+static void slot_isolate(struct ksm_chunk *chunk, unsigned int i)
+{
+	unmap_mapping_pages(chunk->area->mapping, chunk->first + i, 1, false);
+}
+
 /* Slot @i is one to look at in this pass. */
 static bool slot_wanted(struct ksm_scanner *s, struct ksm_chunk *chunk,
 			unsigned int i)
@@ -80,8 +87,12 @@ static bool slot_wanted(struct ksm_scanner *s, struct ksm_chunk *chunk,
 	ksm_slot_t slot = chunk->slots[i];
 
 	if (slot & (SLOT_CLEAN | SLOT_STABLE | SLOT_NOMERGE | SLOT_PENDING) ||
-	    !slot_has_frame(slot))
+	    !slot_has_frame(slot) || READ_ONCE(chunk->area->nomerge))
 		return false;
+	if (unlikely(PageHWPoison(slot_page(slot)))) {
+		slot_isolate(chunk, i);
+		return false;
+	}
 	if (likely(!slot_rests(s, slot)))
 		return true;
 	if (slot_level(slot))
@@ -108,7 +119,7 @@ static bool slot_hot(struct ksm_scanner *s, struct ksm_chunk *chunk,
 		return false;
 	page->private = hash;
 	level = min_t(unsigned int, level + 1, SLOT_LEVEL_MAX);
-	chunk->slots[i] = slot_set_rest(chunk->slots[i], level, s->now);
+	ksm_slot_rest(chunk, i, level, s->now);
 	s->counts.scanned++;
 	s->counts.is_volatile++;
 	look_again(s, slot_rest(level));
@@ -123,9 +134,19 @@ static void slot_busy(struct ksm_scanner *s, struct ksm_chunk *chunk,
 
 	if (level < SLOT_LEVEL_BUSY)
 		level++;
-	chunk->slots[i] = slot_set_rest(chunk->slots[i], level, s->now);
+	ksm_slot_rest(chunk, i, level, s->now);
 	s->counts.skipped++;
 	look_again(s, slot_rest(level));
+}
+
+/* The scanner needs a frame: who made the area pays. */
+static struct page *frame_alloc_for(struct ksm_area *area)
+{
+	struct mem_cgroup *old = set_active_memcg(area->memcg);
+	struct page *page = ksm_frame_alloc(&area->spares, false, GFP_NOWAIT | __GFP_NOWARN);
+
+	set_active_memcg(old);
+	return page;
 }
 
 /* A page that KSM_REGISTER had to leave to others becomes ours, if it can. */
@@ -136,11 +157,10 @@ static void slot_settle(struct ksm_scanner *s, struct ksm_chunk *chunk,
 
 	if (slot_rests(s, chunk->slots[i]))
 		return;
-	if (ksm_pending_ready(chunk, i))
-		frame = ksm_frame_alloc(chunk->area, false,
-					GFP_NOWAIT | __GFP_NOWARN);
+	if (ksm_pending_ready(chunk, i) && !PageHWPoison(slot_page(chunk->slots[i])))
+		frame = frame_alloc_for(chunk->area);
 	if (frame)
-		ksm_pending_resolve(chunk, i, frame);
+		ksm_slot_resolve(chunk, i, frame);
 	else
 		slot_busy(s, chunk, i);
 }
@@ -175,7 +195,7 @@ static bool slot_unmapped_alone(struct ksm_chunk *chunk, unsigned int i)
 	smp_rmb();	/* the lock was taken before the reference went */
 	if (PageLocked(page))
 		return false;
-	chunk->slots[i] &= ~SLOT_MAPPED;
+	ksm_slot_unmapped(chunk, i);
 	return true;
 }
 
@@ -233,7 +253,7 @@ static void protect_run(struct ksm_scanner *s, struct ksm_chunk *chunk,
 {
 	if (!run_mapped(s, chunk, n, len))
 		return;
-	unmap_mapping_pages(ksm_area_mapping(chunk->area),
+	unmap_mapping_pages(chunk->area->mapping,
 			    chunk->first + s->index[n], len, false);
 }
 
@@ -276,7 +296,7 @@ static bool slot_unmap(struct ksm_chunk *chunk, unsigned int i)
 {
 	if (!(chunk->slots[i] & SLOT_MAPPED))
 		return true;
-	unmap_mapping_pages(ksm_area_mapping(chunk->area), chunk->first + i, 1,
+	unmap_mapping_pages(chunk->area->mapping, chunk->first + i, 1,
 			    false);
 	smp_mb();	/* as in protect_one() */
 	return slot_unmapped_alone(chunk, i);
@@ -290,20 +310,16 @@ static void slot_merge(struct ksm_scanner *s, struct ksm_chunk *chunk,
 		       unsigned int i, struct page *shared)
 {
 	struct ksm_area *area = chunk->area;
-	struct page *old = slot_page(chunk->slots[i]);
+	struct page *old = ksm_slot_merge(chunk, i, shared);
+	unsigned long merged = atomic_long_read(&area->counts.merged) +
+			       atomic_long_read(&area->counts.zero);
 
-	trace_ksm_merge(area->id, chunk->first + i, old, shared);
-	chunk->slots[i] = slot_make(chunk->slots[i], shared,
-				    shared ? SLOT_STABLE : SLOT_ZERO);
-	atomic_long_dec(&area->counts.private);
-	if (shared) {
-		atomic_long_inc(&area->counts.merged);
+	if (shared)
 		s->counts.merged++;
-	} else {
-		atomic_long_inc(&area->counts.zero);
+	else
 		s->counts.zero++;
-	}
-	ksm_frame_free_clean(area, &s->freed, old, !shared);
+	ksm_frame_free_clean(&area->spares, min_t(unsigned long, merged / 64, KSM_SPARE_MAX),
+			     &s->freed, old, !shared);
 }
 
 static bool nodes_may_share(struct page *a, struct page *b)
@@ -320,7 +336,7 @@ static bool last_get(struct ksm_scanner *s)
 
 	spin_lock(&t->lock);
 	if (!hlist_unhashed(page_node(s->last)))
-		got = ksm_stable_get(s->domain, s->last);
+		got = ksm_stable_get(&s->domain->table, s->last);
 	spin_unlock(&t->lock);
 	return got;
 }
@@ -331,7 +347,7 @@ static bool merge_with_last(struct ksm_scanner *s, struct ksm_chunk *chunk,
 {
 	struct page *page = slot_page(chunk->slots[i]);
 
-	if (!s->last || !nodes_may_share(page, s->last) ||
+	if (!s->last || PageHWPoison(s->last) || !nodes_may_share(page, s->last) ||
 	    !ksm_content_equal(page_address(page), page_address(s->last)))
 		return false;
 	if (!last_get(s)) {
@@ -341,7 +357,7 @@ static bool merge_with_last(struct ksm_scanner *s, struct ksm_chunk *chunk,
 	if (slot_unmap(chunk, i)) {
 		slot_merge(s, chunk, i, s->last);
 	} else {
-		ksm_stable_put(s->domain, s->last);
+		ksm_stable_put(&s->domain->table, s->last);
 		slot_busy(s, chunk, i);
 	}
 	return true;
@@ -388,8 +404,8 @@ static void owner_unlock(struct ksm_chunk *self, struct ksm_chunk *owner)
 static bool match_take(struct ksm_scanner *s, struct ksm_chunk *self,
 		       struct page *found, struct match *m)
 {
-	if (found->mapping == ksm_stable_mapping) {
-		if (!ksm_stable_get(s->domain, found))
+	if (page_stable(found)) {
+		if (!ksm_stable_get(&s->domain->table, found))
 			return false;
 		m->owner = NULL;
 	} else {
@@ -422,7 +438,7 @@ static bool match_find(struct ksm_scanner *s, struct ksm_chunk *chunk,
 		struct page *p = node_page(node);
 
 		next = node->next;
-		if (p->private != page->private || !nodes_may_share(p, page))
+		if (p->private != page->private || !nodes_may_share(p, page) || PageHWPoison(p))
 			continue;
 		if (skip) {
 			skip--;
@@ -444,7 +460,7 @@ static void match_drop(struct ksm_scanner *s, struct ksm_chunk *chunk,
 	if (m->owner)
 		owner_unlock(chunk, m->owner);
 	else
-		ksm_stable_put(s->domain, m->page);
+		ksm_stable_put(&s->domain->table, m->page);
 }
 
 /*
@@ -460,14 +476,11 @@ static bool match_promote(struct ksm_scanner *s, struct match *m)
 	if (!page_only_mapped(m->page))
 		return false;
 	spin_lock(&s->domain->table.lock);
-	ksm_stable_make(s->domain, m->page);
-	ksm_stable_get(s->domain, m->page);
+	ksm_stable_make(&s->domain->table, m->page);
+	ksm_stable_get(&s->domain->table, m->page);
 	spin_unlock(&s->domain->table.lock);
 
-	owner->slots[i] = slot_make(owner->slots[i], m->page, SLOT_STABLE |
-				    (owner->slots[i] & SLOT_MAPPED));
-	atomic_long_dec(&owner->area->counts.private);
-	atomic_long_inc(&owner->area->counts.merged);
+	ksm_slot_promote(owner, i);
 	return true;
 }
 
@@ -516,7 +529,7 @@ static void merge_by_hash(struct ksm_scanner *s, struct ksm_chunk *chunk,
 		match_drop(s, chunk, &m);
 		m.tried++;
 	}
-	chunk->slots[i] |= SLOT_CLEAN;
+	ksm_slot_clean(chunk, i);
 }
 
 static void merge_one(struct ksm_scanner *s, struct ksm_chunk *chunk,

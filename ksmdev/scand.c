@@ -10,7 +10,6 @@
 #include "area.h"
 #include "domain.h"
 #include "pass.h"
-#include "register.h"
 #include "scan.h"
 #include "scand.h"
 #include "stats.h"
@@ -47,23 +46,11 @@ static u64 budget_pause(u64 worked)
 	return worked * (100 - share) / share;
 }
 
-/* Areas of the domain: give back what nothing maps any more. */
-static void domain_sweep(struct ksm_domain *d)
-{
-	struct ksm_area *area;
-
-	mutex_lock(&d->areas_lock);
-	list_for_each_entry(area, &d->areas, in_domain)
-		ksm_regions_sweep(area);
-	mutex_unlock(&d->areas_lock);
-}
-
 /* Begin a pass unless one is under way. */
 static void join_pass(struct ksm_domain *d)
 {
 	if (READ_ONCE(d->in_pass))
 		return;
-	domain_sweep(d);
 	ksm_pass_begin(d);
 }
 
@@ -245,28 +232,23 @@ static void scan_report(struct ksm_domain *d, struct ksm_scan *arg,
 	spin_unlock(&d->queue_lock);
 }
 
-int ksm_scan_now(struct ksm_area *area, struct ksm_scan *arg)
+/*
+ * KSM_SCAN: a full pass over the domain @d.  arg->flags are valid.  -ENOMEM, -EINTR.
+ */
+int ksm_scan_now(struct ksm_domain *d, struct ksm_scan *arg)
 {
 	bool force = arg->flags & KSM_SCAN_FORCE;
+	struct ksm_scanner *s = ksm_scanner_new();
 	struct ksm_scan_counts before;
 	unsigned long wanted;
-	struct ksm_scanner *s;
-	struct ksm_domain *d;
 	int err;
 
-	if (arg->flags & ~KSM_SCAN_FORCE ||
-	    memchr_inv(arg->reserved, 0, sizeof(arg->reserved)))
-		return -EINVAL;
-	s = ksm_scanner_new();
 	if (!s)
 		return -ENOMEM;
-	d = ksm_area_domain(area);
-	domain_sweep(d);
 	wanted = ksm_scan_join(d, force, &before);
 	err = scan_until(s, d, wanted);
 	ksm_scan_leave(d, force);
 	scan_report(d, arg, &before);
 	ksm_scanner_free(s);
-	ksm_domain_put(d);
 	return err;
 }

@@ -9,11 +9,11 @@
 
 #define KSM_MAX_THREADS 64
 
-struct ksm_area;
+struct ksm_domain;
 struct ksm_scan;
 
 int ksm_scand_set_threads(unsigned int nr);
 u64 ksm_scand_cpu_ns(void);
-int ksm_scan_now(struct ksm_area *area, struct ksm_scan *arg);
+int ksm_scan_now(struct ksm_domain *d, struct ksm_scan *arg);
 
 #endif /* _KSMDEV_SCAND_H */

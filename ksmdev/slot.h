@@ -15,7 +15,21 @@
  *   pending  PENDING: the frame is an anonymous page of the process that is
  *            registering, pinned, to be copied at the first use; register.h
  *
- * Slots are guarded by the mutex of their chunk.
+ * Slots are guarded by the mutex of their chunk, and change in slot.c only:
+ *
+ *   from             by                          to
+ *   empty            ksm_slot_give()             private
+ *   stable, zero     ksm_slot_give()             private, a copy
+ *   private          ksm_slot_clean()            CLEAN
+ *   CLEAN            ksm_slot_unclean()          private
+ *   CLEAN            ksm_slot_promote()          stable, with its own frame
+ *   private          ksm_slot_merge()            stable, zero
+ *   empty            ksm_slots_take_over()       pending
+ *   pending          ksm_slots_undo()            empty
+ *   pending          ksm_slot_resolve()          private, empty
+ *   any              ksm_slots_drop()            empty
+ *
+ * A debug kernel (CONFIG_DEBUG_VM) asserts the states before and after.
  */
 #ifndef _KSMDEV_SLOT_H
 #define _KSMDEV_SLOT_H
@@ -75,6 +89,12 @@ static inline bool slot_has_frame(ksm_slot_t slot)
 	return slot >> SLOT_PFN_SHIFT;
 }
 
+/* It holds something, which may be zeroes. */
+static inline bool slot_held(ksm_slot_t slot)
+{
+	return slot_has_frame(slot) || slot & SLOT_ZERO;
+}
+
 /* The slot @old with the frame @page (or none) and the state @flags. */
 static inline ksm_slot_t slot_make(ksm_slot_t old, struct page *page, u64 flags)
 {
@@ -125,5 +145,38 @@ static inline ksm_slot_t slot_set_rest(ksm_slot_t slot, unsigned int level,
 	return slot | ((u64)level << SLOT_LEVEL_SHIFT) |
 	       ((u64)(u8)now << SLOT_TICK_SHIFT);
 }
+
+/* ---- changes of slots; all but ksm_slot_lock() and ksm_slot_unmerge() hold chunk->lock ---- */
+
+struct ksm_chunk;
+
+enum ksm_use {
+	KSM_USE_LOOK,		/* at the contents, if there are any */
+	KSM_USE_READ,		/* to map it for reading */
+	KSM_USE_WRITE,
+	KSM_USE_EXTEND,		/* the same, also behind the end of the file */
+	KSM_USE_UNMERGE,
+};
+
+int ksm_slot_lock(struct ksm_chunk *chunk, unsigned int i, enum ksm_use use, bool user);
+int ksm_slot_unmerge(struct ksm_chunk *chunk, unsigned int i);
+
+struct page *ksm_slot_map(struct ksm_chunk *chunk, unsigned int i);
+void ksm_slot_unmapped(struct ksm_chunk *chunk, unsigned int i);
+
+void ksm_slot_clean(struct ksm_chunk *chunk, unsigned int i);
+void ksm_slot_unclean(struct ksm_chunk *chunk, unsigned int i);
+void ksm_slot_rest(struct ksm_chunk *chunk, unsigned int i, unsigned int level,
+		   unsigned long now);
+void ksm_slot_promote(struct ksm_chunk *chunk, unsigned int i);
+struct page *ksm_slot_merge(struct ksm_chunk *chunk, unsigned int i, struct page *shared);
+void ksm_slot_set_nomerge(struct ksm_chunk *chunk, unsigned int i, bool nomerge);
+
+void ksm_slots_take_over(struct ksm_chunk *chunk, unsigned int i, unsigned int nr,
+			 struct page **pages);
+void ksm_slots_undo(struct ksm_chunk *chunk, unsigned int i, unsigned int nr);
+void ksm_slot_resolve(struct ksm_chunk *chunk, unsigned int i, struct page *frame);
+
+void ksm_slots_drop(struct ksm_chunk *chunk, unsigned int i, unsigned int nr, bool zap);
 
 #endif /* _KSMDEV_SLOT_H */

@@ -4,7 +4,6 @@
 #include <linux/pagemap.h>
 #include <linux/slab.h>
 
-#include "domain.h"
 #include "frame.h"
 #include "stable.h"
 #include "stats.h"
@@ -181,15 +180,15 @@ void ksm_table_del(struct ksm_table *t, struct page *page)
 /*
  * One more slot wants to share the stable frame @page.  Returns false if it
  * has as many as it may have; it then leaves the table, until half of them are
- * gone.  Must hold d->table.lock.
+ * gone.  Must hold t->lock.
  */
-bool ksm_stable_get(struct ksm_domain *d, struct page *page)
+bool ksm_stable_get(struct ksm_table *t, struct page *page)
 {
 	unsigned long max = READ_ONCE(ksm_knobs.max_page_sharing);
 	long sharers = atomic_long_read(stable_sharers(page));
 
 	if (sharers >= max) {
-		ksm_table_del(&d->table, page);
+		ksm_table_del(t, page);
 		return false;
 	}
 	/* In this order: shares are given back without the lock, each with a reference. */
@@ -198,53 +197,62 @@ bool ksm_stable_get(struct ksm_domain *d, struct page *page)
 	return true;
 }
 
-/* A candidate becomes a stable frame with one sharer. Holds d->table.lock. */
-void ksm_stable_make(struct ksm_domain *d, struct page *page)
+/* The private frame @page was a candidate, and is about to change. */
+void ksm_candidate_del(struct ksm_table *t, struct page *page)
 {
-	page->mapping = ksm_stable_mapping;
+	spin_lock(&t->lock);
+	ksm_table_del(t, page);
+	t->nr_candidates--;
+	spin_unlock(&t->lock);
+}
+
+/* A candidate becomes a stable frame with one sharer. Holds t->lock. */
+void ksm_stable_make(struct ksm_table *t, struct page *page)
+{
+	page->mapping = NULL;
 	atomic_long_set(stable_sharers(page), 1);
-	d->table.nr_candidates--;
-	d->table.nr_stable++;
+	t->nr_candidates--;
+	t->nr_stable++;
 }
 
 /* Fewer sharers than half of the limit: others may join again. */
-static void stable_rehash(struct ksm_domain *d, struct page *page)
+static void stable_rehash(struct ksm_table *t, struct page *page)
 {
-	spin_lock(&d->table.lock);
+	spin_lock(&t->lock);
 	if (hlist_unhashed(page_node(page)))
-		ksm_table_add(&d->table, page);
-	spin_unlock(&d->table.lock);
+		ksm_table_add(t, page);
+	spin_unlock(&t->lock);
 }
 
-static bool stable_drop_last(struct ksm_domain *d, struct page *page)
+static bool stable_drop_last(struct ksm_table *t, struct page *page)
 {
 	bool last;
 
-	spin_lock(&d->table.lock);
+	spin_lock(&t->lock);
 	last = atomic_long_dec_and_test(stable_sharers(page));
 	if (last) {
 		if (!hlist_unhashed(page_node(page)))
-			ksm_table_del(&d->table, page);
-		d->table.nr_stable--;
+			ksm_table_del(t, page);
+		t->nr_stable--;
 	}
-	spin_unlock(&d->table.lock);
+	spin_unlock(&t->lock);
 	return last;
 }
 
 /* A slot stops sharing the stable frame @page, and gives its reference back. */
-void ksm_stable_put(struct ksm_domain *d, struct page *page)
+void ksm_stable_put(struct ksm_table *t, struct page *page)
 {
 	long half = READ_ONCE(ksm_knobs.max_page_sharing) / 2;
 
 	if (atomic_long_read(stable_sharers(page)) <= half + 1 &&
 	    hlist_unhashed(page_node(page)))
-		stable_rehash(d, page);
+		stable_rehash(t, page);
 
 	if (atomic_long_add_unless(stable_sharers(page), -1, 1)) {
 		put_page(page);
 		return;
 	}
-	if (stable_drop_last(d, page))
+	if (stable_drop_last(t, page))
 		ksm_frame_free(page);
 	else
 		put_page(page);

@@ -18,7 +18,7 @@
  *   page->lru      the chain link (an hlist_node)
  *   page->index    private frame: offset in the area, in pages, as core mm
  *                  wants it; stable frame: the number of sharing slots
- *   page->mapping  private frame: the area; stable frame: ksm_stable_mapping
+ *   page->mapping  private frame: that of its file; stable frame: NULL
  *
  * A bucket head takes 8 bytes for KSM_TABLE_LOAD entries.
  *
@@ -46,8 +46,6 @@ struct ksm_table {
 	unsigned long nr_candidates;
 };
 
-struct ksm_domain;
-
 int ksm_table_init(struct ksm_table *t);
 void ksm_table_destroy(struct ksm_table *t);
 void ksm_table_prepare(struct ksm_table *t, unsigned long more);
@@ -56,9 +54,11 @@ struct hlist_head *ksm_table_bucket(struct ksm_table *t, u64 hash);
 void ksm_table_add(struct ksm_table *t, struct page *page);
 void ksm_table_del(struct ksm_table *t, struct page *page);
 
-bool ksm_stable_get(struct ksm_domain *d, struct page *page);
-void ksm_stable_put(struct ksm_domain *d, struct page *page);
-void ksm_stable_make(struct ksm_domain *d, struct page *page);
+void ksm_candidate_del(struct ksm_table *t, struct page *page);
+
+bool ksm_stable_get(struct ksm_table *t, struct page *page);
+void ksm_stable_put(struct ksm_table *t, struct page *page);
+void ksm_stable_make(struct ksm_table *t, struct page *page);
 
 static inline struct hlist_node *page_node(struct page *page)
 {
@@ -69,6 +69,11 @@ static inline struct hlist_node *page_node(struct page *page)
 static inline struct page *node_page(struct hlist_node *node)
 {
 	return container_of((struct list_head *)node, struct page, lru);
+}
+
+static inline bool page_stable(struct page *page)
+{
+	return !page->mapping;
 }
 
 static inline atomic_long_t *stable_sharers(struct page *page)

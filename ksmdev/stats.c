@@ -147,19 +147,13 @@ TOTAL_ATTR(scan_cpu_ns, ksm_scand_cpu_ns());
 /* Unmerge everything. An error leaves the rest merged. */
 static void unmerge_domain(struct ksm_domain *d, void *arg)
 {
-	struct ksm_chunk *chunk;
 	struct ksm_area *area;
-	unsigned long index;
 	int *err = arg;
 
 	mutex_lock(&d->areas_lock);
-	list_for_each_entry(area, &d->areas, in_domain) {
-		xa_for_each(&area->chunks, index, chunk) {
-			if (!*err)
-				*err = ksm_chunk_unmerge(chunk);
-			cond_resched();
-		}
-	}
+	list_for_each_entry(area, &d->areas, in_domain)
+		if (!*err)
+			*err = ksm_area_unmerge(area);
 	mutex_unlock(&d->areas_lock);
 }
 
@@ -320,7 +314,7 @@ static void show_area(struct seq_file *m, struct ksm_domain *d,
 {
 	seq_printf(m, "%llu %d %u %llu %lu %ld %ld %ld %ld %lld %s\n",
 		   area->id, area->pid, area->uid, d->id,
-		   READ_ONCE(area->size),
+		   READ_ONCE(area->end) - min(READ_ONCE(area->end), area->first),
 		   atomic_long_read(&area->counts.private),
 		   atomic_long_read(&area->counts.merged),
 		   atomic_long_read(&area->counts.zero),

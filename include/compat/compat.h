@@ -48,6 +48,35 @@ static inline void release_fault_lock(struct vm_fault *vmf)
 }
 #endif
 
+/* What ksmfs needs of the VFS. */
+#if KERNEL_VERSION(6, 3, 0) > LINUX_VERSION_CODE
+#define mnt_idmap	user_namespace
+#define nop_mnt_idmap	init_user_ns
+#endif
+
+#if KERNEL_VERSION(6, 5, 0) > LINUX_VERSION_CODE
+#define copy_splice_read	generic_file_splice_read
+#define compat_pin_user_pages(addr, nr, flags, pages)			\
+	pin_user_pages(addr, nr, flags, pages, NULL)
+#define compat_get_user_pages(addr, nr, flags, pages)			\
+	get_user_pages(addr, nr, flags, pages, NULL)
+#else
+#define compat_pin_user_pages	pin_user_pages
+#define compat_get_user_pages	get_user_pages
+#endif
+
+#if KERNEL_VERSION(6, 6, 0) > LINUX_VERSION_CODE
+#define generic_fillattr(idmap, mask, inode, stat)			\
+	generic_fillattr(idmap, inode, stat)
+#define inode_set_ctime_current(inode)					\
+	((inode)->i_ctime = current_time(inode))
+#endif
+#if KERNEL_VERSION(6, 7, 0) > LINUX_VERSION_CODE
+#define inode_set_mtime_to_ts(inode, ts)	((inode)->i_mtime = (ts))
+#define simple_inode_init_ts(inode)					\
+	((inode)->i_atime = (inode)->i_mtime = inode_set_ctime_current(inode))
+#endif
+
 /* A shrinker of the whole machine; NULL without memory. */
 typedef unsigned long (*compat_shrink_fn)(struct shrinker *s,
 					  struct shrink_control *sc);

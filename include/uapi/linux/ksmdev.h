@@ -1,48 +1,73 @@
 /* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
 /*
- * /dev/ksm: memory whose identical pages share one frame.
+ * Memory whose identical pages share one frame: files of ksmfs, and /dev/ksm.
  *
- * AREAS.  Each open() of /dev/ksm makes an area: sparse memory, addressed by
- * file offset, that lives until the last descriptor and the last mapping of it
- * are gone.  Memory gets into an area in one of two ways:
+ * FILES.  ksmfs is a file system in memory, as tmpfs is one:
  *
- *   - mmap(fd, MAP_SHARED) anywhere below KSM_AREA_SIZE: the range reads as
- *     zeroes and takes a frame with the first write.  The right way for the
- *     RAM of a guest.  MAP_PRIVATE is refused (EINVAL), and so is what lies
- *     above KSM_AREA_SIZE (EINVAL).
- *   - KSM_REGISTER takes private anonymous memory over that a process already
- *     has, in place: same addresses, same contents, no concurrent write lost.
+ *	mount -t ksmfs -o size=8G,mode=0750,gid=kvm none /run/ksm
  *
- * An area behaves as a memfd does, with these differences: a mapping is not
- * inherited over fork() (madvise(MADV_DOFORK) changes that: parent and child
- * then share writes); MADV_DONTNEED only drops the mapping, KSM_DISCARD drops
- * the contents (MADV_REMOVE gives ENODEV); the memory is not swapped and not
- * migrated; pages are 4 KiB; long-term pins for writing (VFIO, io_uring fixed
- * buffers) fail with EFAULT, because a pinned page could not be kept from
- * changing while it is shared.
+ * Each regular file of it is memory whose pages may be merged.  Whatever takes
+ * memory from a file can use it as it is: mmap() with MAP_SHARED or MAP_PRIVATE,
+ * read() and write(), ftruncate(), fallocate(), descriptors over unix sockets.
+ * A file behaves as a memfd does, with the differences that stand below.
+ *
+ * /dev/ksm is for who has no such mount.  A descriptor of it has one unnamed
+ * file of ksmfs, which grows with the mappings that are made by mmap() of the
+ * descriptor, and whose descriptor KSM_GET_FILE returns.  KSM_REGISTER takes
+ * private memory over that a process already has, in place: same addresses,
+ * same contents, no concurrent write lost.  Each call makes an unnamed file that
+ * is as long as the memory.
  *
  * MERGING.  A scanner write-protects pages that have changed, hashes them and
  * maps identical ones to one frame.  The next write to a shared page gets a
  * copy of its own.  Contents never change by merging; the time that a write
- * takes does (see Documentation/security.rst).
+ * takes does (see Documentation/security.rst).  A file or directory with the
+ * attribute of `chattr +C` (FS_NOCOW_FL; on empty files only; inherited from
+ * the directory) is never merged.
  *
- * DOMAINS.  Pages merge within a domain only.  An area starts in the domain of
- * the effective user id that opened it; KSM_SET_DOMAIN puts an area that has no
- * memory yet into a private domain or into the one of another descriptor.
- * To let others share with you, give them a descriptor of an area in your
- * domain over a unix socket: one without memory gives the domain and nothing
- * else.
+ * DOMAINS.  Pages merge within a domain only.  A file is in one domain for all
+ * its life.  Each directory directly under the root of a mount is a domain, with
+ * all that is below it; link() and rename() from one to another give EXDEV.
+ * Files in the root, and those of /dev/ksm, are in the domain of the effective
+ * user id that made them or opened the device.  For a descriptor of /dev/ksm
+ * that has no memory yet, KSM_SET_DOMAIN chooses another domain: a new one, or
+ * that of a directory which the caller may write to.
  *
- * LIMITS.  The size of an area, from offset 0 to the highest page ever mapped
- * and all that is registered, counts against the opener's RLIMIT_MEMLOCK,
- * summed over all areas of the user, unless the opener has CAP_IPC_LOCK; going
- * over gives EAGAIN, and SIGBUS where a mapping grew by mremap().  What one
- * KSM_REGISTER took over counts up to its last page that is still mapped.  Frames
- * are charged to the memory cgroup of the opener; the one that brought a
- * content first pays for the shared frame.
+ * DIFFERENCES from a memfd.  The memory is not swapped and not migrated.  Pages
+ * are 4 KiB.  Long-term pins for writing (VFIO, fixed buffers of io_uring)
+ * fail with EFAULT, on Linux 6.1 they succeed and keep the pages from merging;
+ * in files with `chattr +C` they work.  A pin for reading keeps the frame that it found:
+ * after a write to a page that was merged or never written, it is not the page's any more.
+ * userfaultfd() refuses the memory (EINVAL).  mincore() tells what somebody has mapped.  A
+ * futex in memory that is mapped for reading only, and is merged or was never written,
+ * gives EFAULT.  There are no seals, no extended attributes and no ACLs (EOPNOTSUPP), and no
+ * open() with O_DIRECT (EINVAL).  A frame that the hardware has found broken gives SIGBUS
+ * (BUS_MCEERR_AR) once the scanner or a fault has seen it; fallocate() with
+ * FALLOC_FL_PUNCH_HOLE mends the file.  Core dumps contain the memory of unnamed files.
+ *
+ * LIMITS.  What named files hold, counts against the size of the mount (ENOSPC,
+ * SIGBUS in a fault).  The size of unnamed files counts against the
+ * RLIMIT_MEMLOCK of who opened /dev/ksm, summed over all of the user, unless he
+ * had CAP_IPC_LOCK: EAGAIN from mmap() and KSM_REGISTER, ENOSPC from
+ * calls on the file.  Frames are charged to the memory cgroup of who needs them first.
+ *
+ * SINCE VERSION 1.  Memory is files; before, it was a character device with an
+ * address space of 64 EiB, in which mappings could reach what was not theirs.
+ *   - A mapping that grows by mremap() beyond the end of its file gives SIGBUS
+ *     there.  It took more of the limit before.
+ *   - Mappings of /dev/ksm are inherited over fork(), as those of a memfd, and
+ *     shared with the child.  Registered memory is still not inherited, unless
+ *     madvise(MADV_DOFORK) says so.
+ *   - MAP_PRIVATE is allowed.
+ *   - KSM_DOMAIN_JOIN takes a directory.  It took a descriptor of /dev/ksm, which gave
+ *     the memory and the limit of its opener with the domain.
+ *   - Frames were charged to who opened the device.
+ *   - KSM_REGISTER refuses memory with a protection key, and memory of MADV_WIPEONFORK,
+ *     which it took and of which it lost that.
  *
  * COMMON ERRORS of all calls:
- *   ENOTTY  unknown request, or a request with another structure size
+ *   ENOTTY  unknown request, or one that this kind of file does not know, or a request
+ *           with another structure size
  *   EFAULT  the argument structure cannot be read or written
  *   EINVAL  an unknown flag bit is set, or a reserved field is not zero
  *   EINTR   a signal came; fields named "done" tell how far the call got
@@ -53,19 +78,20 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
-#define KSM_API_VERSION		1
+#define KSM_API_VERSION		2
 
-/* Bytes of an area that mmap() can reach (64 TiB); above it live the ranges
- * that KSM_REGISTER took over.
- */
+/* The longest file (64 TiB), and with it the end of what mmap() of /dev/ksm can reach. */
 #define KSM_AREA_SIZE		(1ULL << 46)
+
+/* f_type of statfs(). */
+#define KSMFS_MAGIC		0x6b736d66
 
 #define KSMIO			0xBD
 
 /**
- * struct ksm_range - a range of an area, for the calls below
+ * struct ksm_range - a range of memory, for the calls below
  * @addr:	start: an address in the calling process, or an offset in the
- *		area with %KSM_RANGE_OFFSET; a multiple of the page size
+ *		file with %KSM_RANGE_OFFSET; a multiple of the page size
  * @len:	bytes, a multiple of the page size, not 0
  * @flags:	0 or %KSM_RANGE_OFFSET (not for KSM_REGISTER)
  * @done:	out: bytes from @addr on for which the call took effect; equal
@@ -78,7 +104,7 @@ struct ksm_range {
 	__u64 done;
 };
 
-/* @addr is an offset in the area, not an address. */
+/* @addr is an offset in the file (that of KSM_GET_FILE, for /dev/ksm), not an address. */
 #define KSM_RANGE_OFFSET	(1ULL << 0)
 
 /**
@@ -95,6 +121,9 @@ struct ksm_range {
  * @passes:		out: passes of the domain since it was made; one with
  *			nothing to visit does not count
  * @reserved:		0
+ *
+ * The numbers tell of all memory in the domain.  They are 0 for a caller who is not the
+ * owner of the domain (see KSM_GET_STATS).
  */
 struct ksm_scan {
 	__u64 flags;
@@ -112,9 +141,9 @@ struct ksm_scan {
 #define KSM_SCAN_FORCE		(1ULL << 0)
 
 /**
- * struct ksm_set_domain - the domain of an area
+ * struct ksm_set_domain - the domain of a descriptor of /dev/ksm
  * @flags:	exactly one of %KSM_DOMAIN_PRIVATE and %KSM_DOMAIN_JOIN
- * @fd:		with %KSM_DOMAIN_JOIN a descriptor of /dev/ksm, else -1
+ * @fd:		with %KSM_DOMAIN_JOIN a descriptor of a directory of ksmfs, else -1
  * @id:		out: number of the domain, unique while the module is loaded
  */
 struct ksm_set_domain {
@@ -125,24 +154,25 @@ struct ksm_set_domain {
 
 /* A new domain, that nobody else is in. */
 #define KSM_DOMAIN_PRIVATE	(1U << 0)
-/* The domain of the area behind @fd. */
+/* The domain of the directory @fd; of the root of a mount: that of the user. */
 #define KSM_DOMAIN_JOIN		(1U << 1)
 
 /**
- * struct ksm_stats - the state of an area or of its domain
- * @flags:		in: 0 for the area, %KSM_STATS_DOMAIN for its domain
+ * struct ksm_stats - the state of memory, or of its domain
+ * @flags:		in: 0 for the file, or for all files of a descriptor of
+ *			/dev/ksm; %KSM_STATS_DOMAIN for the domain
  * @domain:		out: number of the domain
- * @size:		out: pages that count against the limit (see LIMITS)
+ * @size:		out: pages from the start to the end of the files
  * @pages_private:	out: pages with a frame of their own
  * @pages_merged:	out: pages whose frame is shared or could be: those that
  *			the scanner mapped to a frame of merged content
  * @ksm_zero_pages:	out: pages that were merged as zeroes and take no frame
- * @pages_pending:	out: registered pages not yet moved into the area
+ * @pages_pending:	out: registered pages whose contents have not been moved yet
  * @pages_shared:	out: frames of merged content (domain only, else 0)
  * @pages_unshared:	out: unchanged pages with no equal so far (domain only)
  * @cow_breaks:		out: copies made because a shared page was written
  * @metadata_bytes:	out: kernel memory beside the frames
- * @areas:		out: areas in the domain (1 for an area)
+ * @areas:		out: files (in the domain, or of the descriptor)
  * @reserved:		0
  */
 struct ksm_stats {
@@ -161,32 +191,60 @@ struct ksm_stats {
 	__u64 reserved[4];
 };
 
-/* Statistics of the whole domain instead of one area. */
+/* Statistics of the whole domain. */
 #define KSM_STATS_DOMAIN	(1ULL << 0)
 
+/**
+ * struct ksm_info - what this module can do
+ * @api_version:	out: %KSM_API_VERSION
+ * @page_size:		out: bytes of a page, the unit of merging
+ * @features:		out: %KSM_FEATURE_*
+ * @range_flags:	out: flags that struct ksm_range may have
+ * @scan_flags:		out: flags that struct ksm_scan may have
+ * @stats_flags:	out: flags that struct ksm_stats may have
+ * @domain_flags:	out: flags that struct ksm_set_domain may have
+ * @reserved:		in: 0; out: 0
+ */
+struct ksm_info {
+	__u32 api_version;
+	__u32 page_size;
+	__u64 features;
+	__u64 range_flags;
+	__u64 scan_flags;
+	__u64 stats_flags;
+	__u64 domain_flags;
+	__u64 reserved[8];
+};
+
+/* ksmfs can be mounted, and KSM_GET_FILE and KSM_CREATE_DOMAIN are there. */
+#define KSM_FEATURE_FILES	(1ULL << 0)
+
 /*
- * KSM_GET_API_VERSION - returns KSM_API_VERSION.
+ * KSM_GET_API_VERSION - returns KSM_API_VERSION.  On /dev/ksm and on files.
  *   EINVAL  the argument is not 0
  */
 #define KSM_GET_API_VERSION	_IO(KSMIO, 0x00)
 
 /*
  * KSM_REGISTER - take private anonymous memory of the caller over, in place.
+ * On /dev/ksm.
  *
- * The memory becomes a shared mapping of the area at the same addresses with
- * the same protection; transparent huge pages are split into 4 KiB pages.
- * Other threads may go on reading and writing the range during the call;
- * unmapping or replacing it meanwhile is the caller's error.  When the memory
- * is unmapped later, its frames go back at the next pass of the scanner.
+ * The memory becomes a shared mapping of a new unnamed file at the same
+ * addresses with the same protection; transparent huge pages are split into
+ * 4 KiB pages.  Other threads may go on reading and writing the range during
+ * the call; unmapping or replacing it meanwhile is the caller's error.  Memory
+ * that was never touched takes no frame.  When the memory is unmapped later, its
+ * frames go back, at once or after some seconds.
  *
  * Each call makes mappings of its own: mremap() does not move in one go what
  * two calls took over, and a call that ended with EBUSY half-way (@done) and
- * one that goes on from there are two.
+ * one that goes on from there are two.  A mapping that grows gives SIGBUS beyond
+ * what was registered.
  *
- *   EINVAL      unaligned, zero length, wraps around; more than 1 TiB - 2 MiB;
- *               shared, file or device memory; memory that is already in an
- *               area; a stack that grows; flags not 0
- *   EOPNOTSUPP  memory of hugetlbfs
+ *   EINVAL      unaligned, zero length, wraps around; more than 1 TiB;
+ *               shared, file or device memory; memory that was registered
+ *               already; a stack that grows; memory of MADV_WIPEONFORK; flags not 0
+ *   EOPNOTSUPP  memory of hugetlbfs, or with a protection key
  *   EACCES      the mapping is not both readable and writable, or the
  *               descriptor is not open for both
  *   ENOMEM      nothing is mapped in a part of the range; or out of memory
@@ -201,10 +259,13 @@ struct ksm_stats {
 
 /*
  * KSM_UNMERGE - give each shared page in the range a frame of its own and
- * leave the range out of merging until KSM_MERGE.
+ * leave the range out of merging until KSM_MERGE.  On /dev/ksm: memory of its files.  On a
+ * file: memory of that.
  *
- *   EINVAL  unaligned, zero length, wraps around, outside the area
- *   ENOMEM  a part of the range is not a mapping of this area; or out of memory
+ *   EINVAL  unaligned, zero length, wraps around, ends behind the end of the file
+ *   EACCES  the descriptor is not open for writing
+ *   ENOMEM  a part of the range is not a mapping of such a file; or out of memory
+ *   ENOSPC  the mount is full
  */
 #define KSM_UNMERGE		_IOWR(KSMIO, 0x02, struct ksm_range)
 
@@ -215,40 +276,74 @@ struct ksm_stats {
 
 /*
  * KSM_DISCARD - forget the contents: the range reads as zeroes for everybody,
- * and its frames are free.  What a balloon or an allocator calls.
+ * and its frames are free.  As fallocate() with FALLOC_FL_PUNCH_HOLE and madvise() with
+ * MADV_REMOVE do.
  *
- *   EINVAL  unaligned, zero length, wraps around, outside the area
+ *   EINVAL  unaligned, zero length, wraps around, ends behind the end of the file
  *   EACCES  the descriptor is not open for writing
- *   ENOMEM  a part of the range is not a mapping of this area
+ *   ENOMEM  a part of the range is not a mapping of such a file
  */
 #define KSM_DISCARD		_IOWR(KSMIO, 0x04, struct ksm_range)
 
 /*
- * KSM_SCAN - run one full pass over the domain of this area, in the calling
- * thread and at its priority, and say what it did.  Pages that nobody wrote
+ * KSM_SCAN - run one full pass over the domain, in the calling thread and at its priority,
+ * and say what it did.  On /dev/ksm and on files.  Pages that nobody wrote
  * since the last pass are not visited.  When the call returns, each page of
  * the domain that was written before the call and is neither pinned nor
  * volatile has been merged with its equals.  Works with "run" at 0.
  *
+ *   EACCES  the descriptor is not open for writing
+ *   EPERM   KSM_SCAN_FORCE, and the caller is not the owner of the domain
  *   EINTR   a signal; what was merged stays merged
  *   ENOMEM  out of memory
  */
 #define KSM_SCAN		_IOWR(KSMIO, 0x05, struct ksm_scan)
 
 /*
- * KSM_SET_DOMAIN - choose with whom this area merges.
+ * KSM_SET_DOMAIN - choose with whom the memory of this descriptor merges.  On /dev/ksm.
  *
  *   EINVAL  not exactly one flag; @fd not -1 with KSM_DOMAIN_PRIVATE; @fd is
- *           no descriptor of /dev/ksm
+ *           no directory of ksmfs
  *   EBADF   @fd is not open
- *   EBUSY   the area has memory already (was mapped or registered)
+ *   EACCES  the caller may not write to the directory @fd, or not search it
+ *   EBUSY   the descriptor has memory already (was mapped, or registered some)
  *   ENOMEM  out of memory
  */
 #define KSM_SET_DOMAIN		_IOWR(KSMIO, 0x06, struct ksm_set_domain)
 
 /*
- * KSM_GET_STATS - statistics of the area or its domain.
+ * KSM_GET_STATS - statistics of memory or of its domain.  On /dev/ksm and on files.
+ *
+ *   EPERM   the caller is not the owner of the domain: the user whose domain it is, the
+ *           owner of the directory, who made it private; or who has CAP_SYS_ADMIN
  */
 #define KSM_GET_STATS		_IOWR(KSMIO, 0x07, struct ksm_stats)
+
+/*
+ * KSM_GET_INFO - what this module can do.  On /dev/ksm and on files.
+ */
+#define KSM_GET_INFO		_IOWR(KSMIO, 0x08, struct ksm_info)
+
+/*
+ * KSM_GET_FILE - returns a new descriptor (close-on-exec, open for reading and writing) of the
+ * unnamed file whose memory mmap() of /dev/ksm gives.  On /dev/ksm.
+ *
+ *   EINVAL  the argument is not 0
+ *   EACCES  the descriptor is not open for reading and writing
+ *   EMFILE, ENFILE  too many descriptors
+ *   ENOMEM  out of memory
+ */
+#define KSM_GET_FILE		_IO(KSMIO, 0x09)
+
+/*
+ * KSM_CREATE_DOMAIN - returns a new descriptor (close-on-exec) of an unnamed directory, which
+ * is a domain, for KSM_DOMAIN_JOIN.  It belongs to the caller and has mode 0700: fchmod() and
+ * fchown() let others in.  No files can be made in it.  On /dev/ksm.
+ *
+ *   EINVAL  the argument is not 0
+ *   EMFILE, ENFILE  too many descriptors
+ *   ENOMEM  out of memory
+ */
+#define KSM_CREATE_DOMAIN	_IO(KSMIO, 0x0a)
 
 #endif /* _UAPI_LINUX_KSMDEV_H */

@@ -1,0 +1,467 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A regular file of ksmfs: reading, writing, its size, holes, mappings.
+ *
+ * Nothing is copied from or to userspace under a chunk's lock: the buffer may be a mapping of
+ * the same file, or one whose faults somebody else answers.  The frame is referenced, which
+ * keeps it from merging, as a page that get_user_pages() has got.
+ */
+#include <linux/falloc.h>
+#include <linux/fs.h>
+#include <linux/pagemap.h>
+#include <linux/sched/signal.h>
+#include <linux/splice.h>
+#include <linux/uio.h>
+
+#include "area.h"
+#include "fault.h"
+#include "file.h"
+#include "ioctl.h"
+#include "pending.h"
+#include "range.h"
+#include "register.h"
+#include "slot.h"
+
+/*
+ * Page @pgoff of the area, with a reference in *@page, to read or to write to it (@use);
+ * NULL if there is nothing to read.  -ENXIO behind the end, -EIO, -ENOSPC, -ENOMEM, -EINTR.
+ */
+static int page_get(struct ksm_area *area, unsigned long pgoff, enum ksm_use use,
+		    struct page **page)
+{
+	unsigned int i = ksm_slot_index(pgoff);
+	struct ksm_chunk *chunk;
+	int err;
+
+	*page = NULL;
+	chunk = use == KSM_USE_LOOK ? ksm_chunk_find(area, pgoff) : ksm_chunk_get(area, pgoff);
+	if (IS_ERR_OR_NULL(chunk))
+		return PTR_ERR_OR_ZERO(chunk);
+	do {
+		err = ksm_slot_lock(chunk, i, use, true);
+		if (err == -EAGAIN && ksm_pending_wait(chunk, i, true))
+			err = -EINTR;
+	} while (err == -EAGAIN);
+	if (err)
+		return err == -EHWPOISON ? -EIO : err;
+	*page = slot_page(chunk->slots[i]);
+	if (use != KSM_USE_LOOK)
+		ksm_slot_unclean(chunk, i);
+	if (*page)
+		get_page(*page);
+	mutex_unlock(&chunk->lock);
+	return 0;
+}
+
+/* ---- read ---- */
+
+/* Within one page; returns how much, 0 at the end of the file, or -errno. */
+static ssize_t read_page(struct ksm_area *area, loff_t pos, struct iov_iter *to)
+{
+	loff_t size = i_size_read(area->mapping->host);
+	struct page *page;
+	size_t len, got;
+	int err;
+
+	if (pos >= size)
+		return 0;
+	err = page_get(area, pos >> PAGE_SHIFT, KSM_USE_LOOK, &page);
+	if (err)
+		return err == -ENXIO ? 0 : err;
+	len = min_t(loff_t, PAGE_SIZE - offset_in_page(pos), size - pos);
+	/* Not copy_page_to_iter(): a pipe would keep the frame. */
+	if (page) {
+		got = copy_to_iter(page_address(page) + offset_in_page(pos), len, to);
+		put_page(page);
+	} else {
+		got = iov_iter_zero(len, to);
+	}
+	return got ?: -EFAULT;
+}
+
+static ssize_t ksm_file_read_iter(struct kiocb *iocb, struct iov_iter *to)
+{
+	struct ksm_area *area = ksm_area_of_file(iocb->ki_filp);
+	ssize_t done = 0, got = 0;
+
+	while (iov_iter_count(to)) {
+		got = fatal_signal_pending(current) ? -EINTR :
+		      read_page(area, iocb->ki_pos, to);
+		if (got <= 0)
+			break;
+		iocb->ki_pos += got;
+		done += got;
+		cond_resched();
+	}
+	file_accessed(iocb->ki_filp);
+	return done ?: got;
+}
+
+/* ---- size ---- */
+
+/*
+ * The last page of a file that ends at @pos within it, if it holds anything: what is behind
+ * @pos there has to be zeroed.  A reference keeps it from merging until then.
+ */
+static int tail_get(struct ksm_area *area, loff_t pos, struct page **page)
+{
+	int err;
+
+	*page = NULL;
+	if (!offset_in_page(pos))
+		return 0;
+	err = page_get(area, pos >> PAGE_SHIFT, KSM_USE_LOOK, page);
+	if (err || !*page)
+		return err == -EIO || err == -ENXIO ? 0 : err;
+	put_page(*page);
+	err = page_get(area, pos >> PAGE_SHIFT, KSM_USE_WRITE, page);
+	return err == -EIO || err == -ENXIO ? 0 : err;
+}
+
+static void tail_zero(struct page *page, loff_t pos)
+{
+	if (!page)
+		return;
+	memset(page_address(page) + offset_in_page(pos), 0, PAGE_SIZE - offset_in_page(pos));
+	put_page(page);
+}
+
+/* Must hold the inode lock and area->size_lock. */
+static int file_shrink(struct ksm_area *area, loff_t size)
+{
+	unsigned long old = area->end;
+	struct page *tail;
+	int err = tail_get(area, size, &tail);
+
+	if (err)
+		return err;
+	ksm_area_set_end(area, size);	/* shorter: does not fail */
+	tail_zero(tail, size);
+	/* Copies of MAP_PRIVATE, too; again for those that faults made meanwhile. */
+	unmap_mapping_range(area->mapping, round_up(size, PAGE_SIZE), 0, 1);
+	ksm_range_drop(area, area->end, old);
+	unmap_mapping_range(area->mapping, round_up(size, PAGE_SIZE), 0, 1);
+	return 0;
+}
+
+static int file_extend(struct ksm_area *area, loff_t size)
+{
+	loff_t old = i_size_read(area->mapping->host);
+	struct page *tail;
+	int err = tail_get(area, old, &tail);
+
+	if (err)
+		return err;
+	/* A mapping may have written there, behind the end. */
+	tail_zero(tail, old);
+	return ksm_area_set_end(area, size);
+}
+
+/*
+ * ftruncate(): the file is @size bytes long.  Holds the inode lock.  -ENOSPC over the limit
+ * of the user, -EPERM for registered memory, -ENOMEM, -EINTR.
+ */
+int ksm_file_resize(struct ksm_area *area, loff_t size)
+{
+	int err;
+
+	if (area->kind == KSM_AREA_REGISTERED)
+		return -EPERM;
+	mutex_lock(&area->size_lock);
+	if (size < i_size_read(area->mapping->host))
+		err = file_shrink(area, size);
+	else
+		err = file_extend(area, size);
+	mutex_unlock(&area->size_lock);
+	return err == -EAGAIN ? -ENOSPC : err;
+}
+
+/* The file of /dev/ksm is at least @size bytes long, for a mapping. -EAGAIN over the limit. */
+int ksm_file_grow(struct ksm_area *area, loff_t size)
+{
+	int err = 0;
+
+	mutex_lock(&area->size_lock);
+	if (size > i_size_read(area->mapping->host))
+		err = ksm_area_set_end(area, size);
+	mutex_unlock(&area->size_lock);
+	return err;
+}
+
+/* ---- write ---- */
+
+/* What was written reaches up to @pos.  Must hold the inode lock. */
+static int write_reached(struct ksm_area *area, loff_t pos)
+{
+	int err = 0;
+
+	mutex_lock(&area->size_lock);
+	if (pos > i_size_read(area->mapping->host))
+		err = ksm_area_set_end(area, pos);
+	mutex_unlock(&area->size_lock);
+	return err == -EAGAIN ? -ENOSPC : err;
+}
+
+/* Within one page; returns how much, or -errno.  Must hold the inode lock. */
+static ssize_t write_page(struct ksm_area *area, loff_t pos, struct iov_iter *from)
+{
+	size_t len = min(PAGE_SIZE - offset_in_page(pos), iov_iter_count(from)), got;
+	struct page *page;
+	int err;
+
+	if (fault_in_iov_iter_readable(from, len) == len)
+		return -EFAULT;
+	err = page_get(area, pos >> PAGE_SHIFT, KSM_USE_EXTEND, &page);
+	if (err)
+		return err;
+	got = copy_from_iter(page_address(page) + offset_in_page(pos), len, from);
+	put_page(page);
+	err = got ? write_reached(area, pos + got) : -EFAULT;
+	if (!err)
+		return got;
+	/* Nothing stays behind the end. */
+	ksm_range_drop(area, area->end, (pos >> PAGE_SHIFT) + 1);
+	return err;
+}
+
+static ssize_t write_pages(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct ksm_area *area = ksm_area_of_file(iocb->ki_filp);
+	ssize_t done = 0, got = 0;
+
+	while (iov_iter_count(from)) {
+		got = fatal_signal_pending(current) ? -EINTR :
+		      write_page(area, iocb->ki_pos, from);
+		if (got <= 0)
+			break;
+		iocb->ki_pos += got;
+		done += got;
+		cond_resched();
+	}
+	return done ?: got;
+}
+
+/* Before a write at @pos of @len bytes. */
+static int write_prepare(struct file *file, loff_t pos, size_t len)
+{
+	struct ksm_area *area = ksm_area_of_file(file);
+	loff_t size = i_size_read(file_inode(file));
+	int err = file_modified(file);
+
+	if (err)
+		return err;
+	if (area->kind == KSM_AREA_REGISTERED && pos + len > size)
+		return -EPERM;
+	/* The hole between is of zeroes, whatever a mapping wrote behind the end. */
+	return pos > size ? ksm_file_resize(area, pos) : 0;
+}
+
+static ssize_t ksm_file_write_iter(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+	ssize_t ret;
+
+	inode_lock(inode);
+	ret = generic_write_checks(iocb, from);
+	if (ret > 0) {
+		int err = write_prepare(iocb->ki_filp, iocb->ki_pos, iov_iter_count(from));
+
+		ret = err ?: write_pages(iocb, from);
+	}
+	inode_unlock(inode);
+	return ret;
+}
+
+/* ---- holes ---- */
+
+/* The first page from @pgoff to before @end that is held, or is not; @end if none is. */
+static unsigned long next_page(struct ksm_area *area, unsigned long pgoff, unsigned long end,
+			       bool held)
+{
+	while (pgoff < end) {
+		unsigned long index = pgoff >> KSM_CHUNK_SHIFT;
+		struct ksm_chunk *chunk = xa_find(&area->chunks, &index,
+						  (end - 1) >> KSM_CHUNK_SHIFT, XA_PRESENT);
+
+		if (!chunk)
+			return held ? end : pgoff;
+		if (chunk->first > pgoff) {
+			if (!held)
+				return pgoff;
+			pgoff = chunk->first;
+		}
+		for (; pgoff < min(end, chunk->first + KSM_CHUNK_PAGES); pgoff++)
+			if (slot_held(READ_ONCE(chunk->slots[ksm_slot_index(pgoff)])) == held)
+				return pgoff;
+		cond_resched();
+	}
+	return end;
+}
+
+static loff_t seek_page(struct file *file, loff_t offset, bool held)
+{
+	struct ksm_area *area = ksm_area_of_file(file);
+	loff_t size = i_size_read(file_inode(file)), found;
+
+	if (offset < 0 || offset >= size)
+		return -ENXIO;
+	found = (loff_t)next_page(area, offset >> PAGE_SHIFT, DIV_ROUND_UP_ULL(size, PAGE_SIZE),
+				  held) << PAGE_SHIFT;
+	if (held && found >= size)
+		return -ENXIO;
+	found = clamp(found, offset, size);
+	return vfs_setpos(file, found, file_inode(file)->i_sb->s_maxbytes);
+}
+
+static loff_t ksm_file_llseek(struct file *file, loff_t offset, int whence)
+{
+	struct inode *inode = file_inode(file);
+	loff_t ret;
+
+	if (whence != SEEK_DATA && whence != SEEK_HOLE)
+		return generic_file_llseek(file, offset, whence);
+	inode_lock_shared(inode);
+	ret = seek_page(file, offset, whence == SEEK_DATA);
+	inode_unlock_shared(inode);
+	return ret;
+}
+
+/* Zero the bytes from @pos to before @end, within one page of the file. */
+static int zero_part(struct ksm_area *area, loff_t pos, loff_t end)
+{
+	struct page *page;
+	int err;
+
+	if (pos >= end)
+		return 0;
+	err = page_get(area, pos >> PAGE_SHIFT, KSM_USE_LOOK, &page);
+	if (err || !page)
+		return err == -ENXIO ? 0 : err;
+	put_page(page);
+	err = page_get(area, pos >> PAGE_SHIFT, KSM_USE_WRITE, &page);
+	if (err)
+		return err == -ENXIO ? 0 : err;
+	memset(page_address(page) + offset_in_page(pos), 0, end - pos);
+	put_page(page);
+	return 0;
+}
+
+/* The range reads as zeroes; its whole pages are holes. */
+static int file_punch(struct ksm_area *area, loff_t pos, loff_t end)
+{
+	loff_t first = round_up(pos, PAGE_SIZE), last = round_down(end, PAGE_SIZE);
+	int err;
+
+	if (first > last)
+		return zero_part(area, pos, end);
+	err = zero_part(area, pos, first) ?: zero_part(area, last, end);
+	if (!err)
+		ksm_range_drop(area, first >> PAGE_SHIFT, last >> PAGE_SHIFT);
+	return err;
+}
+
+/* Each page of the range, which is within the file, has a frame. */
+static int file_fill(struct ksm_area *area, loff_t pos, loff_t end)
+{
+	unsigned long pgoff = pos >> PAGE_SHIFT;
+	struct page *page;
+	int err = 0;
+
+	for (; pgoff < DIV_ROUND_UP_ULL(end, PAGE_SIZE) && !err; pgoff++) {
+		if (signal_pending(current))
+			return -EINTR;
+		if (next_page(area, pgoff, pgoff + 1, true) == pgoff)
+			continue;
+		err = page_get(area, pgoff, KSM_USE_WRITE, &page);
+		if (page)
+			put_page(page);
+		cond_resched();
+	}
+	return err;
+}
+
+static int file_allocate(struct file *file, int mode, loff_t pos, loff_t end)
+{
+	struct ksm_area *area = ksm_area_of_file(file);
+	loff_t size = i_size_read(file_inode(file));
+	int err = 0;
+
+	if (end > size) {
+		if (mode & FALLOC_FL_KEEP_SIZE)
+			return -EOPNOTSUPP;
+		err = inode_newsize_ok(file_inode(file), end) ?: ksm_file_resize(area, end);
+	}
+	if (!err && mode & FALLOC_FL_ZERO_RANGE)
+		err = file_punch(area, pos, end);
+	return err ?: file_fill(area, pos, end);
+}
+
+static long ksm_file_fallocate(struct file *file, int mode, loff_t pos, loff_t len)
+{
+	struct inode *inode = file_inode(file);
+	int err;
+
+	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
+		return -EOPNOTSUPP;
+	inode_lock(inode);
+	err = file_modified(file);
+	if (!err && mode & FALLOC_FL_PUNCH_HOLE)
+		err = file_punch(ksm_area_of_file(file), pos,
+				 min(pos + len, round_up(i_size_read(inode), PAGE_SIZE)));
+	else if (!err)
+		err = file_allocate(file, mode, pos, pos + len);
+	inode_unlock(inode);
+	return err;
+}
+
+/* ---- mappings ---- */
+
+static int ksm_file_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct ksm_area *area = ksm_area_of_file(file);
+
+	file_accessed(file);
+	vma->vm_ops = READ_ONCE(area->nomerge) ? &ksm_nomerge_vm_ops : &ksm_vm_ops;
+	if (READ_ONCE(area->registrar) == current)
+		vm_flags_set(vma, ksm_register_vm_flags(area->step));
+	return 0;
+}
+
+/*
+ * mmap() looks for an address, with mm->mmap_lock held for writing, before it unmaps
+ * what is there: the last moment to see what KSM_REGISTER takes over.
+ */
+static unsigned long ksm_file_get_unmapped_area(struct file *file, unsigned long addr,
+						unsigned long len, unsigned long pgoff,
+						unsigned long flags)
+{
+	struct ksm_area *area = ksm_area_of_file(file);
+
+	if (READ_ONCE(area->registrar) == current && !ksm_register_may_map(area->step))
+		return -EAGAIN;
+	return compat_get_unmapped_area(file, addr, len, pgoff, flags);
+}
+
+static long ksm_file_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct ksm_area *area = ksm_area_of_file(file);
+	struct ksm_target target = { .area = area };
+
+	return ksm_ioctl(file, area->domain, &target, cmd, arg);
+}
+
+const struct file_operations ksm_file_fops = {
+	.owner = THIS_MODULE,
+	.open = generic_file_open,
+	.llseek = ksm_file_llseek,
+	.read_iter = ksm_file_read_iter,
+	.write_iter = ksm_file_write_iter,
+	.splice_read = copy_splice_read,
+	.splice_write = iter_file_splice_write,
+	.fallocate = ksm_file_fallocate,
+	.fsync = noop_fsync,
+	.mmap = ksm_file_mmap,
+	.get_unmapped_area = ksm_file_get_unmapped_area,
+	.unlocked_ioctl = ksm_file_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+};
