@@ -9,7 +9,7 @@
 #include <linux/slab.h>
 
 #include "area.h"
-#include "stats.h"
+#include "knobs.h"
 
 static struct kmem_cache *chunk_cache;
 static atomic64_t area_ids;

@@ -22,11 +22,13 @@
  * LOCKS, outermost first; see Documentation/locking.rst:
  *   inode lock             (VFS) calls that change the file
  *   mmap_lock, VMA lock    (core mm)
+ *   context lock           (device.c) the file and the domain of a descriptor of /dev/ksm
+ *   domains_lock, domain->areas_lock; sweep_lock   lists of domains, of areas
  *   area->size_lock        the size
  *   chunk->lock            the slots of 2 MiB; a second one by trylock only
  *   page lock              of a frame
  *   i_mmap_rwsem, PTE locks (core mm)
- *   domain->queue_lock, table.lock, spares.lock   innermost, never nested
+ *   domain->queue_lock, table.lock, spares.lock   innermost, none inside another
  */
 #ifndef _KSMDEV_AREA_H
 #define _KSMDEV_AREA_H

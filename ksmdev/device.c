@@ -22,7 +22,7 @@
 #include "ioctl.h"
 #include "range.h"
 #include "register.h"
-#include "stats.h"
+#include "sysfs.h"
 
 /* An open descriptor of /dev/ksm. */
 struct ksm_context {
@@ -71,9 +71,12 @@ static int device_release(struct inode *inode, struct file *file)
 /* A new file of the descriptor. -ENOMEM, -ENFILE. */
 static struct file *context_new_file(struct ksm_context *c, enum ksm_area_kind kind)
 {
+	struct file *file;
+
 	lockdep_assert_held(&c->lock);
-	c->used = true;
-	return ksm_fs_unnamed_file(c->domain, kind, &c->opener);
+	file = ksm_fs_unnamed_file(c->domain, kind, &c->opener);
+	c->used |= !IS_ERR(file);
+	return file;
 }
 
 /* The file that mmap() maps, with a reference. -ENOMEM, -ENFILE. */

@@ -28,8 +28,8 @@
 #include <linux/workqueue.h>
 
 #include "content.h"
+#include "knobs.h"
 #include "stable.h"
-#include "stats.h"
 
 /* Frames that hold zeroes for readers, for each node: no one lock for all. */
 #define KSM_ZERO_FRAMES 8

@@ -65,6 +65,9 @@ static vm_fault_t fault_wait(struct vm_fault *vmf, struct ksm_chunk *chunk)
 	struct file *file = vmf->vma->vm_file;
 	bool user = fault_by_user(vmf);
 
+	/* After mlockall(MCL_FUTURE), vm_mmap() faults for KSM_REGISTER: that waits for itself. */
+	if (READ_ONCE(chunk->area->registrar) == current)
+		return VM_FAULT_SIGBUS;
 	if (!(vmf->flags & FAULT_FLAG_ALLOW_RETRY))
 		return ksm_pending_wait(chunk, i, user) ? VM_FAULT_SIGBUS :
 							  VM_FAULT_NOPAGE;

@@ -206,14 +206,16 @@ static int write_reached(struct ksm_area *area, loff_t pos)
 static ssize_t write_page(struct ksm_area *area, loff_t pos, struct iov_iter *from)
 {
 	size_t len = min(PAGE_SIZE - offset_in_page(pos), iov_iter_count(from)), got;
+	/* The end of registered memory moves without the inode lock. */
+	bool registered = area->kind == KSM_AREA_REGISTERED;
 	struct page *page;
 	int err;
 
 	if (fault_in_iov_iter_readable(from, len) == len)
 		return -EFAULT;
-	err = page_get(area, pos >> PAGE_SHIFT, KSM_USE_EXTEND, &page);
+	err = page_get(area, pos >> PAGE_SHIFT, registered ? KSM_USE_WRITE : KSM_USE_EXTEND, &page);
 	if (err)
-		return err;
+		return err == -ENXIO ? -EPERM : err;
 	got = copy_from_iter(page_address(page) + offset_in_page(pos), len, from);
 	put_page(page);
 	err = got ? write_reached(area, pos + got) : -EFAULT;

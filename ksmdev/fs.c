@@ -619,12 +619,17 @@ struct file *ksm_fs_unnamed_file(struct ksm_domain *d, enum ksm_area_kind kind,
 				 const struct ksm_opener *opener)
 {
 	struct inode *inode;
+	struct file *file;
 
 	ksm_domain_get(d);
 	inode = file_new(unnamed_mnt->mnt_sb, NULL, 0600, d, kind, opener);
 	if (IS_ERR(inode))
 		return ERR_CAST(inode);
-	return unnamed_open(inode, "ksm", O_RDWR | O_LARGEFILE, &ksm_file_fops);
+	file = unnamed_open(inode, "ksm", O_RDWR | O_LARGEFILE, &ksm_file_fops);
+	/* What open() gives, and alloc_file_pseudo() does not. */
+	if (!IS_ERR(file))
+		file->f_mode |= FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE;
+	return file;
 }
 
 /* A new directory, that is a domain. -ENOMEM, -ENFILE. */

@@ -12,9 +12,10 @@
 #include "device.h"
 #include "domain.h"
 #include "fs.h"
+#include "knobs.h"
 #include "scand.h"
-#include "stats.h"
 #include "sweep.h"
+#include "sysfs.h"
 
 static int __init ksm_init(void)
 {

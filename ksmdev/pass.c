@@ -5,8 +5,8 @@
 
 #include "area.h"
 #include "domain.h"
+#include "knobs.h"
 #include "pass.h"
-#include "stats.h"
 #include "trace.h"
 
 DECLARE_WAIT_QUEUE_HEAD(ksm_pass_wait);

@@ -86,15 +86,14 @@ static bool pending_due(struct ksm_chunk *chunk, unsigned int i, bool user)
 	unsigned long patience = user || !folio_test_large(folio) ?
 				 PATIENCE : PATIENCE_LARGE;
 
-	if (slot_registering(chunk, i))
-		return false;
 	return time_after(jiffies, chunk->opened + patience) ||
 	       ksm_pending_ready(chunk, i);
 }
 
 /*
  * Lock the chunk for a use of slot @i.  If its page is pending and used by
- * others: -EAGAIN, the caller has to wait.  As the one who waits may be the
+ * others, or the slot, also an empty one, belongs to a step of KSM_REGISTER that is under
+ * way: -EAGAIN, the caller has to wait.  As the one who waits may be the
  * one who uses it, that ends some time after the old mapping went: soon, unless
  * @user tells that the caller cannot be in a system call that holds pages.
  * -EINTR if the task is being killed.
@@ -103,8 +102,8 @@ int ksm_pending_lock(struct ksm_chunk *chunk, unsigned int i, bool user)
 {
 	if (mutex_lock_killable(&chunk->lock))
 		return -EINTR;
-	if (likely(!(chunk->slots[i] & SLOT_PENDING)) ||
-	    pending_due(chunk, i, user))
+	if (likely(!slot_registering(chunk, i)) &&
+	    (likely(!(chunk->slots[i] & SLOT_PENDING)) || pending_due(chunk, i, user)))
 		return 0;
 	mutex_unlock(&chunk->lock);
 	return -EAGAIN;

@@ -9,10 +9,10 @@
 #include "area.h"
 #include "domain.h"
 #include "fault.h"
+#include "knobs.h"
 #include "pass.h"
 #include "pending.h"
 #include "range.h"
-#include "stats.h"
 #include "sweep.h"
 
 /* -EINVAL unless the range is aligned, not empty and has only @flags. */

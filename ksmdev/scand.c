@@ -9,10 +9,10 @@
 
 #include "area.h"
 #include "domain.h"
+#include "knobs.h"
 #include "pass.h"
 #include "scan.h"
 #include "scand.h"
-#include "stats.h"
 
 /* Shorter sleeps are saved up. */
 #define MIN_SLEEP_NS (NSEC_PER_MSEC)

@@ -149,7 +149,7 @@ static void slot_wait_mapped(struct ksm_chunk *chunk, unsigned int i, struct pag
 	unlock_page(page);
 }
 
-static void slot_unmap(struct ksm_chunk *chunk, unsigned int i)
+static void slot_zap(struct ksm_chunk *chunk, unsigned int i)
 {
 	unmap_mapping_pages(chunk->area->mapping, chunk->first + i, 1, false);
 }
@@ -194,7 +194,7 @@ static int slot_give(struct ksm_chunk *chunk, unsigned int i, struct page *frame
 	slot_written(chunk, i, slot_merged(old));
 	if (old & SLOT_MAPPED) {
 		slot_wait_mapped(chunk, i, shared);
-		slot_unmap(chunk, i);
+		slot_zap(chunk, i);
 	}
 	slot_count_given(area, old);
 	if (slot_merged(old))
@@ -253,7 +253,7 @@ static int slot_usable(struct ksm_chunk *chunk, unsigned int i, enum ksm_use use
 		return 0;
 	/* Whoever has it mapped finds out, too. */
 	if (chunk->slots[i] & SLOT_MAPPED)
-		slot_unmap(chunk, i);
+		slot_zap(chunk, i);
 	return -EHWPOISON;
 }
 

@@ -13,18 +13,18 @@
  *   stable   STABLE: the frame is shared, read-only for everybody
  *   zero     ZERO: no frame, because the scanner found zeroes
  *   pending  PENDING: the frame is an anonymous page of the process that is
- *            registering, pinned, to be copied at the first use; register.h
+ *            registering, pinned, to be copied at the first use; pending.h
  *
  * Slots are guarded by the mutex of their chunk, and change in slot.c only:
  *
  *   from             by                          to
- *   empty            ksm_slot_give()             private
- *   stable, zero     ksm_slot_give()             private, a copy
+ *   empty            ksm_slot_lock()             private
+ *   empty            ksm_slots_take_over()       pending
+ *   stable, zero     ksm_slot_lock()             private, a copy
  *   private          ksm_slot_clean()            CLEAN
  *   CLEAN            ksm_slot_unclean()          private
  *   CLEAN            ksm_slot_promote()          stable, with its own frame
  *   private          ksm_slot_merge()            stable, zero
- *   empty            ksm_slots_take_over()       pending
  *   pending          ksm_slots_undo()            empty
  *   pending          ksm_slot_resolve()          private, empty
  *   any              ksm_slots_drop()            empty
@@ -38,7 +38,7 @@
 #include <linux/jiffies.h>
 #include <linux/mm.h>
 
-#include "stats.h"
+#include "knobs.h"
 
 typedef u64 ksm_slot_t;
 

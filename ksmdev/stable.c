@@ -5,8 +5,8 @@
 #include <linux/slab.h>
 
 #include "frame.h"
+#include "knobs.h"
 #include "stable.h"
-#include "stats.h"
 
 int ksm_table_init(struct ksm_table *t)
 {

@@ -1,27 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The calls of /dev/ksm: success, each documented error, and that a call that
- * fails changes nothing.
+ * The calls of /dev/ksm and of files of ksmfs: success, each documented error, and
+ * that a call that fails changes nothing.
  */
 #define _GNU_SOURCE
-#include <linux/fs.h>
+#include <sys/mount.h>
+#include <sys/vfs.h>
 
 #include "ksm_test.h"
 
 #define PAGES	16
 
+/* Those with a structure; files know some of them. */
 static const struct {
 	const char *name;
 	unsigned long request;
 	size_t size;
+	bool of_files;
 } calls[] = {
-	{ "KSM_REGISTER", KSM_REGISTER, sizeof(struct ksm_range) },
-	{ "KSM_UNMERGE", KSM_UNMERGE, sizeof(struct ksm_range) },
-	{ "KSM_MERGE", KSM_MERGE, sizeof(struct ksm_range) },
-	{ "KSM_DISCARD", KSM_DISCARD, sizeof(struct ksm_range) },
-	{ "KSM_SCAN", KSM_SCAN, sizeof(struct ksm_scan) },
-	{ "KSM_SET_DOMAIN", KSM_SET_DOMAIN, sizeof(struct ksm_set_domain) },
-	{ "KSM_GET_STATS", KSM_GET_STATS, sizeof(struct ksm_stats) },
+	{ "KSM_REGISTER", KSM_REGISTER, sizeof(struct ksm_range), false },
+	{ "KSM_UNMERGE", KSM_UNMERGE, sizeof(struct ksm_range), true },
+	{ "KSM_MERGE", KSM_MERGE, sizeof(struct ksm_range), true },
+	{ "KSM_DISCARD", KSM_DISCARD, sizeof(struct ksm_range), true },
+	{ "KSM_SCAN", KSM_SCAN, sizeof(struct ksm_scan), true },
+	{ "KSM_SET_DOMAIN", KSM_SET_DOMAIN, sizeof(struct ksm_set_domain), false },
+	{ "KSM_GET_STATS", KSM_GET_STATS, sizeof(struct ksm_stats), true },
+	{ "KSM_GET_INFO", KSM_GET_INFO, sizeof(struct ksm_info), true },
 };
 
 /* ---- what must not change when a call fails ---- */
@@ -66,6 +70,14 @@ static int area_of_all_kinds(char **mem)
 	return fd;
 }
 
+/* The same, with the descriptor of its file. */
+static int file_of_all_kinds(char **mem)
+{
+	return ksm_get_file(area_of_all_kinds(mem));
+}
+
+static int (*const kinds[])(char **mem) = { area_of_all_kinds, file_of_all_kinds };
+
 static void contents_check(const char *mem)
 {
 	pages_check(page_at(mem, 0), 4, 100, 1);
@@ -75,13 +87,20 @@ static void contents_check(const char *mem)
 
 /* ---- tests ---- */
 
+static void check_version(int fd)
+{
+	CHECK_EQ(ioctl(fd, KSM_GET_API_VERSION, 0), KSM_API_VERSION);
+	CHECK_ERRNO(ioctl(fd, KSM_GET_API_VERSION, 1), EINVAL);
+	CHECK_ERRNO(ioctl(fd, KSM_GET_API_VERSION, -1L), EINVAL);
+}
+
 static void test_version(void)
 {
 	int fd = ksm_open();
 
-	CHECK_EQ(ioctl(fd, KSM_GET_API_VERSION, 0), KSM_API_VERSION);
-	CHECK_ERRNO(ioctl(fd, KSM_GET_API_VERSION, 1), EINVAL);
-	CHECK_ERRNO(ioctl(fd, KSM_GET_API_VERSION, -1L), EINVAL);
+	CHECK_EQ(KSM_API_VERSION, 2);
+	check_version(fd);
+	check_version(ksm_get_file(fd));
 }
 
 static void test_layout(void)
@@ -90,6 +109,7 @@ static void test_layout(void)
 	CHECK_EQ(sizeof(struct ksm_scan), 96);
 	CHECK_EQ(sizeof(struct ksm_set_domain), 16);
 	CHECK_EQ(sizeof(struct ksm_stats), 128);
+	CHECK_EQ(sizeof(struct ksm_info), 112);
 	CHECK_EQ(KSM_REGISTER, 0xc020bd01);
 	CHECK_EQ(KSM_UNMERGE, 0xc020bd02);
 	CHECK_EQ(KSM_MERGE, 0xc020bd03);
@@ -97,75 +117,116 @@ static void test_layout(void)
 	CHECK_EQ(KSM_SCAN, 0xc060bd05);
 	CHECK_EQ(KSM_SET_DOMAIN, 0xc010bd06);
 	CHECK_EQ(KSM_GET_STATS, 0xc080bd07);
+	CHECK_EQ(KSM_GET_INFO, 0xc070bd08);
+	CHECK_EQ(KSM_GET_FILE, 0xbd09);
+	CHECK_EQ(KSM_CREATE_DOMAIN, 0xbd0a);
 }
 
 static void test_unknown_request(void)
 {
 	static const unsigned long requests[] = {
-		_IO(KSMIO, 0x08), _IO(KSMIO, 0xff),
+		_IO(KSMIO, 0x01), _IO(KSMIO, 0x08), _IO(KSMIO, 0x0b), _IO(KSMIO, 0xff),
 		_IOWR(KSMIO, 0x08, struct ksm_range), _IO(0xbc, 0x00),
+		_IOR(KSMIO, 0x09, int), _IOWR(KSMIO, 0x0a, struct ksm_info),
 		KSM_REGISTER & ~IOC_INOUT, (KSM_REGISTER & ~IOC_INOUT) | IOC_IN,
+		KSM_DISCARD & ~IOC_INOUT, (KSM_DISCARD & ~IOC_INOUT) | IOC_OUT,
 	};
-	char *mem;
-	int fd = area_of_all_kinds(&mem);
-	char argument[256] = "";
+	char argument[256] = "", *mem;
+	unsigned int i, k;
+
+	for (k = 0; k < ARRAY_SIZE(kinds); k++) {
+		int fd = kinds[k](&mem);
+
+		state_save(&before, fd);
+		for (i = 0; i < ARRAY_SIZE(requests); i++) {
+			CHECK_ERRNO(ioctl(fd, requests[i], argument), ENOTTY);
+			state_check(fd, "unknown request");
+		}
+		contents_check(mem);
+	}
+}
+
+/* What a file cannot do, it does not know; its other calls, no other file does. */
+static void test_calls_of_others(void)
+{
+	char argument[256] = "", *mem;
+	int fd = file_of_all_kinds(&mem), null = MUST(open("/dev/null", O_RDWR));
 	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(requests); i++) {
-		CHECK_ERRNO(ioctl(fd, requests[i], argument), ENOTTY);
-		state_check(fd, "unknown request");
+	state_save(&before, fd);
+	for (i = 0; i < ARRAY_SIZE(calls); i++) {
+		if (!calls[i].of_files)
+			CHECK_ERRNO(ioctl(fd, calls[i].request, argument), ENOTTY);
+		CHECK_ERRNO(ioctl(null, calls[i].request, argument), ENOTTY);
 	}
+	CHECK_ERRNO(ioctl(fd, KSM_GET_FILE, 0), ENOTTY);
+	CHECK_ERRNO(ioctl(fd, KSM_CREATE_DOMAIN, 0), ENOTTY);
+	state_check(fd, "a call of /dev/ksm");
 	contents_check(mem);
+	for (i = 0; i < ARRAY_SIZE(calls); i++)
+		CHECK_ERRNO(ioctl(ksm_create_domain(), calls[i].request, argument), ENOTTY);
 }
 
 static void test_wrong_size(void)
 {
-	char *mem;
-	int fd = area_of_all_kinds(&mem);
-	char argument[256] = "";
-	unsigned int i;
+	char argument[256] = "", *mem;
+	unsigned int i, k;
 	int off;
 
-	for (i = 0; i < ARRAY_SIZE(calls); i++) {
-		for (off = -8; off <= 8; off += 16) {
-			unsigned long request = calls[i].request & ~IOCSIZE_MASK;
+	for (k = 0; k < ARRAY_SIZE(kinds); k++) {
+		int fd = kinds[k](&mem);
 
-			request |= (calls[i].size + off) << IOCSIZE_SHIFT;
-			CHECK_ERRNO(ioctl(fd, request, argument), ENOTTY);
-			state_check(fd, calls[i].name);
+		state_save(&before, fd);
+		for (i = 0; i < ARRAY_SIZE(calls); i++) {
+			for (off = -8; off <= 8; off += 16) {
+				unsigned long request = calls[i].request & ~IOCSIZE_MASK;
+
+				request |= (calls[i].size + off) << IOCSIZE_SHIFT;
+				CHECK_ERRNO(ioctl(fd, request, argument), ENOTTY);
+				state_check(fd, calls[i].name);
+			}
 		}
+		contents_check(mem);
 	}
-	contents_check(mem);
+}
+
+static void check_bad_pointer(int fd, unsigned int i, const char *page, int error)
+{
+	const char *half = page + PAGE - calls[i].size / 2;
+
+	CHECK_ERRNO(ioctl(fd, calls[i].request, NULL), error);
+	CHECK_ERRNO(ioctl(fd, calls[i].request, half), error);
+	CHECK_ERRNO(ioctl(fd, calls[i].request, -4096L), error);
+	state_check(fd, calls[i].name);
 }
 
 static void test_bad_pointer(void)
 {
 	char *mem, *page = map_anon(2);
-	int fd = area_of_all_kinds(&mem);
-	unsigned int i;
+	unsigned int i, k;
 
 	MUST(munmap(page_at(page, 1), PAGE));
-	state_save(&before, fd);
-	for (i = 0; i < ARRAY_SIZE(calls); i++) {
-		char *half = page + PAGE - calls[i].size / 2;
+	for (k = 0; k < ARRAY_SIZE(kinds); k++) {
+		int fd = kinds[k](&mem);
 
-		CHECK_ERRNO(ioctl(fd, calls[i].request, NULL), EFAULT);
-		CHECK_ERRNO(ioctl(fd, calls[i].request, half), EFAULT);
-		CHECK_ERRNO(ioctl(fd, calls[i].request, -4096L), EFAULT);
-		state_check(fd, calls[i].name);
+		state_save(&before, fd);
+		for (i = 0; i < ARRAY_SIZE(calls); i++)
+			check_bad_pointer(fd, i, page,
+					  k && !calls[i].of_files ? ENOTTY : EFAULT);
+		contents_check(mem);
 	}
-	contents_check(mem);
 }
 
 /* What a call answers must be written: it cannot stand in read-only memory. */
 static void test_read_only_argument(void)
 {
-	struct ksm_stats *stats = map_anon(1);
+	void *argument = map_anon(1);
 	int fd = ksm_open_private();
 
-	MUST(mprotect(stats, PAGE, PROT_READ));
-	CHECK_ERRNO(ioctl(fd, KSM_GET_STATS, stats), EFAULT);
-	CHECK_ERRNO(ioctl(fd, KSM_SCAN, (struct ksm_scan *)stats), EFAULT);
+	MUST(mprotect(argument, PAGE, PROT_READ));
+	CHECK_ERRNO(ioctl(fd, KSM_GET_STATS, argument), EFAULT);
+	CHECK_ERRNO(ioctl(fd, KSM_GET_INFO, argument), EFAULT);
+	CHECK_ERRNO(ioctl(fd, KSM_SCAN, argument), EFAULT);
 }
 
 static void test_closed_descriptor(void)
@@ -179,68 +240,118 @@ static void test_closed_descriptor(void)
 
 		CHECK_ERRNO(ioctl(fd, calls[i].request, argument), EBADF);
 	}
+	CHECK_ERRNO(ioctl(fd, KSM_GET_FILE, 0), EBADF);
+	CHECK_ERRNO(ioctl(fd, KSM_CREATE_DOMAIN, 0), EBADF);
 	CHECK_ERRNO(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0), EBADF);
 }
 
-static void test_range_errors(void)
+static const unsigned long range_calls[] = { KSM_UNMERGE, KSM_MERGE, KSM_DISCARD };
+
+static void check_range_row(int fd, unsigned long request, const struct ksm_range *row,
+			    const char *what)
 {
-	static const unsigned long requests[] = {
-		KSM_UNMERGE, KSM_MERGE, KSM_DISCARD,
-	};
-	char *mem;
-	int fd = area_of_all_kinds(&mem);
-	const struct {
-		u64 addr, len, flags;
-		int error;
-	} rows[] = {
-		{ (u64)mem + 1, PAGE, 0, EINVAL },
-		{ (u64)mem + 2048, PAGE, 0, EINVAL },
-		{ (u64)mem, 0, 0, EINVAL },
-		{ (u64)mem, 1, 0, EINVAL },
-		{ (u64)mem, PAGE - 1, 0, EINVAL },
-		{ (u64)mem, -PAGE, 0, EINVAL },
-		{ -PAGE, 2 * PAGE, 0, EINVAL },
-		{ (u64)mem, PAGE, 2, EINVAL },
-		{ (u64)mem, PAGE, 1ULL << 63, EINVAL },
-		{ 0, 0, KSM_RANGE_OFFSET, EINVAL },
-		{ 1, PAGE, KSM_RANGE_OFFSET, EINVAL },
-		{ 0, 1, KSM_RANGE_OFFSET, EINVAL },
-		{ -PAGE, 2 * PAGE, KSM_RANGE_OFFSET, EINVAL },
-		{ PAGE, -PAGE, KSM_RANGE_OFFSET, EINVAL },
-		{ -PAGE, PAGE, KSM_RANGE_OFFSET, EINVAL },
-		{ 1ULL << 62, PAGE, KSM_RANGE_OFFSET, EINVAL },
-		{ 0, PAGE, KSM_RANGE_OFFSET | 2, EINVAL },
+	struct ksm_range range = *row;
+
+	if (ioctl(fd, request, &range) != -1)
+		tap_fail("%s: expected EINVAL, got success", what);
+	if (errno != EINVAL)
+		tap_fail("%s: expected EINVAL, got %s", what, strerrorname_np(errno));
+	state_check(fd, what);
+}
+
+static void check_range_errors(int fd, const char *mem)
+{
+	const struct ksm_range rows[] = {
+		{ (u64)mem + 1, PAGE, 0, 0 },
+		{ (u64)mem + 2048, PAGE, 0, 0 },
+		{ (u64)mem, 0, 0, 0 },
+		{ (u64)mem, 1, 0, 0 },
+		{ (u64)mem, PAGE - 1, 0, 0 },
+		{ (u64)mem, -PAGE, 0, 0 },
+		{ -PAGE, 2 * PAGE, 0, 0 },
+		{ (u64)mem, PAGE, 2, 0 },
+		{ (u64)mem, PAGE, 1ULL << 63, 0 },
+		{ 0, 0, KSM_RANGE_OFFSET, 0 },
+		{ 1, PAGE, KSM_RANGE_OFFSET, 0 },
+		{ 0, 1, KSM_RANGE_OFFSET, 0 },
+		{ -PAGE, 2 * PAGE, KSM_RANGE_OFFSET, 0 },
+		{ PAGE, -PAGE, KSM_RANGE_OFFSET, 0 },
+		{ -PAGE, PAGE, KSM_RANGE_OFFSET, 0 },
+		{ 1ULL << 62, PAGE, KSM_RANGE_OFFSET, 0 },
+		{ 0, PAGE, KSM_RANGE_OFFSET | 2, 0 },
+		/* Behind the end of the file. */
+		{ PAGES * PAGE, PAGE, KSM_RANGE_OFFSET, 0 },
+		{ 0, (PAGES + 1) * PAGE, KSM_RANGE_OFFSET, 0 },
+		{ 0, KSM_AREA_SIZE, KSM_RANGE_OFFSET, 0 },
 	};
 	unsigned int i, j;
 
-	for (i = 0; i < ARRAY_SIZE(requests); i++) {
+	for (i = 0; i < ARRAY_SIZE(range_calls); i++) {
 		for (j = 0; j < ARRAY_SIZE(rows); j++) {
-			struct ksm_range range = { rows[j].addr, rows[j].len,
-						   rows[j].flags, 0 };
 			char what[64];
 
 			snprintf(what, sizeof(what), "call %u, row %u", i, j);
-			if (ioctl(fd, requests[i], &range) != -1)
-				tap_fail("%s: expected %s, got success", what,
-					 strerrorname_np(rows[j].error));
-			if (errno != rows[j].error)
-				tap_fail("%s: expected %s, got %s", what,
-					 strerrorname_np(rows[j].error),
-					 strerrorname_np(errno));
-			state_check(fd, what);
+			check_range_row(fd, range_calls[i], &rows[j], what);
 		}
 	}
 	contents_check(mem);
 }
 
-/* ENOMEM: a part of the range is not a mapping of this area. */
-static void test_range_elsewhere(void)
+static void test_range_errors(void)
 {
-	static const unsigned long requests[] = {
-		KSM_UNMERGE, KSM_MERGE, KSM_DISCARD,
-	};
-	char *mem, *hole, *anon, *other;
-	int fd = area_of_all_kinds(&mem);
+	char *mem;
+	unsigned int k;
+
+	for (k = 0; k < ARRAY_SIZE(kinds); k++) {
+		int fd = kinds[k](&mem);
+
+		state_save(&before, fd);
+		check_range_errors(fd, mem);
+	}
+}
+
+/* Addresses of a mapping that reaches behind the end of its file. */
+static void test_range_behind_the_end(void)
+{
+	char *mem;
+	int fd = file_of_all_kinds(&mem);
+	unsigned int i;
+
+	MUST(ftruncate(fd, 12 * PAGE));
+	state_save(&before, fd);
+	for (i = 0; i < ARRAY_SIZE(range_calls); i++) {
+		CHECK_ERRNO(ksm_range_call(fd, range_calls[i], mem, PAGES * PAGE, 0), EINVAL);
+		CHECK_ERRNO(ksm_range_call(fd, range_calls[i], page_at(mem, 12), PAGE, 0),
+			    EINVAL);
+		state_check(fd, "behind the end");
+	}
+	for (i = 0; i < ARRAY_SIZE(range_calls); i++)
+		MUST(ksm_range_call(fd, range_calls[i], page_at(mem, 8), 4 * PAGE, 0));
+	pages_check(page_at(mem, 0), 4, 100, 1);
+	pages_check(page_at(mem, 4), 4, 7, 0);
+	pages_check(page_at(mem, 8), 4, 0, 0);
+}
+
+/* Without memory there is nothing to point at. */
+static void test_range_of_nothing(void)
+{
+	int fd = ksm_open_private();
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(range_calls); i++) {
+		CHECK_ERRNO(ksm_range_call(fd, range_calls[i], NULL, PAGE, KSM_RANGE_OFFSET),
+			    EINVAL);
+		CHECK_ERRNO(ksm_range_call(fd, range_calls[i], NULL, PAGE, 0), ENOMEM);
+		CHECK_ERRNO(ksm_range_call(ksm_get_file(ksm_open_private()), range_calls[i],
+					   NULL, PAGE, KSM_RANGE_OFFSET), EINVAL);
+	}
+	CHECK_EQ(ksm_stats(fd).areas, 0);
+}
+
+/* ENOMEM: a part of the range is not a mapping of this area. */
+static void check_elsewhere(int fd, const char *mem)
+{
+	char *hole, *anon, *other;
 	unsigned int i;
 
 	hole = map_area(fd, 3);
@@ -250,20 +361,96 @@ static void test_range_elsewhere(void)
 	other = map_area(ksm_open(), 2);
 	page_fill(other, 6);
 	state_save(&before, fd);
-	for (i = 0; i < ARRAY_SIZE(requests); i++) {
-		CHECK_ERRNO(ksm_range_call(fd, requests[i], hole, 3 * PAGE, 0),
-			    ENOMEM);
-		CHECK_ERRNO(ksm_range_call(fd, requests[i], page_at(hole, 1),
-					   2 * PAGE, 0), ENOMEM);
-		CHECK_ERRNO(ksm_range_call(fd, requests[i], hole, 2 * PAGE, 0),
-			    ENOMEM);
-		CHECK_ERRNO(ksm_range_call(fd, requests[i], anon, PAGE, 0), ENOMEM);
-		CHECK_ERRNO(ksm_range_call(fd, requests[i], other, PAGE, 0), ENOMEM);
+	for (i = 0; i < ARRAY_SIZE(range_calls); i++) {
+		unsigned long request = range_calls[i];
+
+		CHECK_ERRNO(ksm_range_call(fd, request, hole, 3 * PAGE, 0), ENOMEM);
+		CHECK_ERRNO(ksm_range_call(fd, request, page_at(hole, 1), 2 * PAGE, 0), ENOMEM);
+		CHECK_ERRNO(ksm_range_call(fd, request, hole, 2 * PAGE, 0), ENOMEM);
+		CHECK_ERRNO(ksm_range_call(fd, request, anon, PAGE, 0), ENOMEM);
+		CHECK_ERRNO(ksm_range_call(fd, request, other, PAGE, 0), ENOMEM);
 		state_check(fd, "range elsewhere");
 	}
 	contents_check(mem);
 	pages_check(anon, 1, 5, 0);
 	pages_check(other, 1, 6, 0);
+}
+
+static void test_range_elsewhere(void)
+{
+	unsigned int k;
+	char *mem;
+
+	for (k = 0; k < ARRAY_SIZE(kinds); k++) {
+		int fd = kinds[k](&mem);
+
+		check_elsewhere(fd, mem);
+	}
+}
+
+/* The device knows what it registered, too; a file knows its own memory only. */
+static void test_range_of_registered(void)
+{
+	char *mem, *anon = map_anon(2);
+	int fd = area_of_all_kinds(&mem), file = ksm_get_file(fd);
+	unsigned int i;
+
+	pages_fill(anon, 2, 3, 1);
+	ksm_range_do(fd, KSM_REGISTER, anon, 2);
+	state_save(&before, file);
+	for (i = 0; i < ARRAY_SIZE(range_calls); i++)
+		CHECK_ERRNO(ksm_range_call(file, range_calls[i], anon, 2 * PAGE, 0), ENOMEM);
+	state_check(file, "registered memory");
+	pages_check(anon, 2, 3, 1);
+	for (i = 0; i < ARRAY_SIZE(range_calls); i++)
+		MUST(ksm_range_call(fd, range_calls[i], anon, 2 * PAGE, 0));
+	pages_check(anon, 2, 0, 0);
+	contents_check(mem);
+}
+
+#define FOLDER	"/tmp/ksm_abi"
+
+static int file_in_a_full_mount(void)
+{
+	char page[PAGE];
+	int fd;
+
+	MUST(unshare(CLONE_NEWNS));
+	MUST(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	if (mkdir(FOLDER, 0755))
+		CHECK_EQ(errno, EEXIST);
+	MUST(mount("none", FOLDER, "ksmfs", 0, "size=64k"));
+	fd = MUST(open(FOLDER "/file", O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+	page_fill(page, 7);
+	while (write(fd, page, PAGE) == PAGE)
+		;
+	CHECK_EQ(errno, ENOSPC);
+	MUST(ftruncate(fd, 4 * CHUNK_PAGES * PAGE));
+	return fd;
+}
+
+/*
+ * What is merged has its place already; that the scanner shall leave out what is not
+ * there yet has to be noted somewhere.
+ */
+static void test_full_mount(void)
+{
+	int fd = file_in_a_full_mount();
+	char *mem = map_area(fd, 4 * CHUNK_PAGES);
+	u64 merged;
+
+	ksm_scan(fd);
+	merged = ksm_stats(fd).pages_merged;
+	CHECK(merged > 8);
+	CHECK_ERRNO(ksm_range_call(fd, KSM_UNMERGE, page_at(mem, 3 * CHUNK_PAGES), PAGE, 0),
+		    ENOSPC);
+	MUST(ksm_range_call(fd, KSM_MERGE, page_at(mem, 3 * CHUNK_PAGES), PAGE, 0));
+	MUST(ksm_range_call(fd, KSM_UNMERGE, mem, 2 * PAGE, 0));
+	CHECK_EQ(ksm_stats(fd).pages_merged, merged - 2);
+	CHECK_EQ(ksm_stats(fd).pages_private, 2);
+	pages_check(mem, merged, 7, 0);
+	ksm_range_do(fd, KSM_DISCARD, mem, CHUNK_PAGES);
+	MUST(ksm_range_call(fd, KSM_UNMERGE, page_at(mem, 3 * CHUNK_PAGES), PAGE, 0));
 }
 
 static void test_scan_errors(void)
@@ -307,28 +494,184 @@ static void test_stats_errors(void)
 	}
 }
 
+static void check_no_pages(const struct ksm_stats *stats)
+{
+	CHECK_EQ(stats->size, 0);
+	CHECK_EQ(stats->pages_private, 0);
+	CHECK_EQ(stats->pages_merged, 0);
+	CHECK_EQ(stats->ksm_zero_pages, 0);
+	CHECK_EQ(stats->pages_pending, 0);
+	CHECK_EQ(stats->pages_shared, 0);
+	CHECK_EQ(stats->pages_unshared, 0);
+	CHECK_EQ(stats->cow_breaks, 0);
+	CHECK(stats->metadata_bytes < 65536);
+}
+
+/* A descriptor has no file until it is used. */
 static void test_stats_of_new_area(void)
 {
-	int fd = ksm_open_private();
+	int fd = ksm_open_private(), file;
 	struct ksm_stats area = ksm_stats(fd), domain = ksm_domain_stats(fd);
 
-	CHECK_EQ(area.size, 0);
-	CHECK_EQ(area.pages_private, 0);
-	CHECK_EQ(area.pages_merged, 0);
-	CHECK_EQ(area.ksm_zero_pages, 0);
-	CHECK_EQ(area.pages_pending, 0);
-	CHECK_EQ(area.cow_breaks, 0);
-	CHECK_EQ(area.areas, 1);
+	check_no_pages(&area);
+	check_no_pages(&domain);
+	CHECK_EQ(area.areas, 0);
+	CHECK_EQ(area.metadata_bytes, 0);
 	CHECK_EQ(domain.domain, area.domain);
-	CHECK_EQ(domain.areas, 1);
-	CHECK_EQ(domain.size, 0);
-	CHECK_EQ(domain.pages_shared, 0);
-	CHECK_EQ(domain.pages_unshared, 0);
+	CHECK_EQ(domain.areas, 0);
+	file = ksm_get_file(fd);
+	area = ksm_stats(file);
+	check_no_pages(&area);
+	CHECK_EQ(area.areas, 1);
+	CHECK_EQ(area.domain, domain.domain);
+	CHECK_EQ(ksm_stats(fd).areas, 1);
+	CHECK_EQ(ksm_domain_stats(fd).areas, 1);
+	CHECK_EQ(ksm_domain_stats(file).areas, 1);
+}
+
+/* Of a file, of all that a descriptor has, of the domain. */
+static void test_stats_of_many(void)
+{
+	int dir = ksm_create_domain(), fd = ksm_open_joined(dir), file = ksm_get_file(fd);
+	char *mem = map_area(fd, 4), *anon = map_anon(8);
+
+	pages_fill(mem, 4, 5, 0);
+	pages_fill(anon, 8, 6, 0);
+	ksm_range_do(fd, KSM_REGISTER, anon, 8);
+	map_area(ksm_open_joined(dir), 16);
+	ksm_scan(file);
+	CHECK_EQ(ksm_stats(file).size, 4);
+	CHECK_EQ(ksm_stats(file).pages_merged, 4);
+	CHECK_EQ(ksm_stats(file).pages_shared, 0);
+	CHECK_EQ(ksm_stats(fd).areas, 2);
+	CHECK_EQ(ksm_stats(fd).size, 12);
+	CHECK_EQ(ksm_stats(fd).pages_merged, 12);
+	CHECK_EQ(ksm_domain_stats(file).areas, 3);
+	CHECK_EQ(ksm_domain_stats(file).size, 28);
+	CHECK_EQ(ksm_domain_stats(file).pages_shared, 2);
+}
+
+static void check_info(int fd)
+{
+	struct ksm_info info, want = {
+		.api_version = KSM_API_VERSION, .page_size = PAGE,
+		.features = KSM_FEATURE_FILES, .range_flags = KSM_RANGE_OFFSET,
+		.scan_flags = KSM_SCAN_FORCE, .stats_flags = KSM_STATS_DOMAIN,
+		.domain_flags = KSM_DOMAIN_PRIVATE | KSM_DOMAIN_JOIN,
+	};
+	unsigned int i;
+
+	/* Only the reserved fields are read. */
+	memset(&info, 0xff, sizeof(info));
+	memset(info.reserved, 0, sizeof(info.reserved));
+	MUST(ioctl(fd, KSM_GET_INFO, &info));
+	CHECK(!memcmp(&info, &want, sizeof(info)));
+	for (i = 0; i < ARRAY_SIZE(info.reserved); i++) {
+		info = want;
+		info.reserved[i] = 1ULL << 8 * i;
+		CHECK_ERRNO(ioctl(fd, KSM_GET_INFO, &info), EINVAL);
+	}
+}
+
+static void test_info(void)
+{
+	int fd = ksm_open();
+
+	check_info(fd);
+	check_info(ksm_get_file(fd));
+	check_info(MUST(open("/dev/ksm", O_RDONLY)));
+	check_info(MUST(open("/dev/ksm", O_WRONLY)));
+}
+
+/* No room for one more descriptor: EMFILE; there is one again afterwards. */
+static void check_too_many(int fd, unsigned long request)
+{
+	struct rlimit old, none = { 3, 3 };
+	int new;
+
+	MUST(getrlimit(RLIMIT_NOFILE, &old));
+	none.rlim_max = old.rlim_max;
+	MUST(setrlimit(RLIMIT_NOFILE, &none));
+	CHECK_ERRNO(ioctl(fd, request, 0), EMFILE);
+	MUST(setrlimit(RLIMIT_NOFILE, &old));
+	new = MUST(ioctl(fd, request, 0));
+	CHECK_EQ(fcntl(new, F_GETFD), FD_CLOEXEC);
+	close(new);
+}
+
+/* It has a position, and can be read and written at others. */
+static void check_positions(int file)
+{
+	u64 word = 77, got = 0;
+
+	CHECK_EQ(pwrite(file, &word, sizeof(word), PAGE), sizeof(word));
+	CHECK_EQ(lseek(file, PAGE, SEEK_SET), PAGE);
+	CHECK_EQ(read(file, &got, sizeof(got)), sizeof(got));
+	CHECK_EQ(got, word);
+	CHECK_EQ(pread(file, &got, sizeof(got), 0), sizeof(got));
+	CHECK_EQ(got, 0);
+	CHECK_EQ(lseek(file, 0, SEEK_CUR), PAGE + sizeof(word));
+	CHECK_EQ(lseek(file, 0, SEEK_DATA), PAGE);
+}
+
+static void test_get_file(void)
+{
+	int fd = ksm_open_private(), file = ksm_get_file(fd);
+	struct stat st, again;
+	struct statfs fs;
+	char *mem;
+
+	CHECK_ERRNO(ioctl(fd, KSM_GET_FILE, 1), EINVAL);
+	CHECK_ERRNO(ioctl(fd, KSM_GET_FILE, -1L), EINVAL);
+	CHECK_ERRNO(ioctl(MUST(open("/dev/ksm", O_RDONLY)), KSM_GET_FILE, 0), EACCES);
+	CHECK_ERRNO(ioctl(MUST(open("/dev/ksm", O_WRONLY)), KSM_GET_FILE, 0), EACCES);
+	check_too_many(fd, KSM_GET_FILE);
+	CHECK_EQ(fcntl(file, F_GETFD), FD_CLOEXEC);
+	CHECK_EQ(fcntl(file, F_GETFL) & O_ACCMODE, O_RDWR);
+	check_positions(file);
+	mem = map_area(fd, PAGES);
+	pages_fill(mem, PAGES, 5, 1);
+	MUST(fstat(file, &st));
+	CHECK(S_ISREG(st.st_mode));
+	CHECK_EQ(st.st_nlink, 0);
+	CHECK_EQ(st.st_size, PAGES * PAGE);
+	CHECK_EQ(st.st_blocks, PAGES * 8);
+	MUST(fstat(ksm_get_file(fd), &again));
+	CHECK_EQ(again.st_ino, st.st_ino);
+	CHECK_EQ(again.st_dev, st.st_dev);
+	MUST(fstatfs(file, &fs));
+	CHECK_EQ(fs.f_type, KSMFS_MAGIC);
+	CHECK_EQ(fs.f_bsize, PAGE);
+	pages_check(map_area(file, PAGES), PAGES, 5, 1);
+}
+
+static void test_create_domain(void)
+{
+	int fd = MUST(open("/dev/ksm", O_RDONLY)), dir = MUST(ioctl(fd, KSM_CREATE_DOMAIN, 0));
+	struct stat st, other;
+
+	CHECK_ERRNO(ioctl(fd, KSM_CREATE_DOMAIN, 1), EINVAL);
+	CHECK_ERRNO(ioctl(fd, KSM_CREATE_DOMAIN, -1L), EINVAL);
+	check_too_many(fd, KSM_CREATE_DOMAIN);
+	CHECK_EQ(fcntl(dir, F_GETFD), FD_CLOEXEC);
+	MUST(fstat(dir, &st));
+	CHECK_EQ(st.st_mode, S_IFDIR | 0700);
+	CHECK_EQ(st.st_uid, geteuid());
+	CHECK_EQ(st.st_gid, getegid());
+	MUST(fstat(ksm_create_domain(), &other));
+	CHECK(other.st_ino != st.st_ino);
+	/* It is no place for files. */
+	CHECK_ERRNO(openat(dir, "file", O_RDWR | O_CREAT, 0600), ENOTDIR);
+	CHECK_ERRNO(openat(dir, ".", O_RDWR | O_TMPFILE, 0600), ENOTDIR);
+	CHECK_ERRNO(mkdirat(dir, "folder", 0700), ENOTDIR);
+	CHECK_ERRNO(fchdir(dir), ENOTDIR);
+	CHECK_ERRNO(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, dir, 0), ENODEV);
+	CHECK(ksm_join(ksm_open(), dir) != ksm_stats(ksm_open()).domain);
 }
 
 static void test_set_domain_errors(void)
 {
-	int fd = ksm_open(), other = ksm_open();
+	int fd = ksm_open(), other = ksm_create_domain();
 	int null = MUST(open("/dev/null", O_RDWR));
 	int closed = MUST(dup(null));
 	const struct {
@@ -343,6 +686,7 @@ static void test_set_domain_errors(void)
 		{ KSM_DOMAIN_PRIVATE, other, EINVAL },
 		{ KSM_DOMAIN_PRIVATE, 0, EINVAL },
 		{ KSM_DOMAIN_JOIN, null, EINVAL },
+		{ KSM_DOMAIN_JOIN, fd, EINVAL },
 		{ KSM_DOMAIN_JOIN, closed, EBADF },
 		{ KSM_DOMAIN_JOIN, -1, EBADF },
 		{ KSM_DOMAIN_JOIN, 1 << 20, EBADF },
@@ -359,28 +703,58 @@ static void test_set_domain_errors(void)
 	}
 }
 
-/* Calls that change contents need a descriptor open for writing, or both. */
+/* Calls that change something need a descriptor open for writing, or both. */
+static void check_read_only(int fd, const char *mem)
+{
+	struct ksm_scan scan = { .flags = 0 };
+	unsigned int i;
+
+	state_save(&before, fd);
+	for (i = 0; i < ARRAY_SIZE(range_calls); i++) {
+		CHECK_ERRNO(ksm_range_call(fd, range_calls[i], mem, PAGE, 0), EACCES);
+		CHECK_ERRNO(ksm_range_call(fd, range_calls[i], NULL, PAGE, KSM_RANGE_OFFSET),
+			    EACCES);
+	}
+	CHECK_ERRNO(ioctl(fd, KSM_SCAN, &scan), EACCES);
+	state_check(fd, "O_RDONLY");
+	check_version(fd);
+	check_info(fd);
+}
+
 static void test_read_only_descriptor(void)
 {
 	int fd = MUST(open("/dev/ksm", O_RDONLY));
 	char *anon = map_anon(2), *mem;
 
+	ksm_make_private(fd);
 	pages_fill(anon, 2, 3, 1);
 	CHECK_ERRNO(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0),
 		    EACCES);
 	mem = (char *)MUST(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0));
-	state_save(&before, fd);
 	CHECK_ERRNO(ksm_range_call(fd, KSM_REGISTER, anon, 2 * PAGE, 0), EACCES);
-	CHECK_ERRNO(ksm_range_call(fd, KSM_DISCARD, mem, PAGE, 0), EACCES);
-	CHECK_ERRNO(ksm_range_call(fd, KSM_DISCARD, NULL, PAGE, KSM_RANGE_OFFSET),
-		    EACCES);
-	state_check(fd, "O_RDONLY");
-	MUST(ksm_range_call(fd, KSM_UNMERGE, mem, PAGE, 0));
-	MUST(ksm_range_call(fd, KSM_MERGE, mem, PAGE, 0));
-	ksm_scan(fd);
+	check_read_only(fd, mem);
 	CHECK_ERRNO(mprotect(mem, PAGE, PROT_READ | PROT_WRITE), EACCES);
 	pages_check(anon, 2, 3, 1);
 	pages_check(mem, 1, 0, 0);
+}
+
+/* A file opened again, for reading. */
+static void test_read_only_file(void)
+{
+	char path[64], *mem, *again;
+	int file = file_of_all_kinds(&mem), fd;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
+	fd = MUST(open(path, O_RDONLY | O_CLOEXEC));
+	CHECK_ERRNO(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0),
+		    EACCES);
+	again = (char *)MUST(mmap(NULL, PAGES * PAGE, PROT_READ, MAP_SHARED, fd, 0));
+	check_read_only(fd, again);
+	CHECK_ERRNO(mprotect(again, PAGE, PROT_READ | PROT_WRITE), EACCES);
+	/* By the mapping of a reader a writer's descriptor may not either. */
+	CHECK_ERRNO(ksm_range_call(file, KSM_DISCARD, again, PAGE, 0), EACCES);
+	contents_check(mem);
+	contents_check(again);
 }
 
 static void test_write_only_descriptor(void)
@@ -388,11 +762,13 @@ static void test_write_only_descriptor(void)
 	int fd = MUST(open("/dev/ksm", O_WRONLY));
 	char *anon = map_anon(2);
 
+	ksm_make_private(fd);
 	pages_fill(anon, 2, 3, 1);
 	state_save(&before, fd);
 	CHECK_ERRNO(mmap(NULL, PAGE, PROT_WRITE, MAP_SHARED, fd, 0), EACCES);
 	CHECK_ERRNO(ksm_range_call(fd, KSM_REGISTER, anon, 2 * PAGE, 0), EACCES);
 	state_check(fd, "O_WRONLY");
+	ksm_scan(fd);
 	pages_check(anon, 2, 3, 1);
 }
 
@@ -404,6 +780,8 @@ static void test_no_file_io(void)
 	CHECK_ERRNO(read(fd, buf, sizeof(buf)), EINVAL);
 	CHECK_ERRNO(write(fd, buf, sizeof(buf)), EINVAL);
 	CHECK_ERRNO(ftruncate(fd, PAGE), EINVAL);
+	CHECK_ERRNO(fallocate(fd, 0, 0, PAGE), ENODEV);
+	CHECK_EQ(ksm_stats(fd).areas, 0);
 }
 
 /* A 32-bit system call of a 64-bit process: the structures are the same. */
@@ -429,7 +807,7 @@ static void probe_int80(void *unused)
 
 static void test_compat_calls(void)
 {
-	int fd = ksm_open_private();
+	int fd = ksm_open_private(), file;
 	struct ksm_stats *stats;
 	struct ksm_scan *scan;
 	char *mem = map_area(fd, 4);
@@ -448,6 +826,12 @@ static void test_compat_calls(void)
 	CHECK_EQ(ioctl32(fd, KSM_GET_STATS, stats), 0);
 	CHECK_EQ(stats->pages_merged, 4);
 	CHECK_EQ(ioctl32(fd, KSM_GET_API_VERSION, NULL), KSM_API_VERSION);
+	file = ioctl32(fd, KSM_GET_FILE, NULL);
+	CHECK(file > 0);
+	memset(stats, 0, sizeof(*stats));
+	CHECK_EQ(ioctl32(file, KSM_GET_STATS, stats), 0);
+	CHECK_EQ(stats->pages_merged, 4);
+	CHECK_EQ(ioctl32(file, KSM_GET_FILE, NULL), -ENOTTY);
 	CHECK_EQ(ioctl32(fd, _IO(KSMIO, 0x7f), stats), -ENOTTY);
 }
 
@@ -455,17 +839,27 @@ static const struct tap_test tests[] = {
 	{ "version", test_version },
 	{ "layout of the structures and numbers of the calls", test_layout },
 	{ "unknown requests give ENOTTY", test_unknown_request },
+	{ "files know a part of the calls", test_calls_of_others },
 	{ "wrong structure sizes give ENOTTY", test_wrong_size },
 	{ "bad pointers give EFAULT", test_bad_pointer },
 	{ "an argument in read-only memory gives EFAULT", test_read_only_argument },
 	{ "a closed descriptor gives EBADF", test_closed_descriptor },
 	{ "bad ranges give EINVAL", test_range_errors },
+	{ "ranges behind the end of the file give EINVAL", test_range_behind_the_end },
+	{ "ranges of a descriptor without memory", test_range_of_nothing },
 	{ "ranges that are not of the area give ENOMEM", test_range_elsewhere },
+	{ "ranges of registered memory", test_range_of_registered },
+	{ "KSM_UNMERGE on a full mount gives ENOSPC", test_full_mount },
 	{ "bad arguments of KSM_SCAN", test_scan_errors },
 	{ "bad arguments of KSM_GET_STATS", test_stats_errors },
 	{ "statistics of a new area", test_stats_of_new_area },
+	{ "statistics of several files", test_stats_of_many },
+	{ "KSM_GET_INFO", test_info },
+	{ "KSM_GET_FILE", test_get_file },
+	{ "KSM_CREATE_DOMAIN", test_create_domain },
 	{ "bad arguments of KSM_SET_DOMAIN", test_set_domain_errors },
 	{ "a descriptor open for reading", test_read_only_descriptor },
+	{ "a file open for reading", test_read_only_file },
 	{ "a descriptor open for writing", test_write_only_descriptor },
 	{ "read, write and ftruncate are no calls of it", test_no_file_io },
 	{ "32-bit callers", test_compat_calls },

@@ -4,6 +4,7 @@
  * zeroes.  Judged by the frame numbers that root sees in /proc/PID/pagemap.
  */
 #define _GNU_SOURCE
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -20,8 +21,8 @@ struct peer {
 	struct turn done, go;
 };
 
-/* What the area of a peer becomes after it was opened. */
-typedef void (*prepare_fn)(int fd);
+/* Gives the descriptor of a peer another domain, whose number it returns. */
+typedef u64 (*prepare_fn)(int fd);
 
 static void peer_run(struct peer *peer, unsigned int uid, prepare_fn prepare)
 {
@@ -29,10 +30,8 @@ static void peer_run(struct peer *peer, unsigned int uid, prepare_fn prepare)
 
 	become(uid);
 	fd = ksm_open();
-	if (prepare)
-		prepare(fd);
+	peer->domain = prepare ? prepare(fd) : ksm_stats(fd).domain;
 	peer->mem = map_area(fd, KINDS * PAGES);
-	peer->domain = ksm_stats(fd).domain;
 	pages_fill(peer->mem, PAGES, 5, 1);
 	pages_fill(page_at(peer->mem, PAGES), PAGES, 0, 0);
 	turn_send(&peer->done, &peer->mem, sizeof(peer->mem));
@@ -142,12 +141,12 @@ static void one_user(void)
 	check_together(peer_start(1001, NULL), peer_start(1001, NULL));
 }
 
-static void make_private(int fd)
+static u64 make_private(int fd)
 {
-	struct ksm_set_domain set = { .flags = KSM_DOMAIN_PRIVATE, .fd = -1 };
+	u64 id = ksm_make_private(fd);
 
-	MUST(ioctl(fd, KSM_SET_DOMAIN, &set));
-	CHECK_EQ(set.id, ksm_stats(fd).domain);
+	CHECK_EQ(id, ksm_stats(fd).domain);
+	return id;
 }
 
 static void private_and_default(void)
@@ -207,20 +206,82 @@ static void test_users_and_threads(void)
 	tap_as_user(users_and_threads);
 }
 
-/* An area belongs to who opened it, whoever uses the descriptor. */
+/* ---- who may know ---- */
+
+static void check_stranger(int fd)
+{
+	struct ksm_stats stats = { .flags = 0 };
+	struct ksm_scan scan = { .flags = KSM_SCAN_FORCE }, none = { .flags = 0 };
+
+	CHECK_ERRNO(ioctl(fd, KSM_GET_STATS, &stats), EPERM);
+	stats.flags = KSM_STATS_DOMAIN;
+	CHECK_ERRNO(ioctl(fd, KSM_GET_STATS, &stats), EPERM);
+	CHECK_ERRNO(ioctl(fd, KSM_SCAN, &scan), EPERM);
+	scan.flags = 0;
+	MUST(ioctl(fd, KSM_SCAN, &scan));
+	CHECK(!memcmp(&scan, &none, sizeof(scan)));
+}
+
+/* What another user does with the descriptor is in the domain of who opened it. */
+static void use_as_stranger(int fd)
+{
+	char *mem;
+
+	become(1001);
+	mem = map_area(fd, PAGES);
+	pages_fill(mem, PAGES, 5, 0);
+	check_stranger(fd);
+	check_stranger(ksm_get_file(fd));
+	CHECK_EQ(count_vmas(mem, PAGES), 1);
+	pages_check(mem, PAGES, 5, 0);
+	CHECK_EQ(ksm_stats(ksm_open()).areas, 0);
+	_exit(0);
+}
+
 static void opener_counts(void)
 {
 	int fd = ksm_open();
 	u64 root = ksm_stats(fd).domain;
+	pid_t pid = tap_fork();
 
-	become(1001);
+	if (!pid)
+		use_as_stranger(fd);
+	tap_join(pid);
 	CHECK_EQ(ksm_stats(fd).domain, root);
-	CHECK(ksm_stats(ksm_open()).domain != root);
+	CHECK_EQ(ksm_stats(fd).areas, 1);
+	/* The stranger's pass did merge. */
+	CHECK_EQ(ksm_stats(fd).pages_merged, PAGES);
 }
 
 static void test_opener_counts(void)
 {
 	tap_as_user(opener_counts);
+}
+
+/* Who made a domain private owns it; who has CAP_SYS_ADMIN may know all. */
+static void private_of_a_user(void)
+{
+	int fd = ksm_open();
+	pid_t pid = tap_fork();
+
+	if (!pid) {
+		become(1001);
+		ksm_make_private(fd);
+		map_area(fd, PAGES);
+		ksm_scan_force(fd);
+		CHECK_EQ(ksm_domain_stats(fd).areas, 1);
+		_exit(0);
+	}
+	tap_join(pid);
+	CHECK_EQ(ksm_domain_stats(fd).areas, 1);
+	ksm_scan_force(fd);
+	become(1002);
+	check_stranger(fd);
+}
+
+static void test_private_of_a_user(void)
+{
+	tap_as_user(private_of_a_user);
 }
 
 /* ---- joining ---- */
@@ -258,50 +319,78 @@ static int receive_descriptor(void)
 	return fd;
 }
 
-/* An area without memory carries the domain over, and nothing else. */
-static void offer_domain(int fd)
-{
-	int empty = ksm_open_joined(fd);
+static mode_t offer_mode;
 
-	send_descriptor(empty);
-	close(empty);
+/* A directory carries the domain over, and nothing else. */
+static u64 offer_domain(int fd)
+{
+	int dir = MUST(ioctl(fd, KSM_CREATE_DOMAIN, 0));
+	u64 id = ksm_join(fd, dir);
+
+	MUST(fchmod(dir, offer_mode));
+	send_descriptor(dir);
+	close(dir);
+	CHECK_EQ(ksm_stats(fd).domain, id);
+	return id;
 }
 
-static void offer_private_domain(int fd)
+static u64 join_offered(int fd)
 {
-	make_private(fd);
-	offer_domain(fd);
+	int dir = receive_descriptor();
+	u64 id = ksm_join(fd, dir);
+
+	close(dir);
+	check_stranger(fd);
+	return id;
 }
 
-static void join_offered(int fd)
+/* The answer of a call that fails, and that nothing changed. */
+static void check_no_join(int fd, int dir, int error)
 {
-	int with = receive_descriptor();
-	struct ksm_set_domain set = { .flags = KSM_DOMAIN_JOIN, .fd = with };
+	struct ksm_set_domain set = { .flags = KSM_DOMAIN_JOIN, .fd = dir };
+	u64 domain = ksm_stats(fd).domain;
 
-	MUST(ioctl(fd, KSM_SET_DOMAIN, &set));
-	CHECK_EQ(set.id, ksm_stats(with).domain);
-	CHECK_EQ(set.id, ksm_stats(fd).domain);
-	close(with);
+	CHECK_ERRNO(ioctl(fd, KSM_SET_DOMAIN, &set), error);
+	CHECK_EQ(ksm_stats(fd).domain, domain);
 }
 
-static void check_join(prepare_fn offer)
+static u64 join_refused(int fd)
+{
+	int dir = receive_descriptor();
+
+	check_no_join(fd, dir, EACCES);
+	close(dir);
+	return ksm_stats(fd).domain;
+}
+
+static void check_offer(mode_t mode, bool works)
 {
 	struct peer a, b;
 
+	offer_mode = mode;
 	MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, join_socket));
-	a = peer_start(1001, offer);
-	b = peer_start(1002, join_offered);
-	check_together(a, b);
+	a = peer_start(1001, offer_domain);
+	b = peer_start(1002, works ? join_offered : join_refused);
+	if (works)
+		check_together(a, b);
+	else
+		check_apart(a, b);
+	close(join_socket[0]);
+	close(join_socket[1]);
 }
 
 static void join_other_user(void)
 {
-	check_join(offer_domain);
+	check_offer(0777, true);
+	check_offer(0703, true);
 }
 
-static void join_private(void)
+static void join_without_permission(void)
 {
-	check_join(offer_private_domain);
+	check_offer(0700, false);
+	check_offer(0705, false);
+	check_offer(0706, false);
+	check_offer(0770, false);
 }
 
 static void test_join_other_user(void)
@@ -309,23 +398,145 @@ static void test_join_other_user(void)
 	tap_as_user(join_other_user);
 }
 
-static void test_join_private(void)
+static void test_join_without_permission(void)
 {
-	tap_as_user(join_private);
+	tap_as_user(join_without_permission);
+}
+
+/* Only a directory of ksmfs is a domain. */
+static void test_join_something_else(void)
+{
+	int fd = ksm_open(), other = ksm_open_private();
+
+	map_area(other, 1);
+	check_no_join(fd, other, EINVAL);
+	check_no_join(fd, fd, EINVAL);
+	check_no_join(fd, ksm_get_file(other), EINVAL);
+	check_no_join(fd, MUST(open("/tmp", O_RDONLY | O_DIRECTORY)), EINVAL);
+	check_no_join(fd, MUST(open("/tmp", O_PATH | O_DIRECTORY)), EBADF);
+}
+
+/* The domain goes with the last of the directory and the files. */
+static void test_directory_keeps(void)
+{
+	int dir = ksm_create_domain(), fd = ksm_open();
+	u64 id = ksm_join(fd, dir);
+	char *mem;
+
+	close(fd);
+	fd = ksm_open();
+	CHECK_EQ(ksm_join(fd, dir), id);
+	close(dir);
+	mem = map_area(fd, PAGES);
+	pages_fill(mem, PAGES, 5, 0);
+	CHECK_EQ(ksm_scan(fd).pages_merged, PAGES - 1);
+	CHECK_EQ(ksm_stats(fd).domain, id);
+}
+
+/* Who owns the directory now may know. */
+static void owner_changes(void)
+{
+	int dir = ksm_create_domain(), fd = ksm_open_joined(dir);
+
+	map_area(fd, 1);
+	MUST(fchown(dir, 1001, -1));
+	become(1001);
+	CHECK_EQ(ksm_domain_stats(fd).areas, 1);
+	ksm_scan_force(fd);
+}
+
+static void owner_changed(void)
+{
+	int dir = ksm_create_domain(), fd = ksm_open_joined(dir);
+
+	map_area(fd, 1);
+	MUST(fchown(dir, 1001, -1));
+	become(1002);
+	check_stranger(fd);
+}
+
+static void test_owner_changes(void)
+{
+	tap_as_user(owner_changes);
+	tap_as_user(owner_changed);
+}
+
+/* ---- directories of a mount ---- */
+
+#define FOLDER "/tmp/ksm_domain"
+
+static void mount_folder(void)
+{
+	MUST(unshare(CLONE_NEWNS));
+	MUST(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	if (mkdir(FOLDER, 0755))
+		CHECK_EQ(errno, EEXIST);
+	MUST(mount("none", FOLDER, "ksmfs", 0, "mode=0755"));
+}
+
+static int open_folder(const char *name)
+{
+	return MUST(open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
+static u64 domain_of_file(int dir)
+{
+	int file = MUST(openat(dir, "file", O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+	u64 id = ksm_stats(file).domain;
+
+	close(file);
+	return id;
+}
+
+/* Memory of the device merges with the files of a directory: in all depths one domain. */
+static void test_join_a_folder(void)
+{
+	int fd = ksm_open(), dir;
+	u64 id;
+
+	mount_folder();
+	MUST(mkdir(FOLDER "/vms", 0700));
+	MUST(mkdir(FOLDER "/vms/below", 0700));
+	MUST(mkdir(FOLDER "/others", 0700));
+	dir = open_folder(FOLDER "/vms/below");
+	id = ksm_join(fd, dir);
+	CHECK_EQ(id, domain_of_file(dir));
+	CHECK_EQ(id, domain_of_file(open_folder(FOLDER "/vms")));
+	CHECK_EQ(id, ksm_join(fd, open_folder(FOLDER "/vms")));
+	CHECK(id != domain_of_file(open_folder(FOLDER "/others")));
+	CHECK(id != ksm_stats(ksm_open()).domain);
+}
+
+/* The root of a mount is everybody's: each has the domain of his user there. */
+static void join_the_root(void)
+{
+	int fd, dir;
+
+	mount_folder();
+	MUST(chmod(FOLDER, 0777));
+	dir = open_folder(FOLDER);
+	become(1001);
+	fd = ksm_open();
+	ksm_make_private(fd);
+	CHECK_EQ(ksm_join(fd, dir), ksm_stats(ksm_open()).domain);
+	CHECK_EQ(domain_of_file(dir), ksm_stats(ksm_open()).domain);
+}
+
+static void test_join_the_root(void)
+{
+	tap_as_user(join_the_root);
 }
 
 /* ---- too late ---- */
 
 static void check_busy(int fd)
 {
-	int other = ksm_open_private();
 	struct ksm_set_domain private = { .flags = KSM_DOMAIN_PRIVATE, .fd = -1 };
-	struct ksm_set_domain join = { .flags = KSM_DOMAIN_JOIN, .fd = other };
-	u64 domain = ksm_stats(fd).domain;
+	int dir = ksm_create_domain();
 
 	CHECK_ERRNO(ioctl(fd, KSM_SET_DOMAIN, &private), EBUSY);
-	CHECK_ERRNO(ioctl(fd, KSM_SET_DOMAIN, &join), EBUSY);
-	CHECK_EQ(ksm_stats(fd).domain, domain);
+	check_no_join(fd, dir, EBUSY);
+	close(dir);
 }
 
 static void test_busy_after_mmap(void)
@@ -340,6 +551,14 @@ static void test_busy_after_mmap(void)
 	check_busy(fd);
 }
 
+static void test_busy_after_get_file(void)
+{
+	int fd = ksm_open();
+
+	close(ksm_get_file(fd));
+	check_busy(fd);
+}
+
 static void test_busy_after_register(void)
 {
 	int fd = ksm_open();
@@ -349,6 +568,8 @@ static void test_busy_after_register(void)
 	ksm_range_do(fd, KSM_REGISTER, mem, 2);
 	check_busy(fd);
 	pages_check(mem, 1, 5, 0);
+	MUST(munmap(mem, 2 * PAGE));
+	check_busy(fd);
 }
 
 /* A call that failed is no memory. */
@@ -356,7 +577,7 @@ static void test_not_busy_after_failure(void)
 {
 	int fd = ksm_open();
 
-	CHECK_ERRNO(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, fd, 0), EINVAL);
+	CHECK_ERRNO(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, KSM_AREA_SIZE), EINVAL);
 	CHECK_ERRNO(ksm_range_call(fd, KSM_REGISTER, NULL, PAGE, 0), ENOMEM);
 	make_private(fd);
 	make_private(fd);
@@ -386,11 +607,18 @@ static const struct tap_test tests[] = {
 	{ "two private domains of a user share no frame", test_two_private },
 	{ "two users and the scan threads", test_users_and_threads },
 	{ "the domain is that of the opener", test_opener_counts },
-	{ "a descriptor over a socket lets another user join",
+	{ "a private domain belongs to who made it", test_private_of_a_user },
+	{ "a directory over a socket lets another user join",
 	  test_join_other_user },
-	{ "a descriptor over a socket lets join a private domain",
-	  test_join_private },
+	{ "a directory without permission to write and to search does not",
+	  test_join_without_permission },
+	{ "what is no directory of ksmfs is no domain", test_join_something_else },
+	{ "a directory keeps its domain", test_directory_keeps },
+	{ "the owner of the directory may know", test_owner_changes },
+	{ "a folder of a mount is a domain", test_join_a_folder },
+	{ "the root of a mount is the domain of each user", test_join_the_root },
 	{ "EBUSY after mmap", test_busy_after_mmap },
+	{ "EBUSY after KSM_GET_FILE", test_busy_after_get_file },
 	{ "EBUSY after KSM_REGISTER", test_busy_after_register },
 	{ "a call that failed leaves the choice", test_not_busy_after_failure },
 	{ "domain numbers are not used again", test_ids_are_unique },

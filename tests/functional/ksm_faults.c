@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-/* /dev/ksm when memory runs out, request by request; see faults.h. */
+/*
+ * /dev/ksm when memory runs out, request by request; see faults.h.  Files of ksmfs:
+ * ksm_file_faults.c.
+ */
 #define _GNU_SOURCE
 #include <dirent.h>
 
-#include "ksm_test.h"
-#include "faults.h"
+#include "ksm_faults.h"
 
 /* Pages that the kernel has pinned; the first file makes it count at once. */
 static s64 pins(void)
@@ -32,112 +34,6 @@ static s64 scan_threads(void)
 	}
 	closedir(proc);
 	return count;
-}
-
-static const struct fault_counter fault_counters[] = {
-	{ "areas", ksm_get },
-	{ "domains", ksm_get },
-	{ "pages_shared", ksm_get },
-	{ "pages_sharing", ksm_get },
-	{ "pages_unshared", ksm_get },
-	{ "pages_volatile", ksm_get },
-	{ "ksm_zero_pages", ksm_get },
-	{ "pages_spare", ksm_get },
-	{ "scan_threads", ksm_get },
-	{ "users of the module", fault_module_users },
-};
-
-static unsigned int fault_counters_count(void)
-{
-	return ARRAY_SIZE(fault_counters);
-}
-
-static const int none[] = { 0 };
-static const int no_memory[] = { ENOMEM, 0 };
-static const int no_memory_or_copy[] = { ENOMEM, EFAULT, 0 };
-
-/* ---- an area with contents ---- */
-
-#define PAGES 12UL
-
-/* Equal ones, zeroes, and a run long enough to be unmapped in one go. */
-static const u64 seeds[PAGES] = { 1, 1, 0, 2, 1, 1, 1, 1, 1, 3, 0, 2 };
-/* What the scanner makes of them. */
-#define SEED_MERGED	9
-#define SEED_ZERO	2
-
-static int area = -1;
-static char *mem;
-
-static void contents_fill(void)
-{
-	unsigned long i;
-
-	for (i = 0; i < PAGES; i++)
-		page_fill(page_at(mem, i), seeds[i]);
-}
-
-static void contents_check(void)
-{
-	unsigned long i;
-
-	for (i = 0; i < PAGES; i++)
-		if (!page_holds(page_at(mem, i), seeds[i]))
-			tap_fail("failure %u (%s): page %lu: expected the content of seed %llu, got another",
-				 fault_at.n, fault_at.way->name, i,
-				 (unsigned long long)seeds[i]);
-}
-
-static void area_make(void)
-{
-	area = ksm_open_private();
-	mem = map_area(area, PAGES);
-}
-
-static void area_make_full(void)
-{
-	area_make();
-	contents_fill();
-}
-
-static void merged_check(void)
-{
-	struct ksm_stats stats = ksm_domain_stats(area);
-
-	CHECK_EQ(stats.pages_merged, SEED_MERGED);
-	CHECK_EQ(stats.ksm_zero_pages, SEED_ZERO);
-	CHECK_EQ(stats.pages_shared, 2);
-	CHECK_EQ(stats.pages_unshared, 1);
-}
-
-/* Also what shows that the module works: frees all, so that none may leak. */
-static void area_make_merged(void)
-{
-	area_make_full();
-	ksm_scan_force(area);
-	merged_check();
-}
-
-static void area_drop(void)
-{
-	MUST(munmap(mem, PAGES * PAGE));
-	MUST(close(area));
-}
-
-/* What the area holds can still be merged, and written. */
-static void area_prove_and_drop(void)
-{
-	contents_fill();
-	ksm_scan_force(area);
-	merged_check();
-	contents_check();
-	area_drop();
-}
-
-static void contents_check_any(int err)
-{
-	(void)err;
-	contents_check();
 }
 
 static int range_call(unsigned long request, const void *addr, u64 len, u64 flags)
@@ -209,7 +105,6 @@ static void test_mmap(void)
 	static const struct fault_case c = {
 		.prepare = prepare_area, .call = call_mmap,
 		.finish = area_prove_and_drop, .errnos = no_memory,
-		.silent = true,
 	};
 
 	fault_run(&c);
@@ -235,6 +130,17 @@ static void test_munmap(void)
 	};
 
 	fault_run(&c);
+}
+
+/* The file is longer than what is mapped so far. */
+static void prepare_longer(void)
+{
+	int file;
+
+	area_make_merged();
+	file = ksm_get_file(area);
+	MUST(ftruncate(file, 8 * CHUNK_PAGES * PAGE));
+	MUST(close(file));
 }
 
 static long call_mremap(void)
@@ -265,7 +171,7 @@ static void finish_mremap(void)
 static void test_mremap(void)
 {
 	static const struct fault_case c = {
-		.prepare = area_make_merged, .call = call_mremap,
+		.prepare = prepare_longer, .call = call_mremap,
 		.check = check_mremap, .finish = finish_mremap,
 		.errnos = no_memory,
 	};
@@ -397,7 +303,7 @@ static long call_unmerge_offset(void)
 static void test_unmerge_offset(void)
 {
 	static const struct fault_case c = {
-		.prepare = area_make_merged, .call = call_unmerge_offset,
+		.prepare = prepare_longer, .call = call_unmerge_offset,
 		.check = contents_check_any, .finish = area_prove_and_drop,
 		.errnos = no_memory_or_copy,
 	};
@@ -479,44 +385,6 @@ static void test_scan(void)
 	fault_run(&c);
 }
 
-/* Half of what was registered is not mapped any more: the pass gives it back. */
-static void prepare_sweep(void)
-{
-	prepare_register();
-	MUST(call_register());
-	MUST(munmap(page_at(mem, PAGES / 2), PAGES / 2 * PAGE));
-}
-
-/* Without memory that waits for another pass; the call does not fail. */
-static void check_sweep(int err)
-{
-	unsigned long i;
-
-	for (i = 0; i < PAGES / 2; i++)
-		CHECK(page_holds(page_at(mem, i), seeds[i]));
-	if (err)
-		return;
-	ksm_scan_force(area);
-	CHECK_EQ(registered(), PAGES / 2);
-}
-
-static void finish_sweep(void)
-{
-	MUST(munmap(mem, PAGES / 2 * PAGE));
-	MUST(close(area));
-}
-
-static void test_scan_sweep(void)
-{
-	static const struct fault_case c = {
-		.prepare = prepare_sweep, .call = call_scan,
-		.check = check_sweep, .finish = finish_sweep,
-		.errnos = no_memory_or_copy,
-	};
-
-	fault_run(&c);
-}
-
 /* So many different pages fill the table's first eight pages of buckets. */
 #define TABLE_PAGES	8192UL
 #define TABLE_MORE	64UL
@@ -558,12 +426,7 @@ static void test_scan_table(void)
 	pages_check(mem, TABLE_PAGES, 1UL << 32, 1);
 }
 
-static long call_private(void)
-{
-	struct ksm_set_domain domain = { .flags = KSM_DOMAIN_PRIVATE, .fd = -1 };
-
-	return ioctl(area, KSM_SET_DOMAIN, &domain);
-}
+/* ---- files and domains of a descriptor ---- */
 
 static void prepare_open(void)
 {
@@ -574,6 +437,16 @@ static void finish_use(void)
 {
 	mem = map_area(area, PAGES);
 	area_prove_and_drop();
+}
+
+static long set_domain(struct ksm_set_domain domain)
+{
+	return ioctl(area, KSM_SET_DOMAIN, &domain);
+}
+
+static long call_private(void)
+{
+	return set_domain((struct ksm_set_domain){ .flags = KSM_DOMAIN_PRIVATE, .fd = -1 });
 }
 
 static void test_private(void)
@@ -590,21 +463,22 @@ static int other;
 
 static void prepare_join(void)
 {
-	other = ksm_open_private();
+	other = ksm_create_domain();
 	area = ksm_open();
 }
 
 static long call_join(void)
 {
-	struct ksm_set_domain domain = { .flags = KSM_DOMAIN_JOIN, .fd = other };
-
-	return ioctl(area, KSM_SET_DOMAIN, &domain);
+	return set_domain((struct ksm_set_domain){ .flags = KSM_DOMAIN_JOIN, .fd = other });
 }
 
 static void check_join(int err)
 {
+	int joined = ksm_open_joined(other);
+
 	if (!err)
-		CHECK_EQ(ksm_stats(area).domain, ksm_stats(other).domain);
+		CHECK_EQ(ksm_stats(area).domain, ksm_stats(joined).domain);
+	MUST(close(joined));
 }
 
 static void finish_join(void)
@@ -619,6 +493,73 @@ static void test_join(void)
 		.prepare = prepare_join, .call = call_join,
 		.check = check_join, .finish = finish_join,
 		.errnos = no_memory_or_copy,
+	};
+
+	fault_run(&c);
+}
+
+static long call_create_domain(void)
+{
+	other = ioctl(area, KSM_CREATE_DOMAIN, 0);
+	return other;
+}
+
+static void finish_create_domain(void)
+{
+	MUST(call_join());
+	finish_join();
+}
+
+static void test_create_domain(void)
+{
+	static const struct fault_case c = {
+		.prepare = prepare_open, .call = call_create_domain,
+		.finish = finish_create_domain, .errnos = no_memory,
+	};
+
+	fault_run(&c);
+}
+
+static long call_get_file(void)
+{
+	other = ioctl(area, KSM_GET_FILE, 0);
+	return other;
+}
+
+/* The file is what mmap() maps. */
+static void finish_get_file(void)
+{
+	mem = map_area(area, PAGES);
+	contents_fill();
+	MUST(munmap(mem, PAGES * PAGE));
+	mem = map_area(other, PAGES);
+	contents_check();
+	MUST(close(other));
+	area_prove_and_drop();
+}
+
+static void test_get_file(void)
+{
+	static const struct fault_case c = {
+		.prepare = prepare_area, .call = call_get_file,
+		.finish = finish_get_file, .errnos = no_memory,
+	};
+
+	fault_run(&c);
+}
+
+static long call_info(void)
+{
+	struct ksm_info info = { .reserved = { 0 } };
+
+	return ioctl(area, KSM_GET_INFO, &info);
+}
+
+static void test_info(void)
+{
+	static const struct fault_case c = {
+		.prepare = prepare_area, .call = call_info,
+		.finish = finish_close, .errnos = no_memory_or_copy,
 	};
 
 	fault_run(&c);
@@ -980,10 +921,12 @@ static const struct tap_test tests[] = {
 	TEST("KSM_MERGE", test_merge),
 	TEST("KSM_DISCARD", test_discard),
 	TEST("KSM_SCAN", test_scan),
-	TEST("KSM_SCAN that gives unmapped memory back", test_scan_sweep),
 	TEST("KSM_SCAN whose table grows", test_scan_table),
 	TEST("KSM_SET_DOMAIN to a private one", test_private),
-	TEST("KSM_SET_DOMAIN to another's", test_join),
+	TEST("KSM_SET_DOMAIN to a directory's", test_join),
+	TEST("KSM_CREATE_DOMAIN", test_create_domain),
+	TEST("KSM_GET_FILE", test_get_file),
+	TEST("KSM_GET_INFO", test_info),
 	TEST("KSM_GET_STATS", test_stats),
 	TEST("first read of a page", test_read_hole),
 	TEST("first write to a page", test_write_hole),

@@ -250,6 +250,33 @@ static void test_unload_in_use(void)
 	module_load();
 }
 
+/* Each thing that is left of a descriptor keeps the module, to its end. */
+static void test_unload_in_use_by_parts(void)
+{
+	int fd, file, dir;
+	char *mem;
+
+	module_need();
+	fd = ksm_open();
+	file = ksm_get_file(fd);
+	dir = MUST(ioctl(fd, KSM_CREATE_DOMAIN, 0));
+	mem = map_anon(4);
+	pages_fill(mem, 4, 5, 1);
+	ksm_range_do(fd, KSM_REGISTER, mem, 4);
+	close(fd);
+	check_in_use();
+	MUST(munmap(mem, 3 * PAGE));
+	check_in_use();
+	pages_check(page_at(mem, 3), 1, 8, 0);
+	MUST(munmap(page_at(mem, 3), PAGE));
+	check_in_use();
+	close(dir);
+	check_in_use();
+	close(file);
+	MUST(module_unload());
+	module_load();
+}
+
 static void test_unload_in_use_elsewhere(void)
 {
 	struct turn ready = turn_make();
@@ -316,6 +343,8 @@ static const struct tap_test tests[] = {
 	{ "kill -9 within calls", test_killed_in_a_call },
 	{ "open and close 2,000 areas", test_open_close },
 	{ "the module stays while it is used", test_unload_in_use },
+	{ "the module stays while a file, a mapping or a domain is there",
+	  test_unload_in_use_by_parts },
 	{ "the module stays while another process maps an area",
 	  test_unload_in_use_elsewhere },
 	{ "load and unload 20 times", test_load_and_unload },

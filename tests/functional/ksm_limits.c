@@ -140,6 +140,51 @@ static void test_charge(void)
 	CHECK_SOON(cgroup_gone("ksm-charge"));
 }
 
+static int charged_fd;
+
+/* Writes to memory of a descriptor that another process opened. */
+static void charged_user(struct owner *owner)
+{
+	char *mem;
+
+	cgroup_enter("ksm-user");
+	mem = map_area(charged_fd, 16 * MIB_PAGES);
+	owner_wait(owner);
+	pages_fill(mem, 16 * MIB_PAGES, 100000, 1);
+	owner_wait(owner);
+}
+
+/* Who needs a frame first pays, not who opened the device. */
+static void charged_opener(struct owner *owner)
+{
+	struct owner user;
+	s64 start;
+
+	cgroup_enter("ksm-opener");
+	charged_fd = ksm_open_private();
+	user = owner_start(charged_user);
+	start = cgroup_kernel("ksm-opener");
+	owner_step(&user);
+	CHECK(cgroup_kernel("ksm-user") >= 16 * MIB);
+	CHECK(cgroup_kernel("ksm-opener") - start < MIB);
+	owner_step(&user);
+	tap_join(user.pid);
+	owner_wait(owner);
+}
+
+static void test_charge_user(void)
+{
+	struct owner owner;
+
+	cgroup_make("ksm-user");
+	cgroup_make("ksm-opener");
+	owner = owner_start(charged_opener);
+	owner_step(&owner);
+	tap_join(owner.pid);
+	CHECK_SOON(cgroup_gone("ksm-user"));
+	CHECK_SOON(cgroup_gone("ksm-opener"));
+}
+
 /* The first owner of a content pays, also after it left. */
 static void first_owner(struct owner *owner)
 {
@@ -424,7 +469,7 @@ static void touch_last(void *mem)
 	page_fill(page_at(mem, 999), 1);
 }
 
-/* Growing a mapping asks nobody: beyond the limit there must be no memory. */
+/* Growing a mapping asks nobody: there must be no memory beyond the end of the file. */
 static void memlock_mremap(void)
 {
 	char *mem;
@@ -435,17 +480,50 @@ static void memlock_mremap(void)
 	fd = ksm_open();
 	mem = map_area(fd, 10);
 	pages_fill(mem, 10, 5, 1);
-	mem = mremap(mem, 10 * PAGE, 1000 * PAGE, MREMAP_MAYMOVE);
-	if (mem == MAP_FAILED)
-		return;
-	MUST(madvise(mem, 1000 * PAGE, MADV_DOFORK));
+	mem = (char *)MUST(mremap(mem, 10 * PAGE, 1000 * PAGE, MREMAP_MAYMOVE));
 	tap_check_signal(touch_last, mem, SIGBUS);
-	CHECK(ksm_stats(fd).size <= 64);
-	/* Within the limit it does grow. */
-	MUST(mremap(mem, 1000 * PAGE, 60 * PAGE, 0));
+	CHECK_EQ(ksm_stats(fd).size, 10);
+	/* mmap() makes the file longer, within the limit. */
+	check_no_room(fd, 0, 65);
+	tap_check_signal(touch_last, mem, SIGBUS);
+	map_area(fd, 60);
 	pages_fill(page_at(mem, 10), 50, 15, 1);
 	pages_check(mem, 60, 5, 1);
 	CHECK_EQ(ksm_stats(fd).size, 60);
+}
+
+/* The size of the file counts, whatever makes it longer, and until it is shorter. */
+static void memlock_file(void)
+{
+	char page[PAGE];
+	int fd, file;
+
+	memlock_limit(64);
+	become(65534);
+	fd = ksm_open();
+	file = ksm_get_file(fd);
+	page_fill(page, 5);
+	CHECK_ERRNO(ftruncate(file, 65 * PAGE), ENOSPC);
+	CHECK_ERRNO(ftruncate(file, 64 * PAGE + 1), ENOSPC);
+	CHECK_ERRNO(fallocate(file, 0, 60 * PAGE, 5 * PAGE), ENOSPC);
+	CHECK_ERRNO(pwrite(file, page, PAGE, 64 * PAGE), ENOSPC);
+	CHECK_EQ(ksm_stats(file).size, 0);
+	CHECK_EQ(ksm_stats(file).pages_private, 0);
+	MUST(ftruncate(file, 63 * PAGE));
+	CHECK_EQ(pwrite(file, page, PAGE, 63 * PAGE), PAGE);
+	CHECK_EQ(ksm_stats(file).size, 64);
+	check_no_room(ksm_open(), 0, 1);
+	MUST(ftruncate(file, 24 * PAGE));
+	check_no_room(ksm_open(), 0, 41);
+	map_area(ksm_open(), 40);
+	check_no_room(fd, 0, 25);
+	CHECK_ERRNO(ftruncate(file, 25 * PAGE), ENOSPC);
+	CHECK_EQ(ksm_stats(file).size, 24);
+}
+
+static void test_memlock_file(void)
+{
+	tap_as_user(memlock_file);
 }
 
 static void test_memlock_mremap(void)
@@ -482,6 +560,7 @@ static void test_memory_pressure(void)
 
 static const struct tap_test tests[] = {
 	{ "frames are charged to the memory cgroup", test_charge },
+	{ "frames are charged to who needs them", test_charge_user },
 	{ "the cgroup of a first owner can go", test_first_owner_leaves },
 	{ "over memory.max: killed in a write, nothing left", test_oom_by_fault },
 	{ "over memory.max: killed in a copy, nothing left", test_oom_by_cow },
@@ -494,6 +573,7 @@ static const struct tap_test tests[] = {
 	{ "RLIMIT_MEMLOCK of 0", test_memlock_none },
 	{ "CAP_IPC_LOCK has no limit", test_memlock_capable },
 	{ "RLIMIT_MEMLOCK: mremap is no way round it", test_memlock_mremap },
+	{ "RLIMIT_MEMLOCK: calls on the file give ENOSPC", test_memlock_file },
 	{ "spare frames go back when memory is short", test_memory_pressure },
 };
 

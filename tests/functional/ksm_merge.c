@@ -49,7 +49,7 @@ static void test_one_area(void)
 
 static void test_two_areas(void)
 {
-	int a = ksm_open_private(), b = ksm_open_joined(a);
+	int dir = ksm_create_domain(), a = ksm_open_joined(dir), b = ksm_open_joined(dir);
 	char *x = map_area(a, 700), *y = map_area(b, 700);
 	unsigned int i;
 
@@ -483,14 +483,30 @@ static void test_discard_registered(void)
 	pages_check(page_at(mem, 100), 400, 5, 1);
 }
 
+/* The bytes from the start to the end of the area. */
+static u64 area_bytes(int fd)
+{
+	int file = ksm_get_file(fd);
+	struct stat st;
+
+	MUST(fstat(file, &st));
+	close(file);
+	return st.st_size;
+}
+
 static void test_discard_huge_hole(void)
 {
 	int fd = ksm_open_private();
 	char *mem = map_at(fd, KSM_AREA_SIZE / 2, 1);
 
 	page_fill(mem, 5);
-	MUST(ksm_range_call(fd, KSM_DISCARD, NULL, KSM_AREA_SIZE,
-			    KSM_RANGE_OFFSET));
+	CHECK_EQ(area_bytes(fd), KSM_AREA_SIZE / 2 + PAGE);
+	CHECK_ERRNO(ksm_range_call(fd, KSM_DISCARD, NULL, KSM_AREA_SIZE, KSM_RANGE_OFFSET),
+		    EINVAL);
+	CHECK_ERRNO(ksm_range_call(fd, KSM_DISCARD, NULL, area_bytes(fd) + PAGE,
+				   KSM_RANGE_OFFSET), EINVAL);
+	pages_check(mem, 1, 5, 0);
+	MUST(ksm_range_call(fd, KSM_DISCARD, NULL, area_bytes(fd), KSM_RANGE_OFFSET));
 	pages_check(mem, 1, 0, 0);
 	check_domain(fd, 0, 0, 0, 0);
 }
@@ -672,13 +688,13 @@ static void test_signal(void)
 /* Areas that come and go during passes over their domain. */
 static void test_areas_come_and_go(void)
 {
-	int fd = ksm_open_private();
+	int dir = ksm_create_domain(), fd = ksm_open_joined(dir);
 	char *mem = map_area(fd, 600);
 	unsigned int i;
 
 	pages_fill(mem, 600, 5, 0);
 	for (i = 0; i < 30; i++) {
-		int other = ksm_open_joined(fd);
+		int other = ksm_open_joined(dir);
 		char *more = map_area(other, 600);
 
 		pages_fill(more, 300, 5, 0);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * An area as memory: mmap() and everything that mm does to a mapping, with
- * merging in between.
+ * An area as memory: mmap() of /dev/ksm and everything that mm does to a mapping,
+ * with merging in between.
  */
 #define _GNU_SOURCE
 #include <sys/uio.h>
@@ -72,14 +72,42 @@ static void test_two_mappings(void)
 	pages_check(page_at(b, 2), 498, 7, 0);
 }
 
+/* A copy of what is written there; what is not, is the area's. */
 static void test_private_mapping(void)
 {
-	int fd = ksm_open();
+	const int rw = PROT_READ | PROT_WRITE;
+	int fd = ksm_open_private();
+	char *mem = map_area(fd, 64), *copy;
 
-	CHECK_ERRNO(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0),
-		    EINVAL);
-	CHECK_ERRNO(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, fd, 0), EINVAL);
-	CHECK_EQ(ksm_stats(fd).size, 0);
+	copy = (char *)MUST(mmap(NULL, 64 * PAGE, rw, MAP_PRIVATE, fd, 0));
+	pages_fill(mem, 64, 5, 0);
+	ksm_scan(fd);
+	pages_check(copy, 64, 5, 0);
+	CHECK_EQ(count_frames(copy, 64), 1);
+	pages_fill(copy, 32, 100, 1);
+	CHECK_EQ(ksm_stats(fd).pages_merged, 64);
+	pages_check(mem, 64, 5, 0);
+	pages_fill(mem, 64, 6, 0);
+	ksm_scan_force(fd);
+	pages_check(copy, 32, 100, 1);
+	pages_check(page_at(copy, 32), 32, 6, 0);
+	MUST(madvise(copy, 64 * PAGE, MADV_DONTNEED));
+	pages_check(copy, 64, 6, 0);
+}
+
+/* As with a memfd, a private mapping can be written whatever the descriptor is for. */
+static void test_private_mapping_of_a_reader(void)
+{
+	int fd = MUST(open("/dev/ksm", O_RDONLY | O_CLOEXEC));
+	char *mem;
+
+	ksm_make_private(fd);
+	mem = (char *)MUST(mmap(NULL, 8 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0));
+	pages_check(mem, 8, 0, 0);
+	pages_fill(mem, 8, 5, 1);
+	pages_check(mem, 8, 5, 1);
+	CHECK_EQ(ksm_stats(fd).pages_private, 0);
+	CHECK_EQ(ksm_stats(fd).size, 8);
 }
 
 static void test_area_size(void)
@@ -107,22 +135,72 @@ static void test_grow_beyond_the_end(void)
 	if (mem == MAP_FAILED)
 		return;
 	pages_check(mem, 1, 3, 0);
-	MUST(madvise(mem, 2 * PAGE, MADV_DOFORK));
 	tap_check_signal(touch_read, mem + PAGE, SIGBUS);
 	tap_check_signal(touch_write, mem + PAGE, SIGBUS);
 }
 
+/* The descriptor of the file gives mappings of one file: they become one. */
 static void test_one_vma(void)
 {
-	int fd = ksm_open_private();
+	int fd = ksm_open_private(), file = ksm_get_file(fd);
 	char *room = map_anon(4 * CHUNK_PAGES);
 	unsigned int i;
 
+	MUST(ftruncate(file, 4 * CHUNK_PAGES * PAGE));
 	for (i = 0; i < 4; i++)
 		MUST(mmap(page_at(room, i * CHUNK_PAGES), CHUNK_PAGES * PAGE,
-			  PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
+			  PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file,
 			  i * CHUNK_PAGES * PAGE));
 	CHECK_EQ(count_vmas(room, 4 * CHUNK_PAGES), 1);
+	pages_fill(room, 4 * CHUNK_PAGES, 5, 1);
+	pages_check(map_area(fd, 4 * CHUNK_PAGES), 4 * CHUNK_PAGES, 5, 1);
+}
+
+/* The line of /proc/self/maps of @mem. */
+static void maps_line(const void *mem, char *line, size_t size)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	unsigned long start;
+
+	CHECK(maps);
+	do {
+		if (!fgets(line, size, maps))
+			tap_fail("expected a line of %p in /proc/self/maps", mem);
+	} while (sscanf(line, "%lx-", &start) != 1 || start != (unsigned long)mem);
+	fclose(maps);
+}
+
+/* Device and inode, as numbers. */
+static void maps_file(const void *mem, unsigned long file[3])
+{
+	char line[512];
+	int n;
+
+	maps_line(mem, line, sizeof(line));
+	n = sscanf(line, "%*s %*s %*s %lx:%lx %lu", &file[0], &file[1], &file[2]);
+	CHECK_EQ(n, 3);
+}
+
+/* The mapping is one of the file: tools find it there, with its size and number. */
+static void test_proc_maps(void)
+{
+	int fd = ksm_open_private(), other = ksm_open_private();
+	char *mem = map_area(fd, 2), *more = map_area(other, 1), line[512], *end;
+	unsigned long a[3], b[3];
+	struct stat st;
+
+	MUST(fstat(ksm_get_file(fd), &st));
+	CHECK_EQ(st.st_size, 2 * PAGE);
+	maps_file(mem, a);
+	maps_file(more, b);
+	CHECK_EQ(a[0] << 8 | a[1], st.st_dev);
+	CHECK_EQ(a[2], st.st_ino);
+	CHECK_EQ(b[0], a[0]);
+	CHECK_EQ(b[1], a[1]);
+	CHECK(b[2] != a[2]);
+	maps_line(mem, line, sizeof(line));
+	end = strstr(line, "(deleted)\n");
+	CHECK(end && !end[strlen("(deleted)\n")]);
 }
 
 static void test_partial_munmap(void)
@@ -145,16 +223,6 @@ static void test_partial_munmap(void)
 
 static void test_fork(void)
 {
-	char *mem = map_area(ksm_open_private(), 2);
-
-	pages_fill(mem, 2, 5, 0);
-	tap_check_signal(touch_read, mem, SIGSEGV);
-	tap_check_signal(touch_write, mem, SIGSEGV);
-	pages_check(mem, 2, 5, 0);
-}
-
-static void test_dofork(void)
-{
 	int fd = ksm_open_private();
 	char *mem = map_area(fd, 64);
 	struct turn parent = turn_make(), child = turn_make();
@@ -162,7 +230,6 @@ static void test_dofork(void)
 
 	pages_fill(mem, 64, 5, 0);
 	ksm_scan(fd);
-	MUST(madvise(mem, 64 * PAGE, MADV_DOFORK));
 	pid = tap_fork();
 	if (!pid) {
 		pages_check(mem, 64, 5, 0);
@@ -180,6 +247,17 @@ static void test_dofork(void)
 	tap_join(pid);
 	pages_check(mem, 1, 5, 0);
 	pages_check(page_at(mem, 3), 61, 5, 0);
+}
+
+static void test_dontfork(void)
+{
+	char *mem = map_area(ksm_open_private(), 2);
+
+	pages_fill(mem, 2, 5, 0);
+	MUST(madvise(mem, 2 * PAGE, MADV_DONTFORK));
+	tap_check_signal(touch_read, mem, SIGSEGV);
+	tap_check_signal(touch_write, mem, SIGSEGV);
+	pages_check(mem, 2, 5, 0);
 }
 
 /* ---- mremap, mlock, mprotect, madvise ---- */
@@ -205,19 +283,49 @@ static void test_mremap_move(void)
 	CHECK_EQ(count_vmas(mem, 100), 0);
 }
 
+/* Growing a mapping asks nobody: there is memory up to the end of the file. */
 static void test_mremap_grow(void)
 {
-	int fd = ksm_open_private();
+	int fd = ksm_open_private(), file = ksm_get_file(fd);
 	char *mem = map_area(fd, 10);
 
 	pages_fill(mem, 10, 5, 1);
 	mem = (char *)MUST(mremap(mem, 10 * PAGE, 1000 * PAGE, MREMAP_MAYMOVE));
 	pages_check(mem, 10, 5, 1);
+	tap_check_signal(touch_read, page_at(mem, 10), SIGBUS);
+	tap_check_signal(touch_write, page_at(mem, 10), SIGBUS);
+	tap_check_signal(touch_write, page_at(mem, 999), SIGBUS);
+	CHECK_EQ(ksm_stats(fd).size, 10);
+	MUST(ftruncate(file, 1000 * PAGE));
 	pages_check(page_at(mem, 10), 990, 0, 0);
 	pages_fill(page_at(mem, 10), 990, 15, 1);
 	pages_check(mem, 1000, 5, 1);
 	CHECK_EQ(ksm_scan(fd).pages_hashed, 1000);
 	CHECK_EQ(ksm_stats(fd).size, 1000);
+}
+
+/* What was cut off reads as zeroes when the file is long again. */
+static void test_cut(void)
+{
+	int fd = ksm_open_private(), file = ksm_get_file(fd);
+	char *mem = map_area(fd, 1000);
+
+	pages_fill(mem, 500, 5, 0);
+	pages_fill(page_at(mem, 500), 500, 100, 1);
+	ksm_scan(fd);
+	MUST(ftruncate(file, 300 * PAGE + 8));
+	CHECK_EQ(ksm_stats(fd).size, 301);
+	CHECK_EQ(ksm_stats(fd).pages_merged, 300);
+	CHECK_EQ(ksm_stats(fd).pages_private, 1);
+	CHECK_EQ(ksm_domain_stats(fd).pages_unshared, 0);
+	tap_check_signal(touch_read, page_at(mem, 301), SIGBUS);
+	tap_check_signal(touch_write, page_at(mem, 999), SIGBUS);
+	/* mmap() makes it longer, as it is. */
+	pages_check(page_at(map_area(fd, 1000), 301), 699, 0, 0);
+	pages_check(mem, 300, 5, 0);
+	CHECK_EQ(*(u64 *)page_at(mem, 300), seed_word(5, 0));
+	CHECK_EQ(((u64 *)page_at(mem, 300))[1], 0);
+	pages_check(page_at(mem, 301), 699, 0, 0);
 }
 
 static void test_mlock(void)
@@ -313,7 +421,6 @@ static void test_mprotect_merged(void)
 	ksm_scan(fd);
 	MUST(mprotect(mem, 64 * PAGE, PROT_READ));
 	CHECK_EQ(count_frames(mem, 64), 1);
-	MUST(madvise(mem, 64 * PAGE, MADV_DOFORK));
 	tap_check_signal(touch_write, mem, SIGSEGV);
 	MUST(mprotect(mem, 64 * PAGE, PROT_READ | PROT_WRITE));
 	page_fill(page_at(mem, 9), 6);
@@ -356,11 +463,22 @@ static void test_dontneed_after_write(void)
 
 static void test_remove(void)
 {
-	char *mem = map_area(ksm_open_private(), 2);
+	int fd = ksm_open_private();
+	char *mem = map_area(fd, 64), *alias = map_area(fd, 64);
 
-	pages_fill(mem, 2, 5, 0);
-	CHECK_ERRNO(madvise(mem, 2 * PAGE, MADV_REMOVE), ENODEV);
-	pages_check(mem, 2, 5, 0);
+	pages_fill(mem, 32, 5, 0);
+	pages_fill(page_at(mem, 32), 32, 100, 1);
+	ksm_scan(fd);
+	pages_check(alias, 32, 5, 0);
+	MUST(madvise(page_at(mem, 16), 32 * PAGE, MADV_REMOVE));
+	pages_check(alias, 16, 5, 0);
+	pages_check(page_at(alias, 16), 32, 0, 0);
+	pages_check(page_at(alias, 48), 16, 116, 1);
+	CHECK_EQ(ksm_stats(fd).pages_merged, 16);
+	CHECK_EQ(ksm_stats(fd).pages_private, 16);
+	CHECK_EQ(ksm_stats(fd).size, 64);
+	pages_fill(page_at(mem, 16), 32, 300, 1);
+	pages_check(page_at(alias, 16), 32, 300, 1);
 }
 
 /* ---- access by others ---- */
@@ -449,24 +567,46 @@ static void test_rss(void)
 	CHECK(llabs(rss_file() - rss) < 1024);
 }
 
-/* The mapping keeps the area. */
+/* The mapping keeps the file.  "areas" counts files: a descriptor alone has none. */
 static void test_closed(void)
 {
-	int fd = ksm_open();
 	s64 areas = ksm_get("areas");
-	char *mem = map_area(fd, 64);
+	int fd = ksm_open();
+	char *mem;
 
+	CHECK_EQ(ksm_get("areas"), areas);
+	mem = map_area(fd, 64);
+	CHECK_EQ(ksm_get("areas"), areas + 1);
 	pages_fill(mem, 64, 5, 1);
 	close(fd);
-	CHECK_EQ(ksm_get("areas"), areas);
+	CHECK_EQ(ksm_get("areas"), areas + 1);
 	pages_check(mem, 64, 5, 1);
 	pages_fill(mem, 64, 6, 0);
 	fd = ksm_open();
 	ksm_scan(fd);
 	CHECK_EQ(count_frames(mem, 64), 1);
 	pages_check(mem, 64, 6, 0);
-	CHECK_EQ(ksm_get("areas"), areas + 1);
 	MUST(munmap(mem, 64 * PAGE));
+	CHECK_EQ(ksm_get("areas"), areas);
+}
+
+/* So does the descriptor of the file. */
+static void test_file_keeps(void)
+{
+	s64 areas = ksm_get("areas");
+	int fd = ksm_open_private(), file = ksm_get_file(fd);
+	char *mem = map_area(fd, 64);
+
+	pages_fill(mem, 64, 5, 0);
+	MUST(munmap(mem, 64 * PAGE));
+	close(fd);
+	ksm_scan(file);
+	CHECK_EQ(ksm_stats(file).pages_merged, 64);
+	CHECK_EQ(ksm_get("areas"), areas + 1);
+	mem = map_area(file, 64);
+	pages_check(mem, 64, 5, 0);
+	MUST(munmap(mem, 64 * PAGE));
+	close(file);
 	CHECK_EQ(ksm_get("areas"), areas);
 }
 
@@ -474,15 +614,18 @@ static const struct tap_test tests[] = {
 	{ "a new area is sparse and reads as zeroes", test_sparse },
 	{ "every page holds what was written", test_every_page },
 	{ "two mappings of one offset are coherent", test_two_mappings },
-	{ "MAP_PRIVATE gives EINVAL", test_private_mapping },
+	{ "MAP_PRIVATE copies what is written", test_private_mapping },
+	{ "MAP_PRIVATE of a descriptor for reading", test_private_mapping_of_a_reader },
 	{ "nothing can be mapped beyond KSM_AREA_SIZE", test_area_size },
 	{ "mremap beyond KSM_AREA_SIZE gives no memory", test_grow_beyond_the_end },
-	{ "neighbouring mappings are one VMA", test_one_vma },
+	{ "neighbouring mappings of the file are one VMA", test_one_vma },
+	{ "/proc/self/maps shows an unnamed file", test_proc_maps },
 	{ "munmap of a part keeps the rest, and the contents", test_partial_munmap },
-	{ "fork: the child has no mapping", test_fork },
-	{ "fork after MADV_DOFORK: both share writes", test_dofork },
+	{ "fork: both share writes", test_fork },
+	{ "fork after MADV_DONTFORK: the child has no mapping", test_dontfork },
 	{ "mremap moves a mapping", test_mremap_move },
-	{ "mremap grows a mapping", test_mremap_grow },
+	{ "mremap grows a mapping up to the end of the file", test_mremap_grow },
+	{ "ftruncate cuts off what is mapped and merged", test_cut },
 	{ "mlock", test_mlock },
 	{ "MAP_POPULATE and MADV_POPULATE_WRITE", test_populate },
 	{ "a pass hashes exactly what was written", test_write_tracking },
@@ -491,12 +634,13 @@ static const struct tap_test tests[] = {
 	{ "mprotect of merged pages", test_mprotect_merged },
 	{ "MADV_DONTNEED keeps the contents", test_dontneed },
 	{ "MADV_DONTNEED hides no write", test_dontneed_after_write },
-	{ "MADV_REMOVE gives ENODEV and removes nothing", test_remove },
+	{ "MADV_REMOVE makes holes", test_remove },
 	{ "process_vm_readv and process_vm_writev", test_process_vm },
 	{ "/proc/self/mem", test_proc_mem },
 	{ "read() into merged pages", test_read_into },
 	{ "resident size", test_rss },
 	{ "the mapping keeps a closed area", test_closed },
+	{ "the descriptor of the file keeps a closed area", test_file_keeps },
 };
 
 int main(int argc, char **argv)

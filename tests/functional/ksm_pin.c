@@ -373,7 +373,6 @@ static void test_direct_read_while_registering(void)
 		registrar_end(&r);
 		pages_check(r.mem, DMA_PAGES, 777, 1);
 		MUST(munmap(r.mem, DMA_PAGES * PAGE));
-		ksm_scan(r.fd);
 	}
 }
 
@@ -406,7 +405,6 @@ static void check_direct_readv(bool huge, unsigned int rounds)
 		registrar_end(&r);
 		pages_check(r.mem, CHUNK_PAGES, 777 + from, 1);
 		MUST(munmap(r.mem, CHUNK_PAGES * PAGE));
-		ksm_scan(r.fd);
 	}
 }
 
@@ -500,7 +498,6 @@ static struct late *late_start(bool huge)
 			continue;
 		registrar_end(&late.r);
 		MUST(munmap(late.r.mem, CHUNK_PAGES * PAGE));
-		ksm_scan(late.r.fd);
 		late_map(&late, huge);
 	}
 	return &late;
@@ -532,7 +529,7 @@ static void test_late(void)
 	late_check_pending(late, LATE_PAGES - 1);
 	pages_check(late->pages, 1, 0, 0);
 	MUST(munmap(page_at(late->pages, LATE_PAGES - 1), PAGE));
-	ksm_scan(fd);
+	CHECK_SOON(ksm_stats(fd).pages_pending == LATE_PAGES - 2);
 	late_check_pending(late, LATE_PAGES - 2);
 	pages_check(page_at(late->pages, 1), 1, 6 + LATE_FIRST, 1);
 	late_check_pending(late, LATE_PAGES - 3);
@@ -626,7 +623,7 @@ static void *late_splice_run(void *arg)
 static char *late_other;
 static int late_fd;
 
-/* Two more calls about the area; @arg is not needed. */
+/* Two more calls of the descriptor, which wait for nobody; @arg is not needed. */
 static void *late_register_run(void *arg)
 {
 	struct ksm_range range = { .addr = (unsigned long)late_other,
@@ -649,10 +646,7 @@ static void *(*const late_waiters[])(void *arg) = {
 	late_domain_run,
 };
 
-/*
- * One waits in KSM_REGISTER, the others in an access, in system calls and for
- * that one to end.
- */
+/* One waits in KSM_REGISTER, others in an access and in system calls. */
 static void late_wait_all(struct turn *ready)
 {
 	struct late *late;
@@ -697,17 +691,20 @@ static int fd_of(pid_t pid, int fd)
 
 static void late_other_process(struct turn *turn, pid_t parent)
 {
+	struct ksm_range range = { .len = 8 * PAGE };
+	char *mem = map_anon(8);
 	int fd;
 
-	late_other = map_anon(8);
+	pages_fill(mem, 8, 5, 1);
+	range.addr = (unsigned long)mem;
 	turn_receive(turn, &fd, sizeof(fd));
-	late_fd = fd_of(parent, fd);
-	late_register_run(NULL);
+	MUST(ioctl(fd_of(parent, fd), KSM_REGISTER, &range));
+	pages_check(mem, 8, 5, 1);
 	_exit(0);
 }
 
-/* Of two processes that register memory in one area, the second waits. */
-static void test_late_other_killed(void)
+/* Two processes register memory with one descriptor: none waits for the other. */
+static void test_late_other(void)
 {
 	struct turn turn = turn_make();
 	pid_t parent = getpid(), pid = tap_fork();
@@ -717,9 +714,7 @@ static void test_late_other_killed(void)
 		late_other_process(&turn, parent);
 	late = late_start(false);
 	turn_send(&turn, &late->r.fd, sizeof(late->r.fd));
-	sleep_ms(500);
-	MUST(kill(pid, SIGKILL));
-	CHECK_EQ(tap_wait(pid), SIGKILL);
+	tap_join(pid);
 	CHECK(!registrar_done(&late->r));
 	late_empty_pipe(late);
 	registrar_end(&late->r);
@@ -823,7 +818,6 @@ static void held_end(struct held *held)
 	held_check(held);
 	MUST(munmap(held->r.mem, CHUNK_PAGES * PAGE));
 	MUST(munmap(held->vec[1].iov_base, PAGE));
-	ksm_scan(held->r.fd);
 }
 
 static struct held *held_start(bool huge)
@@ -896,8 +890,7 @@ static const struct tap_test tests[] = {
 	{ "a fault waits for a page in use, and nobody for the fault",
 	  test_late_waited_for },
 	{ "who waits for a page in use can be killed", test_late_killed },
-	{ "who waits for KSM_REGISTER of another process can be killed",
-	  test_late_other_killed },
+	{ "nobody waits for KSM_REGISTER of another process", test_late_other },
 	{ "O_DIRECT read held up for long in KSM_REGISTER", test_held },
 	{ "O_DIRECT read held up in a huge page in KSM_REGISTER",
 	  test_held_huge },

@@ -164,9 +164,9 @@ static void test_huge_pages(void)
 	pages_check(mem, pages, 11, 1);
 }
 
-static void test_of_two_areas(void)
+static void test_of_two_descriptors(void)
 {
-	int a = ksm_open_private(), b = ksm_open_joined(a);
+	int dir = ksm_create_domain(), a = ksm_open_joined(dir), b = ksm_open_joined(dir);
 	char *mem = map_anon(64);
 
 	pages_fill(mem, 64, 5, 0);
@@ -177,13 +177,40 @@ static void test_of_two_areas(void)
 	CHECK_EQ(ksm_stats(b).pages_merged, 32);
 	pages_check(mem, 64, 5, 0);
 	CHECK_ERRNO(ksm_range_call(a, KSM_DISCARD, mem, 64 * PAGE, 0), ENOMEM);
+	pages_check(mem, 64, 5, 0);
+}
+
+/* A file for each call; a call on addresses goes through all of them. */
+static void test_two_calls(void)
+{
+	int fd = ksm_open_private();
+	char *mem = map_anon(64), *to = map_anon(64);
+
+	pages_fill(mem, 64, 5, 0);
+	do_register(fd, mem, 32);
+	CHECK_EQ(ksm_stats(fd).areas, 1);
+	do_register(fd, page_at(mem, 32), 32);
+	CHECK_EQ(ksm_stats(fd).areas, 2);
+	CHECK_EQ(ksm_stats(fd).size, 64);
+	CHECK_EQ(count_vmas(mem, 64), 2);
+	CHECK_EQ(ksm_scan(fd).pages_merged, 63);
+	ksm_range_do(fd, KSM_UNMERGE, mem, 64);
+	CHECK_EQ(count_frames(mem, 64), 64);
+	CHECK_ERRNO(mremap(mem, 64 * PAGE, 64 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, to),
+		    EFAULT);
+	pages_check(mem, 64, 5, 0);
+	ksm_range_do(fd, KSM_DISCARD, page_at(mem, 16), 32);
+	pages_check(mem, 16, 5, 0);
+	pages_check(page_at(mem, 16), 32, 0, 0);
+	pages_check(page_at(mem, 48), 16, 5, 0);
 }
 
 /* ---- what is refused ---- */
 
 enum backing {
 	NOTHING, SHARED_ANON, SHARED_FILE, PRIVATE_FILE, HUGETLB, READ_ONLY,
-	WRITE_ONLY, NO_ACCESS, MLOCKED, AREA, OTHER_AREA, REGISTERED,
+	WRITE_ONLY, NO_ACCESS, MLOCKED, AREA, OTHER_AREA, PRIVATE_AREA, REGISTERED,
+	WIPED_ON_FORK, STACK, PROTECTION_KEY,
 };
 
 /* Replace one page (or one huge page) at @at. */
@@ -229,8 +256,24 @@ static void put_backing(enum backing backing, char *at, int fd)
 	case OTHER_AREA:
 		MUST(mmap(at, PAGE, rw, MAP_SHARED | MAP_FIXED, ksm_open(), 0));
 		break;
+	case PRIVATE_AREA:
+		MUST(mmap(at, PAGE, rw, MAP_PRIVATE | MAP_FIXED, fd, 0));
+		break;
 	case REGISTERED:
 		do_register(fd, at, 1);
+		break;
+	case WIPED_ON_FORK:
+		MUST(madvise(at, PAGE, MADV_WIPEONFORK));
+		break;
+	case STACK:
+		MUST(mmap(at, PAGE, rw, MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN |
+			  MAP_FIXED, -1, 0));
+		break;
+	case PROTECTION_KEY:
+		other = pkey_alloc(0, 0);
+		if (other < 0)
+			tap_skip("the CPU has no protection keys");
+		MUST(pkey_mprotect(at, PAGE, rw, other));
 		break;
 	}
 }
@@ -298,7 +341,19 @@ static void test_in_an_area(void)
 {
 	check_backing(AREA, EINVAL);
 	check_backing(OTHER_AREA, EINVAL);
+	check_backing(PRIVATE_AREA, EINVAL);
 	check_backing(REGISTERED, EINVAL);
+}
+
+static void test_special(void)
+{
+	check_backing(WIPED_ON_FORK, EINVAL);
+	check_backing(STACK, EINVAL);
+}
+
+static void test_protection_key(void)
+{
+	check_backing(PROTECTION_KEY, EOPNOTSUPP);
 }
 
 static void test_protection(void)
@@ -349,6 +404,8 @@ static void test_bad_ranges(void)
 		{ (u64)mem, PAGE, KSM_RANGE_OFFSET, EINVAL },
 		{ (u64)mem, PAGE, 2, EINVAL },
 		{ (u64)mem, PAGE, 1ULL << 63, EINVAL },
+		{ (u64)mem, (1ULL << 40) + PAGE, 0, EINVAL },
+		{ 0, 1ULL << 40, 0, ENOMEM },
 		{ 0, PAGE, 0, ENOMEM },
 		{ 0xffffffff81000000ULL, PAGE, 0, ENOMEM },
 	};
@@ -575,6 +632,35 @@ static void test_child_of_a_fork(void)
 	pages_check(mem, 600, 5, 1);
 }
 
+static void touch(void *addr)
+{
+	(*(volatile char *)addr)++;
+}
+
+/* A child has no registered memory, unless MADV_DOFORK says so: then both share it. */
+static void test_fork_after(void)
+{
+	int fd = ksm_open_private();
+	char *mem = map_anon(64);
+	pid_t pid;
+
+	pages_fill(mem, 64, 5, 0);
+	do_register(fd, mem, 64);
+	ksm_scan(fd);
+	tap_check_signal(touch, mem, SIGSEGV);
+	MUST(madvise(mem, 64 * PAGE, MADV_DOFORK));
+	pid = tap_fork();
+	if (!pid) {
+		pages_check(mem, 64, 5, 0);
+		page_fill(page_at(mem, 1), 6);
+		_exit(0);
+	}
+	tap_join(pid);
+	pages_check(mem, 1, 5, 0);
+	pages_check(page_at(mem, 1), 1, 6, 0);
+	pages_check(page_at(mem, 2), 62, 5, 0);
+}
+
 /* The mapping cannot be split: nothing may have changed, nothing be lost. */
 static void test_too_many_mappings(void)
 {
@@ -601,7 +687,8 @@ static void test_too_many_mappings(void)
 
 /* ---- the end of registered memory ---- */
 
-static void test_munmap_gives_frames_back(void)
+/* Without a pass and with "run" at 0: it takes some seconds.  The size is the file's. */
+static void test_munmap_of_a_part(void)
 {
 	int fd = ksm_open_private();
 	char *mem = map_anon(600);
@@ -612,16 +699,47 @@ static void test_munmap_gives_frames_back(void)
 	ksm_scan(fd);
 	CHECK_EQ(ksm_stats(fd).size, 600);
 	MUST(munmap(page_at(mem, 500), 100 * PAGE));
-	ksm_scan(fd);
+	CHECK_SOON(ksm_stats(fd).pages_private == 200);
+	MUST(munmap(page_at(mem, 100), 200 * PAGE));
+	CHECK_SOON(ksm_stats(fd).pages_merged == 100);
 	CHECK_EQ(ksm_stats(fd).pages_private, 200);
-	pages_check(mem, 300, 5, 0);
+	CHECK_EQ(ksm_stats(fd).size, 600);
+	pages_check(mem, 100, 5, 0);
 	pages_check(page_at(mem, 300), 200, 6, 1);
-	MUST(munmap(mem, 500 * PAGE));
+}
+
+static void test_munmap_gives_frames_back(void)
+{
+	int fd = ksm_open_private();
+	char *mem = map_anon(600);
+
+	pages_fill(mem, 300, 5, 0);
+	pages_fill(page_at(mem, 300), 300, 6, 1);
+	do_register(fd, mem, 600);
 	ksm_scan(fd);
+	MUST(munmap(page_at(mem, 300), 300 * PAGE));
+	MUST(munmap(mem, 300 * PAGE));
+	CHECK_EQ(ksm_stats(fd).areas, 0);
 	CHECK_EQ(ksm_stats(fd).size, 0);
 	CHECK_EQ(ksm_stats(fd).pages_private, 0);
 	CHECK_EQ(ksm_stats(fd).pages_merged, 0);
 	CHECK_EQ(ksm_domain_stats(fd).pages_shared, 0);
+}
+
+/* Mapped a second time, memory is there as long as one of the mappings is. */
+static void test_munmap_of_one_of_two(void)
+{
+	int fd = ksm_open_private();
+	char *mem = map_anon(64), *more;
+
+	pages_fill(mem, 64, 5, 1);
+	do_register(fd, mem, 64);
+	more = (char *)MUST(mremap(mem, 0, 32 * PAGE, MREMAP_MAYMOVE));
+	MUST(munmap(mem, 64 * PAGE));
+	CHECK_SOON(ksm_stats(fd).pages_private == 32);
+	sleep_ms(3000);
+	pages_check(more, 32, 5, 1);
+	CHECK_EQ(ksm_stats(fd).pages_private, 32);
 }
 
 static void test_again_at_the_same_address(void)
@@ -640,7 +758,6 @@ static void test_again_at_the_same_address(void)
 			  MAP_ANONYMOUS | MAP_FIXED, -1, 0));
 		pages_check(mem, 600, 0, 0);
 	}
-	ksm_scan(fd);
 	CHECK_EQ(ksm_stats(fd).size, 0);
 	CHECK_EQ(ksm_stats(fd).pages_private, 0);
 }
@@ -659,6 +776,24 @@ static void test_moved(void)
 	pages_fill(to, 64, 6, 0);
 	CHECK_EQ(ksm_scan_force(fd).pages_merged, 63);
 	pages_check(to, 64, 6, 0);
+}
+
+/* Nobody makes the file longer: behind what was registered there is nothing. */
+static void test_grown(void)
+{
+	int fd = ksm_open_private();
+	char *mem = map_anon(64);
+
+	pages_fill(mem, 64, 5, 1);
+	do_register(fd, mem, 64);
+	mem = (char *)MUST(mremap(mem, 64 * PAGE, 100 * PAGE, MREMAP_MAYMOVE));
+	pages_check(mem, 64, 5, 1);
+	MUST(madvise(mem, 100 * PAGE, MADV_DOFORK));
+	tap_check_signal(touch, page_at(mem, 64), SIGBUS);
+	tap_check_signal(touch, page_at(mem, 99), SIGBUS);
+	CHECK_EQ(ksm_stats(fd).size, 64);
+	CHECK_ERRNO(ksm_range_call(fd, KSM_DISCARD, mem, 100 * PAGE, 0), EINVAL);
+	pages_check(mem, 64, 5, 1);
 }
 
 static void test_closed_descriptor(void)
@@ -799,9 +934,10 @@ static void memlock_user(void)
 	check_refused(fd, page_at(mem, 60), 5, EAGAIN);
 	do_register(fd, page_at(mem, 60), 4);
 	pages_check(mem, 100, 5, 1);
-	/* What is unmapped counts until the next pass. */
-	MUST(munmap(mem, 60 * PAGE));
-	ksm_scan(fd);
+	/* The size of a file counts until nothing maps it any more. */
+	MUST(munmap(mem, 59 * PAGE));
+	check_refused(fd, page_at(mem, 64), 1, EAGAIN);
+	MUST(munmap(page_at(mem, 59), PAGE));
 	do_register(fd, page_at(mem, 64), 36);
 	pages_check(page_at(mem, 60), 40, 65, 1);
 }
@@ -818,12 +954,15 @@ static const struct tap_test tests[] = {
 	{ "a part of a mapping", test_part_of_a_mapping },
 	{ "several mappings keep their protections", test_several_vmas },
 	{ "transparent huge pages", test_huge_pages },
-	{ "one range in two areas", test_of_two_areas },
+	{ "one range by two descriptors", test_of_two_descriptors },
+	{ "one range by two calls", test_two_calls },
 	{ "bad ranges", test_bad_ranges },
 	{ "a hole gives ENOMEM", test_hole },
 	{ "shared memory gives EINVAL", test_shared },
 	{ "a private file mapping gives EINVAL", test_private_file },
 	{ "memory of an area gives EINVAL", test_in_an_area },
+	{ "memory of MADV_WIPEONFORK, a stack that grows give EINVAL", test_special },
+	{ "memory with a protection key gives EOPNOTSUPP", test_protection_key },
 	{ "read-only, write-only and PROT_NONE give EACCES", test_protection },
 	{ "mlocked memory gives EPERM", test_mlocked },
 	{ "hugetlbfs gives EOPNOTSUPP", test_hugetlb },
@@ -834,11 +973,14 @@ static const struct tap_test tests[] = {
 	{ "a userfaultfd gives EBUSY", test_userfaultfd },
 	{ "fork before, the parent registers", test_parent_of_a_fork },
 	{ "fork before, the child registers", test_child_of_a_fork },
+	{ "fork after: the child has no registered memory", test_fork_after },
 	{ "too many mappings give ENOMEM and lose nothing", test_too_many_mappings },
-	{ "munmap gives the frames back with the next pass",
-	  test_munmap_gives_frames_back },
+	{ "munmap of a part gives its frames back", test_munmap_of_a_part },
+	{ "munmap of all gives the frames back at once", test_munmap_gives_frames_back },
+	{ "munmap of one of two mappings", test_munmap_of_one_of_two },
 	{ "again at the same address", test_again_at_the_same_address },
 	{ "mremap moves registered memory", test_moved },
+	{ "mremap cannot make registered memory longer", test_grown },
 	{ "the mapping keeps a closed area", test_closed_descriptor },
 	{ "no write of concurrent writers is lost", test_concurrent_writers },
 	{ "no write of concurrent writers is lost, huge pages",

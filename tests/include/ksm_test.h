@@ -199,30 +199,61 @@ static inline void ksm_quiet(void)
 		ksm_set(defaults[i][0], defaults[i][1]);
 }
 
-/* ---- areas ---- */
+/* ---- areas: memory of a descriptor ---- */
 
 static inline int ksm_open(void)
 {
 	return MUST(open("/dev/ksm", O_RDWR | O_CLOEXEC));
 }
 
+/* The descriptor @fd joins the domain of the directory @dir, whose number it returns. */
+static inline u64 ksm_join(int fd, int dir)
+{
+	struct ksm_set_domain domain = { .flags = KSM_DOMAIN_JOIN, .fd = dir };
+
+	MUST(ioctl(fd, KSM_SET_DOMAIN, &domain));
+	return domain.id;
+}
+
+/* The same for a domain of its own, that nobody else is in. */
+static inline u64 ksm_make_private(int fd)
+{
+	struct ksm_set_domain domain = { .flags = KSM_DOMAIN_PRIVATE, .fd = -1 };
+
+	MUST(ioctl(fd, KSM_SET_DOMAIN, &domain));
+	return domain.id;
+}
+
 /* An area that merges with nobody, whatever else runs. */
 static inline int ksm_open_private(void)
 {
-	struct ksm_set_domain domain = { .flags = KSM_DOMAIN_PRIVATE, .fd = -1 };
 	int fd = ksm_open();
 
-	MUST(ioctl(fd, KSM_SET_DOMAIN, &domain));
+	ksm_make_private(fd);
 	return fd;
 }
 
-static inline int ksm_open_joined(int with)
+/* A directory that is a new domain, for others to join. */
+static inline int ksm_create_domain(void)
 {
-	struct ksm_set_domain domain = { .flags = KSM_DOMAIN_JOIN, .fd = with };
+	int fd = ksm_open(), dir = MUST(ioctl(fd, KSM_CREATE_DOMAIN, 0));
+
+	close(fd);
+	return dir;
+}
+
+static inline int ksm_open_joined(int dir)
+{
 	int fd = ksm_open();
 
-	MUST(ioctl(fd, KSM_SET_DOMAIN, &domain));
+	ksm_join(fd, dir);
 	return fd;
+}
+
+/* The file of a descriptor of /dev/ksm, as a descriptor. */
+static inline int ksm_get_file(int fd)
+{
+	return MUST(ioctl(fd, KSM_GET_FILE, 0));
 }
 
 static inline void *map_at(int fd, u64 offset, unsigned long pages)
@@ -409,7 +440,7 @@ static inline void sleep_ms(unsigned int ms)
 /* ---- what is left ---- */
 
 /*
- * No area, and nothing that one had.  Areas and domains go soon: a scan thread
+ * No file, and nothing that one had.  Areas and domains go soon: a scan thread
  * keeps the domain that it was in until it sleeps.
  */
 static inline void ksm_check_nothing_left(void)

@@ -36,6 +36,8 @@ lab_style() {
 		tests/fuzz tests/orders -maxdepth 1 || bad=1
 	texts_check "$ROOT" || bad=1
 	rooms_check "$ROOT" kvmlite || bad=1
+	rooms_check "$ROOT" ksmdev || bad=1
+	slots_check "$ROOT" ksmdev || bad=1
 	rm -f "$ROOT"/.checkpatch-camelcase.*
 	return "$bad"
 }
@@ -61,6 +63,20 @@ rooms_check() {
 	local files
 	mapfile -t files < <(cd "$1/$2" && find . -name '*.[ch]' ! -name '*.mod.c' -printf '%P\n' | sort)
 	(cd "$1/$2" && awk -v module="$2" -f "$LAB/rooms.awk" "$1/tests/lab/rooms" "${files[@]}")
+}
+
+# slots_check FOLDER MODULE: a slot changes in slot.c only, by whatever operator or call, and
+# nobody else has a pointer to one.
+slots_check() {
+	local slot='slots\[.*\]' found
+	found=$(cd "$1/$2" && find . -name '*.[ch]' ! -name slot.c -printf '%P\0' | sort -z |
+		xargs -0r grep -nHE -e "$slot *([-+*/%&|^]|<<|>>)?=([^=]|$)" -e "$slot *(\+\+|--)" \
+			-e "(\+\+|--) *[][a-z_>.-]*$slot" -e "WRITE_ONCE\([^,]*$slot" \
+			-e "(^|[^&])&[a-z_>.-]*$slot" -e "(mem(set|cpy|move)|swap)\([^,]*(->|\.)slots")
+	[[ -z $found ]] || {
+		sed 's/:[[:space:]]*\([^:]*\)$/: a slot changes outside of slot.c: \1/' <<<"$found"
+		return 1
+	}
 }
 
 # texts_check FOLDER: docutils doubts nothing in the texts there. A title that has lost

@@ -1,29 +1,33 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The last descriptor of an area of ksmdev is closed, beside run=2, which gives merged
- * pages frames of their own, a scan thread that has taken the chunk, and one that finds a
- * page of it as a candidate.
+ * The last link, descriptor and mapping of a file of ksmdev are gone, beside run=2, which
+ * gives merged pages frames of their own, a scan thread that has taken the chunk, and one
+ * that finds a page of it as a candidate.
  *
  * The area is emptied without anybody mapping it.  Who goes through the areas of the
  * domain finds it there only before that; who has a chunk of it has a reference.  When the
- * area is freed, its chunk is in no queue and no slot has a frame.
+ * area is freed, its chunk is in no queue and no slot has a frame.  The inode goes when the
+ * area is empty: who has a slot with a frame, and the chunk locked, may use it.
  *
  * One chunk with two slots, emptied one after the other.  README says what the rows are.
  *
  *	module	ksmdev
  *
- *	function	e4f5ed22afa0	ksm_area_release
- *	function	8c037b6ee776	ksm_area_put
- *	function	6846558aff20	ksm_chunk_unmerge
- *	function	9402bdf9b81e	ksm_slot_unmerge
- *	function	4a2c0ea92b69	unmerge_domain
+ *	function	62b2502ac47c	ksm_area_release
+ *	function	a809c4c63c6f	ksm_area_put
+ *	function	71e31b1a95be	chunk_unmerge
+ *	function	02b3d658a412	ksm_area_unmerge
+ *	function	ec531e102e07	ksm_slot_unmerge
+ *	function	eb01c8827471	unmerge_domain
  *	function	1aadcff1f705	owner_trylock
+ *	function	e37a0777fcc4	evict_inode
  *
  *	holds	SLOTS=2
  *	holds	LOOK_ONCE: pages that are not merged any more get frames, too
  *	holds	LEAVE_LATE: the area leaves the domain when it is empty
  *	caught	given_back	LOOK_ONCE LEAVE_LATE: both
  *	caught	freed	NO_REFERENCE: who finds a candidate takes none of its area
+ *	caught	inode_there	INODE_FIRST: the inode goes before the area is emptied
  *	caught	queued	UNQUEUE_FIRST: the chunk leaves the queues before it is emptied
  */
 #define SLOTS 2
@@ -32,7 +36,7 @@ mtype = { EMPTY, PRIVATE, CANDIDATE, MERGED };
 mtype slot[SLOTS];
 bool locked;			/* chunk->lock */
 bool walks, in_domain = true;	/* areas_lock is held for the whole walk */
-bool queued = true, freed, done;
+bool queued = true, freed, done, inode_there = true;
 byte refs = 1;
 
 #define lock()		atomic { !locked -> assert(!freed); locked = true }
@@ -69,6 +73,9 @@ proctype release()
 #ifdef UNQUEUE_FIRST
 	queued = false;
 #endif
+#ifdef INODE_FIRST
+	inode_there = false;
+#endif
 	do
 	:: i < SLOTS -> lock(); slot[i] = EMPTY; i++; unlock()
 	:: else -> break
@@ -80,7 +87,8 @@ proctype release()
 	leave();
 #endif
 	done = true;
-	area_put()
+	area_put();
+	inode_there = false
 }
 
 proctype unmerge()
@@ -120,6 +128,7 @@ proctype unmerge()
 /* ksm_scan_chunk(): private slots become candidates, merge, or are looked at later. */
 inline look(i)
 {
+	assert(inode_there || slot[i] == EMPTY);
 	if
 	:: slot[i] == PRIVATE -> slot[i] = CANDIDATE
 	:: slot[i] == PRIVATE -> slot[i] = MERGED
@@ -152,6 +161,7 @@ proctype matcher()
 	:: atomic {
 			(slot[0] == CANDIDATE || slot[1] == CANDIDATE) && !locked ->
 			assert(!freed);
+			assert(inode_there);
 			locked = true;
 #ifndef NO_REFERENCE
 			refs++

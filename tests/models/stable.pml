@@ -14,11 +14,11 @@
  *
  *	module	ksmdev
  *
- *	function	9518161d6d83	ksm_stable_get
- *	function	83062063742e	ksm_stable_put
- *	function	d62177ace4ad	stable_drop_last
- *	function	19900ddbdd2b	stable_rehash
- *	function	5c176b39df3e	last_get
+ *	function	373ee18574fa	ksm_stable_get
+ *	function	244ef310b577	ksm_stable_put
+ *	function	74c444674bf6	stable_drop_last
+ *	function	1bcf7b570093	stable_rehash
+ *	function	580cd1cdae92	last_get
  *	function	09a7d937e1ee	scanner_set_last
  *
  *	holds	SLOTS=2 MOST=3

@@ -13,12 +13,13 @@
  *
  *	module	ksmdev
  *
- *	function	253dd2ad7de8	ksm_fault
- *	function	1d41f7d528fb	ksm_page_mkwrite
- *	function	e8a98b3e58ed	ksm_slot_give
- *	function	5c90fb236cc2	ksm_slot_wait_mapped
- *	function	633fef12b211	chunk_drop
- *	function	887cdfd0f924	slot_need
+ *	function	c45475571093	ksm_fault
+ *	function	82d8bef6de60	ksm_page_mkwrite
+ *	function	b1db3f86fcd8	slot_give
+ *	function	85978d9b0126	slot_wait_mapped
+ *	function	37b2904c6cae	slots_drop
+ *	function	2ade604126e0	ksm_slot_map
+ *	function	2d8d2debe4b8	slot_need
  *
  *	holds	DISCARDS=1
  *	holds	DISCARDS=2
@@ -49,7 +50,7 @@ byte frames = FIRST;
 #define unlock_chunk()	chunk_locked = false
 #define lock_frame(f)	atomic { !frame_locked[f] -> frame_locked[f] = true }
 
-/* ksm_slot_wait_mapped() and unmap_mapping_pages(), which takes each PTE on its own */
+/* slot_wait_mapped() and unmap_mapping_pages(), which takes each PTE on its own */
 inline unmap(f)
 {
 #ifdef UNMAP_FIRST
@@ -63,7 +64,7 @@ inline unmap(f)
 #endif
 }
 
-/* The end of ksm_fault(), and core mm */
+/* ksm_slot_map(), and core mm */
 inline map(who)
 {
 	mapped = true;
@@ -158,7 +159,7 @@ inline free()
 	}
 }
 
-/* chunk_drop() */
+/* slots_drop() */
 active proctype discard()
 {
 	byte old, n;

@@ -55,7 +55,7 @@ static unsigned long jiffies;
 #define pfn_to_page(pfn)		((void)(pfn), (struct page *)NULL)
 #define page_to_pfn(page)		((unsigned long)(page))
 
-/* ---- area.h, content.h, stable.h, stats.h, trace.h: what the queues use of them ---- */
+/* ---- area.h, content.h, knobs.h, stable.h, trace.h: what the queues use of them ---- */
 
 #define _KSMDEV_AREA_H
 #define _KSMDEV_CONTENT_H
@@ -84,7 +84,7 @@ struct ksm_chunk {
 #define trace_ksm_pass_begin(...)	((void)0)
 #define trace_ksm_pass_end(...)		((void)0)
 
-#include "stats.h"
+#include "knobs.h"
 
 struct ksm_knobs ksm_knobs;
 struct ksm_totals ksm_totals;

@@ -56,11 +56,13 @@ make help|machine
 make modules|machine
 modprobe -r kvm_intel|host
 sudo insmod ksmdev/ksmdev.ko|host
+sudo mkdir -p /run/ksm|host
+sudo mount -t ksmfs -o size=4g none /run/ksm|host
 '
 # Programs of others. A command that is neither here nor ours is an error: it
 # may have been ours once.
 OTHERS=" apt-get cat cd chgrp chmod dkms echo env getent groupadd insmod jq less ln ls
- mkdir mokutil qemu-system-x86_64 sh sleep uname usermod "
+ mkdir mokutil mount qemu-system-x86_64 sh sleep uname usermod "
 # And what is not ours among kernel modules.
 STOCK_MODULES=" kvm kvm_amd kvm_intel kvm-amd kvm-intel "
 

@@ -32,7 +32,7 @@
 
 enum op {
 	OP_FILL, OP_TOUCH, OP_LANE, OP_READ, OP_READ_ALIAS, OP_WRITEV, OP_DISCARD,
-	OP_DONTNEED, OP_MPROTECT, OP_MREMAP, OP_FORK, OP_DOFORK, OP_UNMERGE,
+	OP_DONTNEED, OP_MPROTECT, OP_MREMAP, OP_FORK, OP_SHARE, OP_UNMERGE,
 	OP_MERGE, OP_REGISTER, OP_SCAN, OP_KILL, OPS
 };
 
@@ -40,7 +40,7 @@ static const char *const op_names[OPS] = {
 	"page writes", "word writes", "racing word writes", "page reads",
 	"reads by the other mapping", "process_vm_writev", "KSM_DISCARD",
 	"MADV_DONTNEED", "mprotect flips", "mremap moves", "fork",
-	"fork with MADV_DOFORK", "KSM_UNMERGE", "KSM_MERGE", "KSM_REGISTER",
+	"fork, and the child writes", "KSM_UNMERGE", "KSM_MERGE", "KSM_REGISTER",
 	"KSM_SCAN", "kill -9",
 };
 
@@ -384,7 +384,7 @@ static void play_unmerge(struct region *r)
 	count(merge ? OP_MERGE : OP_UNMERGE);
 }
 
-/* A child without the mapping: it may do nothing but leave. */
+/* A child that does nothing but leave: nobody misses what it had. */
 static void play_fork(struct region *r)
 {
 	pid_t pid = MUST(fork());
@@ -396,15 +396,19 @@ static void play_fork(struct region *r)
 	count(OP_FORK);
 }
 
-/* A child with the mapping: it checks a page and writes it. */
-static void play_dofork(struct region *r)
+/*
+ * A child that shares the mapping: it checks a page and writes it.  Registered memory is
+ * inherited for this child only.
+ */
+static void play_share(struct region *r)
 {
 	unsigned long i;
 	u64 seed = seed_pick();
 	pid_t pid;
 
 	pthread_rwlock_wrlock(&r->move);
-	MUST(madvise(r->base, r->pages * PAGE, MADV_DOFORK));
+	if (r == &registered)
+		MUST(madvise(r->base, r->pages * PAGE, MADV_DOFORK));
 	i = page_pick(r);
 	pid = MUST(fork());
 	if (!pid) {
@@ -414,12 +418,13 @@ static void play_dofork(struct region *r)
 		page_verify(r, i, page_at(r->base, i));
 		_exit(0);
 	}
-	MUST(madvise(r->base, r->pages * PAGE, MADV_DONTFORK));
+	if (r == &registered)
+		MUST(madvise(r->base, r->pages * PAGE, MADV_DONTFORK));
 	pthread_rwlock_unlock(&r->move);
 	CHECK_EQ(tap_wait(pid), 0);
 	r->state[i].seed = seed;
 	page_unlock(r, i);
-	count(OP_DOFORK);
+	count(OP_SHARE);
 }
 
 /* Pages in use end a call half-way: the next one goes on from there. */
@@ -470,7 +475,7 @@ static void *player_run(void *arg)
 {
 	static void (*const plays[])(struct region *r) = {
 		play_dontneed, play_mprotect, play_mremap, play_discard,
-		play_unmerge, play_fork, play_dofork,
+		play_unmerge, play_fork, play_share,
 	};
 
 	random_seed((unsigned long)arg);

@@ -8,9 +8,6 @@
 #define ALICE	KUIDT_INIT(1000)
 #define BOB	KUIDT_INIT(1001)
 
-static struct address_space mapping;
-struct address_space *ksm_stable_mapping = &mapping;
-
 /* Set by a test: the parts of a domain that cannot be had. */
 static int table_error;
 static unsigned int tables, passes;
@@ -40,6 +37,15 @@ void ksm_pass_init(struct ksm_domain *d)
 void ksm_pass_exit(struct ksm_domain *d)
 {
 	passes--;
+}
+
+/* An area's spares are a number here. */
+unsigned long ksm_spares_drop(struct ksm_spares *s, unsigned long max)
+{
+	unsigned int nr = min_t(unsigned long, max, s->nr_dirty);
+
+	s->nr_dirty -= nr;
+	return nr;
 }
 
 void ksm_frame_free(struct page *page)
@@ -164,7 +170,7 @@ static void ksm_domain_zero_test(struct kunit *test)
 	before = ksm_domain_bytes(d);
 	page = ksm_domain_zero_frame(d, 0, 5);
 	KUNIT_ASSERT_NOT_NULL(test, page);
-	KUNIT_EXPECT_PTR_EQ(test, page->mapping, ksm_stable_mapping);
+	KUNIT_EXPECT_NULL(test, page->mapping);
 	KUNIT_EXPECT_NULL(test, memchr_inv(page_address(page), 0, PAGE_SIZE));
 	KUNIT_EXPECT_PTR_EQ(test, ksm_domain_zero_frame(d, 0, 5), page);
 	KUNIT_EXPECT_PTR_EQ(test, ksm_domain_zero_frame(d, 0, 5 + KSM_ZERO_FRAMES),
@@ -212,6 +218,53 @@ static void ksm_domain_areas_test(struct kunit *test)
 	ksm_domain_put(d);
 }
 
+/* A user owns what is of his id, who makes any other domain owns that. */
+static void ksm_domain_owner_test(struct kunit *test)
+{
+	struct ksm_domain *alice = ksm_domain_of_uid(ALICE);
+	struct ksm_domain *made = ksm_domain_new(INVALID_UID);
+
+	KUNIT_ASSERT_NOT_NULL(test, alice);
+	KUNIT_ASSERT_NOT_NULL(test, made);
+	KUNIT_EXPECT_TRUE(test, uid_eq(alice->owner, ALICE));
+	KUNIT_EXPECT_TRUE(test, uid_eq(made->owner, current_euid()));
+	KUNIT_EXPECT_FALSE(test, uid_valid(made->uid));
+	ksm_domain_put(alice);
+	ksm_domain_put(made);
+}
+
+/* The kernel runs short: spares of all areas count, and go up to what it asks for. */
+static void ksm_domain_spares_test(struct kunit *test)
+{
+	struct ksm_area *areas = kunit_kcalloc(test, 2, sizeof(*areas), GFP_KERNEL);
+	struct ksm_domain *d[] = { ksm_domain_of_uid(ALICE), ksm_domain_of_uid(BOB) };
+	struct shrink_control sc = { .nr_to_scan = 12 };
+
+	KUNIT_ASSERT_NOT_NULL(test, areas);
+	KUNIT_ASSERT_NOT_NULL(test, d[0]);
+	KUNIT_ASSERT_NOT_NULL(test, d[1]);
+	KUNIT_EXPECT_EQ(test, spares_shrink_count(NULL, &sc), SHRINK_EMPTY);
+	KUNIT_EXPECT_EQ(test, spares_shrink_scan(NULL, &sc), SHRINK_STOP);
+	ksm_domain_add(d[0], &areas[0]);
+	ksm_domain_add(d[1], &areas[1]);
+	areas[0].spares.nr_dirty = 10;
+	areas[1].spares.nr_dirty = 7;
+	KUNIT_EXPECT_EQ(test, spares_shrink_count(NULL, &sc), 17);
+	KUNIT_EXPECT_EQ(test, spares_shrink_scan(NULL, &sc), 12);
+	KUNIT_EXPECT_EQ(test, spares_shrink_count(NULL, &sc), 5);
+
+	/* Reclaim may have come from under that lock. */
+	mutex_lock(&d[1]->areas_lock);
+	KUNIT_EXPECT_EQ(test, spares_shrink_count(NULL, &sc), SHRINK_EMPTY);
+	KUNIT_EXPECT_EQ(test, spares_shrink_scan(NULL, &sc), SHRINK_STOP);
+	mutex_unlock(&d[1]->areas_lock);
+	KUNIT_EXPECT_EQ(test, spares_shrink_scan(NULL, &sc), 5);
+	ksm_domain_remove(d[0], &areas[0]);
+	ksm_domain_remove(d[1], &areas[1]);
+	ksm_domain_put(d[0]);
+	ksm_domain_put(d[1]);
+}
+
 static struct kunit_case ksm_domain_cases[] = {
 	KUNIT_CASE(ksm_domain_of_uid_test),
 	KUNIT_CASE(ksm_domain_again_test),
@@ -221,6 +274,8 @@ static struct kunit_case ksm_domain_cases[] = {
 	KUNIT_CASE(ksm_domain_no_memory_test),
 	KUNIT_CASE(ksm_domain_try_each_test),
 	KUNIT_CASE(ksm_domain_areas_test),
+	KUNIT_CASE(ksm_domain_owner_test),
+	KUNIT_CASE(ksm_domain_spares_test),
 	{ }
 };
 

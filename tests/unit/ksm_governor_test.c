@@ -11,12 +11,11 @@ struct ksm_knobs ksm_knobs;
 struct ksm_totals ksm_totals;
 wait_queue_head_t ksm_pass_wait;
 
-/* ---- in place of pass.c, scan.c, area.c: passes of so many chunks ---- */
+/* ---- in place of pass.c and scan.c: passes of so many chunks ---- */
 
 static struct ksm_domain *domain;
-static struct ksm_area *area;
 static struct ksm_scanner scanner;
-static unsigned int chunks_left, chunks_each, pages_each, swept, begun;
+static unsigned int chunks_left, chunks_each, pages_each, begun;
 
 void ksm_pass_begin(struct ksm_domain *d)
 {
@@ -72,16 +71,6 @@ void ksm_domain_put(struct ksm_domain *d)
 {
 }
 
-struct ksm_domain *ksm_area_domain(struct ksm_area *of)
-{
-	return domain;
-}
-
-void ksm_regions_sweep(struct ksm_area *of)
-{
-	swept++;
-}
-
 unsigned long ksm_scan_join(struct ksm_domain *d, bool force,
 			    struct ksm_scan_counts *before)
 {
@@ -98,20 +87,14 @@ void ksm_scan_leave(struct ksm_domain *d, bool force)
 static int ksm_governor_test_init(struct kunit *test)
 {
 	domain = kunit_kzalloc(test, sizeof(*domain), GFP_KERNEL);
-	area = kunit_kzalloc(test, sizeof(*area), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, domain);
-	KUNIT_ASSERT_NOT_NULL(test, area);
-	mutex_init(&domain->areas_lock);
 	spin_lock_init(&domain->queue_lock);
 	init_waitqueue_head(&domain->pass_done);
-	INIT_LIST_HEAD(&domain->areas);
-	list_add(&area->in_domain, &domain->areas);
 	memset(&ksm_knobs, 0, sizeof(ksm_knobs));
 	memset(&scanner, 0, sizeof(scanner));
 	chunks_left = 0;
 	chunks_each = 5;
 	pages_each = 10;
-	swept = 0;
 	begun = 0;
 	return 0;
 }
@@ -165,11 +148,9 @@ static void ksm_batch_pages_test(struct kunit *test)
 	ksm_knobs.sleep_millisecs = 20;
 	KUNIT_EXPECT_EQ(test, scan_batch(&scanner, domain), 20 * NSEC_PER_MSEC);
 	KUNIT_EXPECT_EQ(test, domain->total.scanned, 30);
-	KUNIT_EXPECT_EQ(test, swept, 1);
 	/* The same pass goes on. */
 	KUNIT_EXPECT_EQ(test, scan_batch(&scanner, domain), 20 * NSEC_PER_MSEC);
 	KUNIT_EXPECT_EQ(test, domain->total.scanned, 50);
-	KUNIT_EXPECT_EQ(test, swept, 1);
 	KUNIT_EXPECT_EQ(test, begun, 1);
 }
 
@@ -200,40 +181,21 @@ static void ksm_scan_now_test(struct kunit *test)
 {
 	struct ksm_scan arg = { };
 
-	KUNIT_EXPECT_EQ(test, ksm_scan_now(area, &arg), 0);
+	KUNIT_EXPECT_EQ(test, ksm_scan_now(domain, &arg), 0);
 	KUNIT_EXPECT_EQ(test, arg.pages_scanned, 50);
 	KUNIT_EXPECT_EQ(test, arg.passes, 1);
 	KUNIT_EXPECT_EQ(test, domain->scans, 0);
 	/* The pass under way began too early: it and another one. */
 	memset(&arg, 0, sizeof(arg));
 	ksm_pass_begin(domain);
-	KUNIT_EXPECT_EQ(test, ksm_scan_now(area, &arg), 0);
+	KUNIT_EXPECT_EQ(test, ksm_scan_now(domain, &arg), 0);
 	KUNIT_EXPECT_EQ(test, arg.pages_scanned, 100);
 	KUNIT_EXPECT_EQ(test, arg.passes, 3);
 	/* Nothing to do is done at once. */
 	memset(&arg, 0, sizeof(arg));
 	chunks_each = 0;
-	KUNIT_EXPECT_EQ(test, ksm_scan_now(area, &arg), 0);
+	KUNIT_EXPECT_EQ(test, ksm_scan_now(domain, &arg), 0);
 	KUNIT_EXPECT_EQ(test, arg.pages_scanned, 0);
-}
-
-static void ksm_scan_now_invalid_test(struct kunit *test)
-{
-	struct ksm_scan arg;
-	unsigned int i;
-
-	for (i = 0; i < 8 * sizeof(arg.flags); i++) {
-		arg = (struct ksm_scan){ .flags = BIT_ULL(i) };
-		KUNIT_EXPECT_EQ_MSG(test, ksm_scan_now(area, &arg),
-				    BIT_ULL(i) == KSM_SCAN_FORCE ? 0 : -EINVAL,
-				    "flag %u", i);
-	}
-	for (i = 0; i < sizeof(arg.reserved); i++) {
-		arg = (struct ksm_scan){ };
-		((u8 *)arg.reserved)[i] = 1;
-		KUNIT_EXPECT_EQ_MSG(test, ksm_scan_now(area, &arg), -EINVAL,
-				    "reserved byte %u", i);
-	}
 }
 
 static struct kunit_case ksm_governor_cases[] = {
@@ -242,7 +204,6 @@ static struct kunit_case ksm_governor_cases[] = {
 	KUNIT_CASE(ksm_batch_budget_test),
 	KUNIT_CASE(ksm_batch_others_test),
 	KUNIT_CASE(ksm_scan_now_test),
-	KUNIT_CASE(ksm_scan_now_invalid_test),
 	{ }
 };
 

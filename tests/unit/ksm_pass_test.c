@@ -19,10 +19,8 @@ static unsigned long now_tick;
 
 #define slot_now()	now_tick
 
+#include "knobs.c"
 #include "pass.c"
-
-struct ksm_knobs ksm_knobs;
-struct ksm_totals ksm_totals;
 
 static unsigned int released;
 
@@ -30,17 +28,6 @@ void ksm_area_put(struct ksm_area *area)
 {
 	released += kref_read(&area->ref) == 1;
 	refcount_dec(&area->ref.refcount);
-}
-
-void ksm_scan_counts_add(struct ksm_scan_counts *to,
-			 const struct ksm_scan_counts *more)
-{
-	to->scanned += more->scanned;
-	to->merged += more->merged;
-}
-
-void ksm_totals_add(const struct ksm_scan_counts *more)
-{
 }
 
 #define CHUNKS	64

@@ -8,12 +8,16 @@
 #include "area.h"
 #include "domain.h"
 #include "pass.h"
-#include "register.h"
+#include "pending.h"
 #include "scan.h"
 
 /* No tracepoints here. */
 #define _KSMDEV_TRACE_H
 #define trace_ksm_merge(...)	do { } while (0)
+#define trace_ksm_break(...)	do { } while (0)
+
+/* Pending pages are not pinned here. */
+#define unpin_user_page(page)	put_page(page)
 
 /* The hash with fewer bits, so that contents collide. */
 static u64 real_content_hash(const void *page, const struct ksm_key *key);
@@ -28,13 +32,11 @@ u64 ksm_content_hash(const void *page, const struct ksm_key *key)
 	return real_content_hash(page, key) & hash_mask;
 }
 
+#include "frame.c"
+#include "knobs.c"
 #include "stable.c"
+#include "slot.c"
 #include "scan.c"
-
-struct ksm_knobs ksm_knobs;
-
-static struct address_space stable_mapping;
-struct address_space *ksm_stable_mapping = &stable_mapping;
 
 /* ---- an area of two chunks, and what surrounds it ---- */
 
@@ -88,34 +90,25 @@ bool ksm_pending_ready(struct ksm_chunk *chunk, unsigned int i)
 	return pending_ready;
 }
 
-void ksm_pending_resolve(struct ksm_chunk *chunk, unsigned int i,
-			 struct page *frame)
+int ksm_pending_lock(struct ksm_chunk *chunk, unsigned int i, bool user)
 {
-	frame->mapping = mapping;
-	frame->index = chunk->first + i;
-	memset(page_address(frame), 1 + i, PAGE_SIZE);
-	chunk->slots[i] = slot_make(chunk->slots[i], frame, 0);
+	return -EINTR;
 }
 
-struct page *ksm_frame_alloc(struct ksm_area *of, bool zero, gfp_t gfp)
+struct page *ksm_domain_zero_frame(struct ksm_domain *of, int nid, unsigned long index)
 {
-	return alloc_page(gfp);
+	return NULL;
 }
 
-void ksm_frame_free(struct page *page)
+int ksm_area_hold(struct ksm_area *of)
 {
-	page->mapping = NULL;
-	put_page(page);
+	atomic_long_inc(&of->counts.held);
+	return 0;
 }
 
-void ksm_frame_free_clean(struct ksm_area *of, struct ksm_frame_batch *batch,
-			  struct page *page, bool zeroed)
+void ksm_area_give_back(struct ksm_area *of, unsigned long pages)
 {
-	ksm_frame_free(page);
-}
-
-void ksm_frame_flush(struct ksm_frame_batch *batch)
-{
+	atomic_long_sub(pages, &of->counts.held);
 }
 
 static int ksm_scan_test_init(struct kunit *test)
@@ -140,6 +133,8 @@ static int ksm_scan_test_init(struct kunit *test)
 	kref_init(&d->ref);
 	kref_init(&area->ref);
 	area->domain = d;
+	area->mapping = mapping;
+	ksm_spares_init(&area->spares);
 	s->domain = d;
 	for (i = 0; i < CHUNKS; i++) {
 		mutex_init(&chunks[i].lock);
@@ -159,21 +154,11 @@ static int ksm_scan_test_init(struct kunit *test)
 	return 0;
 }
 
-static void slot_drop(struct ksm_chunk *chunk, unsigned int i)
+static void drop_all(struct ksm_chunk *chunk)
 {
-	ksm_slot_t slot = chunk->slots[i];
-	struct page *page = slot_page(slot);
-
-	chunk->slots[i] = 0;
-	if (slot & SLOT_STABLE) {
-		ksm_stable_put(d, page);
-	} else if (page) {
-		if (slot & SLOT_CLEAN) {
-			ksm_table_del(&d->table, page);
-			d->table.nr_candidates--;
-		}
-		ksm_frame_free(page);
-	}
+	mutex_lock(&chunk->lock);
+	ksm_slots_drop(chunk, 0, KSM_CHUNK_PAGES, false);
+	mutex_unlock(&chunk->lock);
 }
 
 static void ksm_scan_test_exit(struct kunit *test)
@@ -183,14 +168,19 @@ static void ksm_scan_test_exit(struct kunit *test)
 	if (!chunks || !d || !d->table.segments)
 		return;
 	scanner_set_last(s, NULL);
-	for (i = 0; i < CHUNKS * KSM_CHUNK_PAGES; i++)
-		if (chunks[i / KSM_CHUNK_PAGES].slots)
-			slot_drop(&chunks[i / KSM_CHUNK_PAGES],
-				  i % KSM_CHUNK_PAGES);
+	for (i = 0; i < CHUNKS; i++)
+		if (chunks[i].slots)
+			drop_all(&chunks[i]);
+	ksm_spares_drop(&area->spares, ULONG_MAX);
 	KUNIT_EXPECT_EQ(test, d->table.nr_entries, 0);
 	KUNIT_EXPECT_EQ(test, d->table.nr_stable, 0);
 	KUNIT_EXPECT_EQ(test, d->table.nr_candidates, 0);
 	KUNIT_EXPECT_EQ(test, kref_read(&area->ref), 1);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&area->counts.held), 0);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&area->counts.private), 0);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&area->counts.merged), 0);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&area->counts.zero), 0);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&area->counts.pending), 0);
 	ksm_table_destroy(&d->table);
 	ksm_key_destroy(&d->key);
 	chunks = NULL;
@@ -213,6 +203,7 @@ static struct page *fill(struct kunit *test, struct ksm_chunk *chunk,
 	INIT_HLIST_NODE(page_node(page));
 	chunk->slots[i] = slot_make(chunk->slots[i], page, 0);
 	atomic_long_inc(&area->counts.private);
+	atomic_long_inc(&area->counts.held);
 	return page;
 }
 
@@ -502,7 +493,9 @@ static void ksm_scan_busy_test(struct kunit *test)
 		s->due = UINT_MAX;
 		s->now = 1000;
 		chunks[0].slots[0] = slot_set_rest(0, level, 0);
+		mutex_lock(&chunks[0].lock);
 		slot_busy(s, &chunks[0], 0);
+		mutex_unlock(&chunks[0].lock);
 		KUNIT_EXPECT_EQ(test, slot_level(chunks[0].slots[0]),
 				next[level]);
 		KUNIT_EXPECT_EQ(test, slot_rest_left(chunks[0].slots[0], 1000),
@@ -528,16 +521,47 @@ static void ksm_scan_due_test(struct kunit *test)
 	KUNIT_EXPECT_GT(test, queued_ticks, 30);
 }
 
+/* What KSM_REGISTER left is copied when nobody else uses it, and looked at from then on. */
 static void ksm_scan_pending_test(struct kunit *test)
 {
-	chunks[0].slots[4] = slot_make(0, NULL, SLOT_PENDING);
+	struct page *pages[2] = { alloc_page(GFP_KERNEL | __GFP_ZERO),
+				  alloc_page(GFP_KERNEL | __GFP_ZERO) };
+
+	KUNIT_ASSERT_NOT_NULL(test, pages[0]);
+	KUNIT_ASSERT_NOT_NULL(test, pages[1]);
+	((u32 *)page_address(pages[0]))[300] = 12;
+	mutex_lock(&chunks[0].lock);
+	ksm_slots_take_over(&chunks[0], 4, 2, pages);
+	mutex_unlock(&chunks[0].lock);
 	ksm_scan_chunk(s, &chunks[0]);
+	KUNIT_EXPECT_PTR_EQ(test, slot_page(chunks[0].slots[4]), pages[0]);
 	KUNIT_EXPECT_TRUE(test, chunks[0].slots[4] & SLOT_PENDING);
 	KUNIT_EXPECT_EQ(test, slot_level(chunks[0].slots[4]), 1);
+	KUNIT_EXPECT_EQ(test, s->counts.skipped, 2);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&area->counts.pending), 2);
+
+	chunks[0].reg_first = 0;
+	chunks[0].reg_end = 0;
 	pending_ready = true;
 	ksm_scan_chunk(s, &chunks[0]);
-	KUNIT_EXPECT_FALSE(test, chunks[0].slots[4] & SLOT_PENDING);
-	KUNIT_EXPECT_TRUE(test, slot_has_frame(chunks[0].slots[4]));
+	KUNIT_EXPECT_TRUE(test, slot_private(chunks[0].slots[4]));
+	KUNIT_EXPECT_EQ(test, content_of(&chunks[0], 4), 12);
+	KUNIT_EXPECT_FALSE(test, slot_held(chunks[0].slots[5]));
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&area->counts.pending), 0);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&area->counts.held), 1);
+}
+
+/* chattr +C: nobody looks at such a file. */
+static void ksm_scan_nomerge_test(struct kunit *test)
+{
+	area->nomerge = true;
+	fill(test, &chunks[0], 0, 5);
+	fill(test, &chunks[0], 1, 5);
+	fill(test, &chunks[0], 2, 0);
+	ksm_scan_chunk(s, &chunks[0]);
+	KUNIT_EXPECT_EQ(test, s->counts.scanned, 0);
+	KUNIT_EXPECT_EQ(test, d->table.nr_entries, 0);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&area->counts.private), 3);
 }
 
 /* ---- runs of neighbours, which are unmapped together ---- */
@@ -578,6 +602,7 @@ static struct kunit_case ksm_scan_cases[] = {
 	KUNIT_CASE(ksm_scan_busy_test),
 	KUNIT_CASE(ksm_scan_due_test),
 	KUNIT_CASE(ksm_scan_pending_test),
+	KUNIT_CASE(ksm_scan_nomerge_test),
 	KUNIT_CASE(ksm_scan_runs_test),
 	{ }
 };

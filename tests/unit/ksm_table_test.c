@@ -11,9 +11,7 @@
 
 struct ksm_knobs ksm_knobs;
 
-static struct address_space stable_mapping;
-struct address_space *ksm_stable_mapping = &stable_mapping;
-
+static struct address_space mapping;
 static unsigned int freed;
 
 void ksm_frame_free(struct page *page)
@@ -28,7 +26,6 @@ void ksm_frame_free(struct page *page)
 /* Room for nine segments: the directory has to grow. */
 #define ENTRIES		10000
 
-static struct ksm_domain *domain;
 static struct ksm_table *table;
 /* Entries are but their fields: no memory is behind them. */
 static struct page *pages;
@@ -36,11 +33,10 @@ static struct page *pages;
 static int ksm_table_test_init(struct kunit *test)
 {
 	freed = 0;
-	domain = kunit_kzalloc(test, sizeof(*domain), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, domain);
+	table = kunit_kzalloc(test, sizeof(*table), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, table);
 	pages = vzalloc(ENTRIES * sizeof(*pages));
 	KUNIT_ASSERT_NOT_NULL(test, pages);
-	table = &domain->table;
 	KUNIT_ASSERT_EQ(test, ksm_table_init(table), 0);
 	return 0;
 }
@@ -276,10 +272,11 @@ static struct page *stable_new(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, page);
 	INIT_HLIST_NODE(page_node(page));
 	page->private = 5;
+	page->mapping = &mapping;
 	table->nr_candidates++;
 	spin_lock(&table->lock);
 	ksm_table_add(table, page);
-	ksm_stable_make(domain, page);
+	ksm_stable_make(table, page);
 	spin_unlock(&table->lock);
 	return page;
 }
@@ -289,9 +286,24 @@ static bool stable_get(struct page *page)
 	bool got;
 
 	spin_lock(&table->lock);
-	got = ksm_stable_get(domain, page);
+	got = ksm_stable_get(table, page);
 	spin_unlock(&table->lock);
 	return got;
+}
+
+/* The page of a candidate changes: nobody finds it any more. */
+static void ksm_candidate_del_test(struct kunit *test)
+{
+	KUNIT_EXPECT_FALSE(test, find(3));
+	pages[3].mapping = &mapping;
+	add(3, 17);
+	table->nr_candidates++;
+	KUNIT_EXPECT_TRUE(test, find(3));
+	KUNIT_EXPECT_FALSE(test, page_stable(&pages[3]));
+	ksm_candidate_del(table, &pages[3]);
+	KUNIT_EXPECT_FALSE(test, find(3));
+	KUNIT_EXPECT_EQ(test, table->nr_candidates, 0);
+	KUNIT_EXPECT_EQ(test, table->nr_entries, 0);
 }
 
 static void ksm_stable_life_test(struct kunit *test)
@@ -299,19 +311,19 @@ static void ksm_stable_life_test(struct kunit *test)
 	struct page *page = stable_new(test);
 
 	ksm_knobs.max_page_sharing = 256;
-	KUNIT_EXPECT_PTR_EQ(test, page->mapping, ksm_stable_mapping);
+	KUNIT_EXPECT_TRUE(test, page_stable(page));
 	KUNIT_EXPECT_EQ(test, table->nr_stable, 1);
 	KUNIT_EXPECT_EQ(test, table->nr_candidates, 0);
 	KUNIT_EXPECT_TRUE(test, stable_get(page));
 	KUNIT_EXPECT_TRUE(test, stable_get(page));
 	KUNIT_EXPECT_EQ(test, atomic_long_read(stable_sharers(page)), 3);
 	KUNIT_EXPECT_EQ(test, page_count(page), 3);
-	ksm_stable_put(domain, page);
-	ksm_stable_put(domain, page);
+	ksm_stable_put(table, page);
+	ksm_stable_put(table, page);
 	KUNIT_EXPECT_EQ(test, page_count(page), 1);
 	KUNIT_EXPECT_EQ(test, freed, 0);
 	KUNIT_EXPECT_EQ(test, table->nr_entries, 1);
-	ksm_stable_put(domain, page);
+	ksm_stable_put(table, page);
 	KUNIT_EXPECT_EQ(test, freed, 1);
 	KUNIT_EXPECT_EQ(test, table->nr_entries, 0);
 	KUNIT_EXPECT_EQ(test, table->nr_stable, 0);
@@ -332,15 +344,15 @@ static void stable_limit(struct kunit *test, unsigned int max)
 	KUNIT_EXPECT_TRUE(test, hlist_unhashed(page_node(page)));
 	KUNIT_EXPECT_EQ(test, table->nr_entries, 0);
 	for (n = max; n > max / 2 + 1; n--) {
-		ksm_stable_put(domain, page);
+		ksm_stable_put(table, page);
 		KUNIT_EXPECT_TRUE(test, hlist_unhashed(page_node(page)));
 	}
-	ksm_stable_put(domain, page);
+	ksm_stable_put(table, page);
 	KUNIT_EXPECT_EQ(test, freed, 0);
 	KUNIT_EXPECT_FALSE(test, hlist_unhashed(page_node(page)));
 	KUNIT_EXPECT_EQ(test, table->nr_entries, 1);
 	for (n = max / 2; n; n--)
-		ksm_stable_put(domain, page);
+		ksm_stable_put(table, page);
 	KUNIT_EXPECT_EQ(test, freed, 1);
 	KUNIT_EXPECT_EQ(test, table->nr_entries, 0);
 }
@@ -364,7 +376,7 @@ static void ksm_stable_lower_limit_test(struct kunit *test)
 	ksm_knobs.max_page_sharing = 10;
 	KUNIT_EXPECT_FALSE(test, stable_get(page));
 	for (; n; n--)
-		ksm_stable_put(domain, page);
+		ksm_stable_put(table, page);
 	KUNIT_EXPECT_EQ(test, freed, 1);
 	KUNIT_EXPECT_EQ(test, table->nr_entries, 0);
 	KUNIT_EXPECT_EQ(test, table->nr_stable, 0);
@@ -376,6 +388,7 @@ static struct kunit_case ksm_table_cases[] = {
 	KUNIT_CASE(ksm_table_random_test),
 	KUNIT_CASE(ksm_table_memory_test),
 	KUNIT_CASE(ksm_table_no_room_test),
+	KUNIT_CASE(ksm_candidate_del_test),
 	KUNIT_CASE(ksm_stable_life_test),
 	KUNIT_CASE(ksm_stable_limit_test),
 	KUNIT_CASE(ksm_stable_lower_limit_test),

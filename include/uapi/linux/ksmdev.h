@@ -30,24 +30,26 @@
  * all that is below it; link() and rename() from one to another give EXDEV.
  * Files in the root, and those of /dev/ksm, are in the domain of the effective
  * user id that made them or opened the device.  For a descriptor of /dev/ksm
- * that has no memory yet, KSM_SET_DOMAIN chooses another domain: a new one, or
+ * that has no file yet, KSM_SET_DOMAIN chooses another domain: a new one, or
  * that of a directory which the caller may write to.
  *
  * DIFFERENCES from a memfd.  The memory is not swapped and not migrated.  Pages
- * are 4 KiB.  Long-term pins for writing (VFIO, fixed buffers of io_uring)
- * fail with EFAULT, on Linux 6.1 they succeed and keep the pages from merging;
- * in files with `chattr +C` they work.  A pin for reading keeps the frame that it found:
+ * are 4 KiB.  Long-term pins for writing of shared mappings (VFIO, fixed buffers of
+ * io_uring) fail with EFAULT; in files with `chattr +C` they work.  On Linux 6.1 those of
+ * VFIO always work, and keep the pages from merging; those of io_uring always fail with
+ * EOPNOTSUPP.  A pin for reading keeps the frame that it found:
  * after a write to a page that was merged or never written, it is not the page's any more.
- * userfaultfd() refuses the memory (EINVAL).  mincore() tells what somebody has mapped.  A
- * futex in memory that is mapped for reading only, and is merged or was never written,
- * gives EFAULT.  There are no seals, no extended attributes and no ACLs (EOPNOTSUPP), and no
+ * userfaultfd() refuses the memory (EINVAL), but for UFFD_FEATURE_WP_ASYNC.  mincore() tells
+ * what somebody has mapped; merging unmaps.  A futex that processes share gives EFAULT if its
+ * memory is mapped for reading only, and is merged or was never written.  There are no seals
+ * (EINVAL), no extended attributes and no ACLs (EOPNOTSUPP), and no
  * open() with O_DIRECT (EINVAL).  A frame that the hardware has found broken gives SIGBUS
  * (BUS_MCEERR_AR) once the scanner or a fault has seen it; fallocate() with
  * FALLOC_FL_PUNCH_HOLE mends the file.  Core dumps contain the memory of unnamed files.
  *
- * LIMITS.  What named files hold, counts against the size of the mount (ENOSPC,
- * SIGBUS in a fault).  The size of unnamed files counts against the
- * RLIMIT_MEMLOCK of who opened /dev/ksm, summed over all of the user, unless he
+ * LIMITS.  What named files hold, and one page for each 2 MiB that was touched, counts
+ * against the size of the mount (ENOSPC, SIGBUS in a fault).  The size of unnamed files
+ * counts against the RLIMIT_MEMLOCK of who opened /dev/ksm, summed over all of the user, unless he
  * had CAP_IPC_LOCK: EAGAIN from mmap() and KSM_REGISTER, ENOSPC from
  * calls on the file.  Frames are charged to the memory cgroup of who needs them first.
  *
@@ -263,7 +265,8 @@ struct ksm_info {
  * file: memory of that.
  *
  *   EINVAL  unaligned, zero length, wraps around, ends behind the end of the file
- *   EACCES  the descriptor is not open for writing
+ *   EACCES  the descriptor is not open for writing, or the one by which an address was
+ *           mapped was not
  *   ENOMEM  a part of the range is not a mapping of such a file; or out of memory
  *   ENOSPC  the mount is full
  */
@@ -304,9 +307,10 @@ struct ksm_info {
  *
  *   EINVAL  not exactly one flag; @fd not -1 with KSM_DOMAIN_PRIVATE; @fd is
  *           no directory of ksmfs
- *   EBADF   @fd is not open
+ *   EBADF   @fd is not open, or was opened with O_PATH
  *   EACCES  the caller may not write to the directory @fd, or not search it
- *   EBUSY   the descriptor has memory already (was mapped, or registered some)
+ *   EBUSY   a file was made already, by mmap(), KSM_GET_FILE or KSM_REGISTER, also if such a
+ *           call failed after that
  *   ENOMEM  out of memory
  */
 #define KSM_SET_DOMAIN		_IOWR(KSMIO, 0x06, struct ksm_set_domain)

@@ -29,6 +29,13 @@
 
 #define CHILD_FDS	16
 
+/* A mount of ksmfs, and the names in it that programs use: run.c takes them away. */
+#define CALL_MOUNT	"/tmp/ioctl_fuzz.ksmfs"
+#define CALL_NAMES							\
+	CALL_MOUNT "/f", CALL_MOUNT "/g", CALL_MOUNT "/a", CALL_MOUNT "/b",	\
+	CALL_MOUNT "/a/f", CALL_MOUNT "/a/g", CALL_MOUNT "/b/f", CALL_MOUNT "/a/d",	\
+	CALL_MOUNT "/a/d/f", CALL_MOUNT
+
 /* Which descriptors are usually what. */
 #define FD_KSM(name)	{ name, ARG_FD, 0, 3 }
 #define FD_ANY(name)	{ name, ARG_FD, 0, CHILD_FDS - 1 }

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Calls of /dev/ksm: <linux/ksmdev.h>, and its files in sysfs. */
+/* Calls of /dev/ksm and of files of ksmfs: <linux/ksmdev.h>, and its files in sysfs. */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <linux/ksmdev.h>
@@ -76,6 +79,77 @@ static long run_stats(const struct call *call)
 	return child_ioctl(A(0), KSM_GET_STATS, &stats, sizeof(stats), A(3));
 }
 
+static long run_info(const struct call *call)
+{
+	struct ksm_info info = { .reserved = { A(1) } };
+
+	return child_ioctl(A(0), KSM_GET_INFO, &info, sizeof(info), A(2));
+}
+
+static long run_get_file(const struct call *call)
+{
+	return child_keep(A(1), ioctl(child_fd(A(0)), KSM_GET_FILE, A(2)));
+}
+
+static long run_create_domain(const struct call *call)
+{
+	return child_keep(A(1), ioctl(child_fd(A(0)), KSM_CREATE_DOMAIN, A(2)));
+}
+
+/* ---- names in a mount of ksmfs ---- */
+
+/* Two directories, which are domains, with a directory in one; and the root. */
+static const char *const names[] = { CALL_NAMES };
+
+static const char *name_of(u64 number)
+{
+	return names[number % ARRAY_SIZE(names)];
+}
+
+static long run_name_open(const struct call *call)
+{
+	static const int flags[] = {
+		O_RDWR | O_CREAT, O_RDWR, O_RDONLY, O_RDONLY | O_DIRECTORY,
+		O_RDWR | O_TMPFILE, O_RDWR | O_TRUNC, O_RDWR | O_APPEND,
+	};
+
+	return child_keep(A(0), open(name_of(A(1)),
+				     O_CLOEXEC | flags[A(2) % ARRAY_SIZE(flags)], 0666));
+}
+
+static long run_name(const struct call *call)
+{
+	const char *from = name_of(A(1)), *to = name_of(A(2));
+
+	switch (A(0)) {
+	case 0:
+		return mkdir(from, 0777);
+	case 1:
+		return rmdir(from);
+	case 2:
+		return unlink(from);
+	case 3:
+		return link(from, to);
+	case 4:
+		return rename(from, to);
+	case 5:
+		return renameat2(AT_FDCWD, from, AT_FDCWD, to, A(3));
+	case 6:
+		return truncate(from, A(3));
+	case 7:
+		return chmod(from, A(3));
+	default:
+		return chown(from, A(3), -1);
+	}
+}
+
+static long run_file_flags(const struct call *call)
+{
+	int flags = A(1);
+
+	return ioctl(child_fd(A(0)), FS_IOC_SETFLAGS, &flags);
+}
+
 /* Those of ksm_restore() in run.c. */
 static const char *const files[] = {
 	"run", "advisor_mode", "advisor_max_cpu", "pages_to_scan",
@@ -126,6 +200,20 @@ const struct call_type ksm_calls[] = {
 	{ "ksm_stats", DEVICE_KSM, 2, false, run_stats,
 	  { FD_KSM("fd"), { "flags", ARG_FLAGS, 0, KSM_STATS_DOMAIN },
 	    { "reserved", ARG_FLAGS, 0, 0 }, { "at", ARG_PLACE, 0, 0 } } },
+	{ "ksm_info", DEVICE_KSM, 1, false, run_info,
+	  { FD_KSM("fd"), { "reserved", ARG_FLAGS, 0, 0 }, { "at", ARG_PLACE, 0, 0 } } },
+	{ "ksm_get_file", DEVICE_KSM, 4, false, run_get_file,
+	  { FD_KSM("fd"), { "to", ARG_FD, 1, 3 }, { "value", ARG_ENUM, 0, 0 } } },
+	{ "ksm_create_domain", DEVICE_KSM, 2, false, run_create_domain,
+	  { FD_KSM("fd"), { "to", ARG_FD, 4, 5 }, { "value", ARG_ENUM, 0, 0 } } },
+	{ "name_open", DEVICE_KSM, 6, false, run_name_open,
+	  { { "to", ARG_FD, 1, 3 }, { "name", ARG_ENUM, 0, ARRAY_SIZE(names) - 1 },
+	    { "how", ARG_ENUM, 0, 6 } } },
+	{ "name", DEVICE_KSM, 4, false, run_name,
+	  { { "op", ARG_ENUM, 0, 8 }, { "name", ARG_ENUM, 0, ARRAY_SIZE(names) - 1 },
+	    { "to", ARG_ENUM, 0, ARRAY_SIZE(names) - 1 }, { "value", ARG_VALUE, 0, 0 } } },
+	{ "file_flags", DEVICE_KSM, 1, false, run_file_flags,
+	  { FD_KSM("fd"), { "flags", ARG_FLAGS, FS_NOCOW_FL, FS_NOCOW_FL } } },
 	{ "ksm_sysfs", DEVICE_KSM, 1, false, run_sysfs,
 	  { { "file", ARG_ENUM, 0, ARRAY_SIZE(files) - 1 },
 	    { "value", ARG_ENUM, 0, 300 } } },

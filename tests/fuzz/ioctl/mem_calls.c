@@ -178,7 +178,7 @@ static long run_eventfd(const struct call *call)
 	return child_keep(A(0), eventfd(A(1), EFD_CLOEXEC | EFD_NONBLOCK));
 }
 
-/* System calls that a device file need not know. */
+/* System calls on a file, which a device need not know. */
 static long run_file(const struct call *call)
 {
 	int fd = child_fd(A(0));
@@ -200,6 +200,14 @@ static long run_file(const struct call *call)
 		return fsync(fd);
 	case 6:
 		return read(fd, buf, sizeof(buf));
+	case 7:
+		return fallocate(fd, 0, A(2), A(3));
+	case 8:
+		return fallocate(fd, FALLOC_FL_ZERO_RANGE, A(2), A(3));
+	case 9:
+		return in_arena(A(4), A(3)) ? pread(fd, pointer(A(4)), A(3), A(2)) : refuse();
+	case 10:
+		return in_arena(A(4), A(3)) ? pwrite(fd, pointer(A(4)), A(3), A(2)) : refuse();
 	default:
 		return fcntl(fd, F_SETFL, A(2));
 	}
@@ -248,7 +256,7 @@ const struct call_type mem_calls[] = {
 	    { "flags", ARG_FLAGS, MAP_SHARED, MMAP_FLAGS },
 	    { "offset", ARG_OFFSET, 0, 0 } } },
 	{ "munmap", DEVICE_BOTH, 3, false, run_munmap, { IN_ARENA, LEN } },
-	{ "mremap", DEVICE_BOTH, 2, false, run_mremap,
+	{ "mremap", DEVICE_BOTH, 4, false, run_mremap,
 	  { IN_ARENA, LEN, { "size", ARG_LEN, PAGE, 0 },
 	    { "flags", ARG_ENUM, MREMAP_MAYMOVE | MREMAP_FIXED, 7 },
 	    { "to", ARG_ADDR, ARENA, 0 } } },
@@ -273,9 +281,10 @@ const struct call_type mem_calls[] = {
 	  { FD_ANY("fd"), FD_ANY("to") } },
 	{ "eventfd", DEVICE_KVM, 2, false, run_eventfd,
 	  { FD_EVENT("to"), { "value", ARG_VALUE, 0, 0 } } },
-	{ "file", DEVICE_BOTH, 1, false, run_file,
-	  { FD_ANY("fd"), { "op", ARG_ENUM, 0, 7 },
-	    { "offset", ARG_OFFSET, 0, 0 }, { "len", ARG_LEN, 0, 0 } } },
+	{ "file", DEVICE_BOTH, 4, false, run_file,
+	  { FD_ANY("fd"), { "op", ARG_ENUM, 0, 11 },
+	    { "offset", ARG_OFFSET, 0, 0 }, { "len", ARG_LEN, 0, 0 },
+	    { "buffer", ARG_ADDR, ARENA, 0 } } },
 	{ "ioctl", DEVICE_BOTH, 1, false, run_ioctl,
 	  { FD_ANY("fd"), { "request", ARG_VALUE, 0, 0 },
 	    { "value", ARG_VALUE, 0, 0 } } },

@@ -2,9 +2,11 @@
 /* Runs: see run.h. */
 #define _GNU_SOURCE
 #include <dirent.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
 
 #include "ksm_test.h"
+#include "call.h"
 #include "child.h"
 #include "cover.h"
 #include "journal.h"
@@ -32,6 +34,11 @@ void run_init(unsigned int device, bool verbose)
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	/* Programs may become somebody else first. */
 	chmod(run_device(device), 0666);
+	if (device != DEVICE_KSM)
+		return;
+	mkdir(CALL_MOUNT, 0777);
+	if (mount("none", CALL_MOUNT, "ksmfs", 0, "size=64m"))
+		fprintf(stderr, "ioctl_fuzz: cannot mount ksmfs: %s\n", strerror(errno));
 }
 
 /* False if it still runs then. */
@@ -64,11 +71,27 @@ static bool reap(pid_t group)
 	return pid < 0;
 }
 
-/* Changes of the sysfs files outlive the program. */
+/* Names of files outlive the program. */
+static void names_remove(void)
+{
+	static const char *const names[] = { CALL_NAMES };
+	unsigned int i;
+
+	/* What is in a directory comes after it: from the end. */
+	for (i = ARRAY_SIZE(names) - 1; i--; )
+		if (unlink(names[i]) && errno == EISDIR)
+			rmdir(names[i]);
+	chmod(CALL_MOUNT, 01777);
+	chown(CALL_MOUNT, 0, -1);
+}
+
+/* Changes of the sysfs files do, too. */
 static void restore(const struct program *program)
 {
 	if (program_has(program, "ksm_sysfs"))
 		ksm_quiet();
+	if (program_has(program, "name") || program_has(program, "name_open"))
+		names_remove();
 }
 
 struct outcome run_program(const struct program *program)

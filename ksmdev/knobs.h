@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Counters, the knobs of the scanner, and the files that show them. */
-#ifndef _KSMDEV_STATS_H
-#define _KSMDEV_STATS_H
+/* The knobs of the scanner, and counters of what it did. */
+#ifndef _KSMDEV_KNOBS_H
+#define _KSMDEV_KNOBS_H
 
 #include <linux/atomic.h>
 #include <linux/types.h>
-
-struct device;
-struct attribute_group;
 
 /* What a scan did; see struct ksm_scan in the uapi header. */
 struct ksm_scan_counts {
@@ -51,13 +48,9 @@ struct ksm_totals {
 
 extern struct ksm_knobs ksm_knobs;
 extern struct ksm_totals ksm_totals;
-extern const struct attribute_group *ksm_attr_groups[];
 
 void ksm_scan_counts_add(struct ksm_scan_counts *to,
 			 const struct ksm_scan_counts *more);
 void ksm_totals_add(const struct ksm_scan_counts *more);
 
-void ksm_debugfs_init(void);
-void ksm_debugfs_exit(void);
-
-#endif /* _KSMDEV_STATS_H */
+#endif /* _KSMDEV_KNOBS_H */
