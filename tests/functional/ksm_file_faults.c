@@ -487,9 +487,9 @@ static void check_allocate(int err)
 	struct ksm_stats stats = ksm_stats(file);
 
 	contents_check();
+	CHECK_EQ(file_size(), (err ? 1 : 2) * PAGES * PAGE);
 	if (err)
 		return;
-	CHECK_EQ(file_size(), 2 * PAGES * PAGE);
 	CHECK_EQ(stats.pages_private + stats.pages_merged + stats.ksm_zero_pages, 2 * PAGES);
 }
 
