@@ -109,7 +109,7 @@ struct ksm_area {
 
 	enum ksm_area_kind kind;	/* (i) */
 	bool nomerge;			/* chattr +C; changes only while the file is empty */
-	struct mutex size_lock;		/* guards changes of end, i_size, charged */
+	struct mutex size_lock;		/* guards changes of end, i_size, charged, nomerge */
 	unsigned long first;		/* (i) page at which the memory begins */
 	unsigned long end;		/* pages up to the end of the file */
 	unsigned long charged;		/* pages charged to the user */
