@@ -61,7 +61,8 @@ struct ksm_chunk {
 	unsigned long visited;		/* tick at which it was last scanned */
 	int nid;			/* (i) node of its zero frames */
 	u16 reg_first;			/* the slots from here to before */
-	u16 reg_end;			/* there are being registered */
+	u16 reg_end;			/* there are being registered, */
+	bool reg_maps;			/* and the step has yet to take mmap_lock for writing */
 	bool contended;			/* others used pending pages; sticky */
 	unsigned long opened;		/* jiffies at the last registration */
 };

@@ -70,6 +70,7 @@ static int pending_set(struct reg_step *s)
 	err = ksm_area_set_end(s->area, (loff_t)(s->pgoff + s->nr) << PAGE_SHIFT);
 	if (!err)
 		ksm_slots_take_over(s->chunk, i, s->nr, s->pages);
+	s->chunk->reg_maps = true;
 	mutex_unlock(&s->chunk->lock);
 	mutex_unlock(&s->area->size_lock);
 	if (err)
@@ -87,6 +88,14 @@ static void pending_undo(struct reg_step *s)
 	mutex_unlock(&s->chunk->lock);
 	mutex_unlock(&s->area->size_lock);
 	step_unpin(s);
+}
+
+/* The mapping is replaced: who waits for the step with mmap_lock is not in its way any more. */
+static void pending_mapped(struct reg_step *s)
+{
+	mutex_lock(&s->chunk->lock);
+	s->chunk->reg_maps = false;
+	mutex_unlock(&s->chunk->lock);
 }
 
 /*
@@ -380,8 +389,10 @@ static int step_map(struct reg_step *s)
 			       s->pgoff << PAGE_SHIFT);
 		WRITE_ONCE(s->area->registrar, NULL);
 		s->area->step = NULL;
-		if (addr == s->addr)
+		if (addr == s->addr) {
+			pending_mapped(s);
 			return 0;
+		}
 		if (old_mapping_intact(s)) {
 			pending_undo(s);
 			return addr;
