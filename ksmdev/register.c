@@ -25,7 +25,7 @@
 /* Tries to take pages over that another thread discards or replaces all the time. */
 #define STEP_TRIES 20
 /* One call takes over so much at most. */
-#define REGISTER_MAX (1ULL << 40)
+#define REGISTER_MAX BIT_ULL(40)
 /* Tries to map the area where the old mapping is gone already. */
 #define MAP_TRIES 50
 

@@ -6,9 +6,9 @@
  * writing, note them in the slots as pending, make the file long enough, replace the
  * mapping by one of the file (vm_mmap), and copy each page at its first use or at the end
  * of the call.  Writes before the old mapping went reached the pinned pages; later ones
- * fault and wait for the copy: none is lost.  What another thread discards or touches for the first time
- * meanwhile is looked for under the lock under which the mapping is replaced: the step
- * begins anew.  Pages that were never touched stay holes.
+ * fault and wait for the copy: none is lost.  What another thread discards or touches for
+ * the first time meanwhile is looked for under the lock under which the mapping is replaced:
+ * the step begins anew.  Pages that were never touched stay holes.
  *
  * The file is as long as what was taken over so far, so nobody can reach the rest of it,
  * and nobody but the call changes its length.  When nothing maps the file any more, it is

@@ -18,16 +18,16 @@
  * Slots are guarded by the mutex of their chunk, and change in slot.c only:
  *
  *   from             by                          to
- *   empty            ksm_slot_give()             private
- *   stable, zero     ksm_slot_give()             private, a copy
+ *   empty            ksm_slot_lock()             private
+ *   stable, zero     ksm_slot_lock()             private, a copy
  *   private          ksm_slot_clean()            CLEAN
  *   CLEAN            ksm_slot_unclean()          private
  *   CLEAN            ksm_slot_promote()          stable, with its own frame
  *   private          ksm_slot_merge()            stable, zero
  *   empty            ksm_slots_take_over()       pending
+ *   any              ksm_slots_drop()            empty
  *   pending          ksm_slots_undo()            empty
  *   pending          ksm_slot_resolve()          private, empty
- *   any              ksm_slots_drop()            empty
  *
  * A debug kernel (CONFIG_DEBUG_VM) asserts the states before and after.
  */
