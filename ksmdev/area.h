@@ -63,7 +63,8 @@ struct ksm_chunk {
 	unsigned long visited;		/* tick at which it was last scanned */
 	int nid;			/* (i) node of its zero frames */
 	u16 reg_first;			/* the slots from here to before */
-	u16 reg_end;			/* there are being registered */
+	u16 reg_end;			/* there are being registered, */
+	bool reg_maps;			/* and the step has yet to take mmap_lock for writing */
 	bool contended;			/* others used pending pages; sticky */
 	unsigned long opened;		/* jiffies at the last registration */
 };
@@ -111,7 +112,7 @@ struct ksm_area {
 
 	enum ksm_area_kind kind;	/* (i) */
 	bool nomerge;			/* chattr +C; changes only while the file is empty */
-	struct mutex size_lock;		/* guards changes of end, i_size, charged */
+	struct mutex size_lock;		/* guards changes of end, i_size, charged, nomerge */
 	unsigned long first;		/* (i) page at which the memory begins */
 	unsigned long end;		/* pages up to the end of the file */
 	unsigned long charged;		/* pages charged to the user */
