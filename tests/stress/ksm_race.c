@@ -584,6 +584,7 @@ static void reaped(pid_t pid, int status, bool ending)
 	actors_release(pid);
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && worker < 0)
 		return;
+	verdict_set();
 	if (status)
 		tap_fail("a process: expected exit status 0, got %s",
 			 tap_status_text(status));
