@@ -75,10 +75,13 @@ static inline void compat_fillattr(struct mnt_idmap *idmap, u32 mask, struct ino
 
 #define generic_fillattr	compat_fillattr
 
-static inline struct timespec64 inode_set_ctime_current(struct inode *inode)
+/* Some releases of 6.1 have it, too. */
+static inline struct timespec64 compat_set_ctime_current(struct inode *inode)
 {
 	return inode->i_ctime = current_time(inode);
 }
+
+#define inode_set_ctime_current	compat_set_ctime_current
 #endif
 #if KERNEL_VERSION(6, 7, 0) > LINUX_VERSION_CODE
 static inline void inode_set_mtime_to_ts(struct inode *inode, struct timespec64 ts)

@@ -45,12 +45,11 @@
  *	holds	SCANS=2 PROMOTE WRITES=2
  *	holds	SCANS=1 GUP UNMERGE
  *	holds	SCANS=1 CALL UNMERGE
- *	holds	SCANS=1 PUNCH
- *	holds	PUNCH GUP POISON
- *	holds	SHRINK GUP
+ *	holds	SCANS=1 PUNCH POISON
  *	holds	SCANS=1 SHRINK
- *	deep	SCANS=2 PUNCH PROMOTE
+ *	deep	SCANS=2 PUNCH GUP POISON
  *	deep	SCANS=2 SHRINK GUP
+ *	deep	SCANS=2 PUNCH PROMOTE
  *	caught	stale	NO_ZAP SCANS=1: a frame is replaced, and its readers are not unmapped
  *	caught	stale	GIVE_NO_WAIT SCANS=1: nor are those waited for who are about to map it
  *	caught	stale	DROP_NO_WAIT PUNCH: a hole is punched in the same way
