@@ -184,14 +184,6 @@ static inline int ksm_file(int fd)
 	return MUST(ioctl(fd, KSM_GET_FILE, 0));
 }
 
-static inline int ksm_create_domain(void)
-{
-	int fd = ksm_open(), dir = MUST(ioctl(fd, KSM_CREATE_DOMAIN, 0));
-
-	close(fd);
-	return dir;
-}
-
 /*
  * A mount of ksmfs that nobody else sees; it goes with the last descriptor of it.
  * Returns that of its root.
