@@ -285,7 +285,7 @@ static void attack_beyond_area(void)
 	CHECK_EQ(peek(page_at(mem, 1)), -BUS_ADRERR);
 	CHECK_EQ(poke(page_at(mem, 3), 1), -BUS_ADRERR);
 	CHECK_EQ(ksm_stats(fd).size, 1);
-	file = ksm_file(fd);
+	file = ksm_get_file(fd);
 	MUST(ftruncate(file, 2 * PAGE));
 	CHECK_EQ(peek(page_at(mem, 1)), 0);
 	CHECK_EQ(poke(page_at(mem, 1), 7), 0);
@@ -444,7 +444,7 @@ static void attack_grow(void)
 	pages_fill(others, 2 * GROW_OTHERS, 7000, 1);
 	for (i = 0; i < GROW_OTHERS; i++)
 		ksm_range_do(fd, KSM_REGISTER, page_at(others, 2 * i), 1);
-	file = ksm_file(fd);
+	file = ksm_get_file(fd);
 	mem = map_area(fd, 2);
 	attack_begin();
 	thread = thread_start(scan_always, &fd);
@@ -764,7 +764,7 @@ static void attack_self(void)
 
 	be_user(SELF_PAGES);
 	fd = ksm_open_private();
-	file = ksm_file(fd);
+	file = ksm_get_file(fd);
 	mem = map_area(fd, SELF_PAGES);
 	pages_fill(mem, SELF_PAGES, 5, 0);
 	attack_begin();
@@ -805,7 +805,7 @@ static void attack_cut_merged(void)
 	be_user(64);
 	bus_catch();
 	fd = ksm_open_private();
-	file = ksm_file(fd);
+	file = ksm_get_file(fd);
 	mem = map_area(fd, 16);
 	other = map_area(fd, 16);
 	pages_fill(mem, 16, 5, 0);

@@ -35,7 +35,7 @@ static void attack_domain(void)
 	close(fd);
 	/* Has a file that is not empty. */
 	fd = ksm_open();
-	file = ksm_file(fd);
+	file = ksm_get_file(fd);
 	MUST(ftruncate(file, PAGE));
 	CHECK_ERRNO(domain_try(fd, KSM_DOMAIN_PRIVATE, -1), EBUSY);
 	CHECK_ERRNO(ioctl(file, KSM_SET_DOMAIN,
@@ -66,7 +66,7 @@ static void attack_join(void)
 	CHECK_ERRNO(domain_try(other, KSM_DOMAIN_JOIN, file), EINVAL);
 	CHECK_ERRNO(domain_try(other, KSM_DOMAIN_JOIN, ksm_open()), EINVAL);
 	CHECK_ERRNO(domain_try(other, KSM_DOMAIN_JOIN, other), EINVAL);
-	CHECK_ERRNO(domain_try(other, KSM_DOMAIN_JOIN, ksm_file(ksm_open())), EINVAL);
+	CHECK_ERRNO(domain_try(other, KSM_DOMAIN_JOIN, ksm_get_file(ksm_open())), EINVAL);
 	CHECK_ERRNO(domain_try(other, KSM_DOMAIN_JOIN, open("/tmp", O_RDONLY)), EINVAL);
 	CHECK_ERRNO(domain_try(other, KSM_DOMAIN_JOIN, open("/dev/null", O_RDWR)), EINVAL);
 	CHECK_ERRNO(domain_try(other, KSM_DOMAIN_JOIN, 1000), EBADF);
@@ -137,7 +137,7 @@ static void attack_token(void)
 	MUST(domain_try(fd, KSM_DOMAIN_JOIN, dir));
 	CHECK_ERRNO((long)mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0), EAGAIN);
 	CHECK_EQ(range_try(fd, KSM_REGISTER, map_anon(1), 1, NULL), -EAGAIN);
-	CHECK_ERRNO(ftruncate(ksm_file(fd), PAGE), ENOSPC);
+	CHECK_ERRNO(ftruncate(ksm_get_file(fd), PAGE), ENOSPC);
 	CHECK((long)mmap(NULL, PAGE, PROT_READ, MAP_SHARED, dir, 0) == -1);
 }
 
@@ -316,7 +316,7 @@ static void attack_file_limit(void)
 
 	be_user(64);
 	fd = ksm_open_private();
-	file = ksm_file(fd);
+	file = ksm_get_file(fd);
 	MUST(ftruncate(file, 64 * PAGE));
 	CHECK_ERRNO(ftruncate(file, 64 * PAGE + 1), ENOSPC);
 	CHECK_ERRNO(ftruncate(file, 1ULL << 40), ENOSPC);

@@ -382,7 +382,7 @@ static void poison_begin(void)
 /* A page of its own, seen by a fault, by the scanner, by read(); punched, it is new. */
 static void poison_private(enum kind kind)
 {
-	int fd = ksm_open_private(), file = kind == AREA ? ksm_file(fd) : -1;
+	int fd = ksm_open_private(), file = kind == AREA ? ksm_get_file(fd) : -1;
 	char *mem = memory(fd, kind), buf[16];
 	u64 pfn;
 

@@ -179,11 +179,6 @@ static inline int stats_try(int fd, u64 flags)
 	return ioctl(fd, KSM_GET_STATS, &stats);
 }
 
-static inline int ksm_file(int fd)
-{
-	return MUST(ioctl(fd, KSM_GET_FILE, 0));
-}
-
 /*
  * A mount of ksmfs that nobody else sees; it goes with the last descriptor of it.
  * Returns that of its root.
