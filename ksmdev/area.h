@@ -170,10 +170,16 @@ static inline unsigned int ksm_slot_index(unsigned long pgoff)
 	return pgoff & (KSM_CHUNK_PAGES - 1);
 }
 
+/* The page is one of the memory: nobody pays for those before the first, there are none. */
+static inline bool ksm_area_has(const struct ksm_area *area, unsigned long pgoff)
+{
+	return pgoff >= area->first && pgoff < READ_ONCE(area->end);
+}
+
 /* Must hold chunk->lock: slot @i is within the file. */
 static inline bool ksm_slot_in_file(const struct ksm_chunk *chunk, unsigned int i)
 {
-	return chunk->first + i < READ_ONCE(chunk->area->end);
+	return ksm_area_has(chunk->area, chunk->first + i);
 }
 
 #endif /* _KSMDEV_AREA_H */

@@ -88,7 +88,7 @@ static vm_fault_t ksm_fault(struct vm_fault *vmf)
 	int err;
 
 	/* No chunks behind the end; that counts which ksm_slot_lock() compares with. */
-	if (vmf->pgoff >= READ_ONCE(area->end))
+	if (!ksm_area_has(area, vmf->pgoff))
 		return VM_FAULT_SIGBUS;
 	chunk = ksm_chunk_get(area, vmf->pgoff);
 	if (IS_ERR(chunk))

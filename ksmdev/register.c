@@ -345,9 +345,21 @@ static bool page_undisturbed(struct reg_step *s, unsigned int i)
 	return page == s->pages[i];
 }
 
+/* Nobody works on the range under the lock of a mapping alone, faults above all. */
+static void step_lock_mappings(struct reg_step *s)
+{
+	unsigned long end = s->addr + ((unsigned long)s->nr << PAGE_SHIFT);
+	struct vm_area_struct *vma = find_vma(current->mm, s->addr);
+
+	mmap_assert_write_locked(current->mm);
+	for (; vma && vma->vm_start < end; vma = find_vma(current->mm, vma->vm_end))
+		vma_start_write(vma);
+}
+
 /*
- * Only what changes page tables under mmap_lock could take a pinned page away, or put one
- * where there was none, and nobody else has that now.
+ * Only what changes page tables under mmap_lock, or under the lock of a mapping, could take
+ * a pinned page away, or put one where there was none.  Nobody else has these now, or gets
+ * them before the mapping is replaced.
  */
 bool ksm_register_may_map(struct reg_step *s)
 {
@@ -355,6 +367,7 @@ bool ksm_register_may_map(struct reg_step *s)
 
 	if (s->unmapped)
 		return true;
+	step_lock_mappings(s);
 	for (i = 0; i < s->nr && page_undisturbed(s, i); i++)
 		;
 	s->disturbed = i < s->nr;

@@ -42,6 +42,13 @@ static inline int folio_pincount(struct folio *folio)
 }
 #endif
 
+#if KERNEL_VERSION(6, 4, 0) > LINUX_VERSION_CODE
+/* Mappings have no lock of their own. */
+static inline void vma_start_write(struct vm_area_struct *vma)
+{
+}
+#endif
+
 #if KERNEL_VERSION(6, 6, 0) > LINUX_VERSION_CODE
 static inline void release_fault_lock(struct vm_fault *vmf)
 {
