@@ -15,14 +15,14 @@
  *
  *	module	ksmdev
  *
- *	function	dbbd4b040f78	pending_set
+ *	function	c9ae3223cbac	pending_set
  *	function	d78620d24d55	pending_undo
  *	function	bae3fc426a12	pending_open
- *	function	b55cc4d5b7b4	step_take
+ *	function	705698e35311	step_take
  *	function	3a97ecc879ff	step_map
  *	function	7398df554cb4	step_wait_quiet
  *	function	488e2be8eb69	page_undisturbed
- *	function	05fedab102a1	ksm_register_may_map
+ *	function	4b9e50dccdb0	ksm_register_may_map
  *	function	3baa36c63d50	pending_resolve_one
  *	function	3c30558406fb	slot_settle
  *	function	c8ac3cb0b489	ksm_slots_take_over
