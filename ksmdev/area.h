@@ -63,7 +63,8 @@ struct ksm_chunk {
 	unsigned long visited;		/* tick at which it was last scanned */
 	int nid;			/* (i) node of its zero frames */
 	u16 reg_first;			/* the slots from here to before */
-	u16 reg_end;			/* there are being registered */
+	u16 reg_end;			/* there are being registered, */
+	bool reg_maps;			/* and the step has yet to take mmap_lock for writing */
 	bool contended;			/* others used pending pages; sticky */
 	unsigned long opened;		/* jiffies at the last registration */
 };
@@ -111,7 +112,7 @@ struct ksm_area {
 
 	enum ksm_area_kind kind;	/* (i) */
 	bool nomerge;			/* chattr +C; changes only while the file is empty */
-	struct mutex size_lock;		/* guards changes of end, i_size, charged */
+	struct mutex size_lock;		/* guards changes of end, i_size, charged, nomerge */
 	unsigned long first;		/* (i) page at which the memory begins */
 	unsigned long end;		/* pages up to the end of the file */
 	unsigned long charged;		/* pages charged to the user */
@@ -169,10 +170,16 @@ static inline unsigned int ksm_slot_index(unsigned long pgoff)
 	return pgoff & (KSM_CHUNK_PAGES - 1);
 }
 
+/* The page is one of the memory: nobody pays for those before the first, there are none. */
+static inline bool ksm_area_has(const struct ksm_area *area, unsigned long pgoff)
+{
+	return pgoff >= area->first && pgoff < READ_ONCE(area->end);
+}
+
 /* Must hold chunk->lock: slot @i is within the file. */
 static inline bool ksm_slot_in_file(const struct ksm_chunk *chunk, unsigned int i)
 {
-	return chunk->first + i < READ_ONCE(chunk->area->end);
+	return ksm_area_has(chunk->area, chunk->first + i);
 }
 
 #endif /* _KSMDEV_AREA_H */

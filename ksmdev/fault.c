@@ -57,7 +57,8 @@ static int fault_lock(struct vm_fault *vmf, struct ksm_chunk *chunk, enum ksm_us
 
 /*
  * Wait for the pending slot @i, without the lock of the mapping where that is
- * possible: who uses the page may need it to get done.
+ * possible: who uses the page may need it to get done.  A step of KSM_REGISTER needs it to
+ * replace a mapping: who cannot give it up, access_process_vm() for instance, does not wait.
  */
 static vm_fault_t fault_wait(struct vm_fault *vmf, struct ksm_chunk *chunk)
 {
@@ -69,8 +70,8 @@ static vm_fault_t fault_wait(struct vm_fault *vmf, struct ksm_chunk *chunk)
 	if (READ_ONCE(chunk->area->registrar) == current)
 		return VM_FAULT_SIGBUS;
 	if (!(vmf->flags & FAULT_FLAG_ALLOW_RETRY))
-		return ksm_pending_wait(chunk, i, user) ? VM_FAULT_SIGBUS :
-							  VM_FAULT_NOPAGE;
+		return ksm_pending_maps(chunk, i) || ksm_pending_wait(chunk, i, user) ?
+		       VM_FAULT_SIGBUS : VM_FAULT_NOPAGE;
 	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
 		return VM_FAULT_RETRY;
 	get_file(file);		/* keeps the chunk */
@@ -87,7 +88,7 @@ static vm_fault_t ksm_fault(struct vm_fault *vmf)
 	int err;
 
 	/* No chunks behind the end; that counts which ksm_slot_lock() compares with. */
-	if (vmf->pgoff >= READ_ONCE(area->end))
+	if (!ksm_area_has(area, vmf->pgoff))
 		return VM_FAULT_SIGBUS;
 	chunk = ksm_chunk_get(area, vmf->pgoff);
 	if (IS_ERR(chunk))

@@ -144,17 +144,24 @@ static int file_shrink(struct ksm_area *area, loff_t size)
 	return 0;
 }
 
+/*
+ * A mapping may have written to the last page behind the end of the file: zeroes.  Must hold
+ * area->size_lock.
+ */
+static int file_clear_tail(struct ksm_area *area)
+{
+	loff_t size = i_size_read(area->mapping->host);
+	struct page *tail;
+	int err = tail_get(area, size, &tail);
+
+	if (!err)
+		tail_zero(tail, size);
+	return err;
+}
+
 static int file_extend(struct ksm_area *area, loff_t size)
 {
-	loff_t old = i_size_read(area->mapping->host);
-	struct page *tail;
-	int err = tail_get(area, old, &tail);
-
-	if (err)
-		return err;
-	/* A mapping may have written there, behind the end. */
-	tail_zero(tail, old);
-	return ksm_area_set_end(area, size);
+	return file_clear_tail(area) ?: ksm_area_set_end(area, size);
 }
 
 /*
@@ -245,24 +252,33 @@ static ssize_t write_pages(struct kiocb *iocb, struct iov_iter *from)
 	return done ?: got;
 }
 
+/*
+ * A write at @pos leaves a hole of zeroes behind the end there is.  The file gets longer by
+ * what is written, and not by a write that fails.
+ */
+static int write_hole(struct ksm_area *area, loff_t pos)
+{
+	int err = 0;
+
+	mutex_lock(&area->size_lock);
+	if (pos > i_size_read(area->mapping->host))
+		err = file_clear_tail(area);
+	mutex_unlock(&area->size_lock);
+	return err;
+}
+
 /* Before a write at @pos of @len bytes. */
 static int write_prepare(struct file *file, loff_t pos, size_t len)
 {
 	struct ksm_area *area = ksm_area_of_file(file);
 	loff_t size = i_size_read(file_inode(file));
 	int err = file_modified(file);
-	struct page *tail;
 
 	if (err)
 		return err;
 	if (area->kind == KSM_AREA_REGISTERED && pos + len > size)
 		return -EPERM;
-	/* The hole between is of zeroes, whatever a mapping wrote behind the end. */
-	if (pos > size) {
-		err = tail_get(area, size, &tail);
-		tail_zero(tail, size);
-	}
-	return err;
+	return pos > size ? write_hole(area, pos) : 0;
 }
 
 static ssize_t ksm_file_write_iter(struct kiocb *iocb, struct iov_iter *from)
@@ -407,8 +423,10 @@ static int file_allocate(struct file *file, int mode, loff_t pos, loff_t end)
 		err = -ENOSPC;
 	if (!err && mode & FALLOC_FL_ZERO_RANGE)
 		err = file_punch(area, pos, end);
-	err = err ?: file_fill(area, pos, end);
-	if (err && end > size)
+	if (!err)
+		err = file_fill(area, pos, end);
+	/* As long as before; a file of /dev/ksm may have been made longer by mmap() meanwhile. */
+	if (err && end > size && area->kind == KSM_AREA_NAMED)
 		ksm_file_resize(area, size);
 	return err;
 }

@@ -243,25 +243,41 @@ static int fileattr_get(struct dentry *dentry, struct fileattr *fa)
 }
 
 /*
- * chattr +C, on files that are empty.  They keep it: a mapping made since lets write without
- * telling.  Holds the inode lock.
+ * Only files that are empty, and they keep it: a mapping made since lets write without
+ * telling, so nothing may have merged before.  mmap() of /dev/ksm makes them longer without
+ * the inode lock.
  */
+static int area_set_nomerge(struct ksm_area *area, bool nomerge)
+{
+	int err = 0;
+
+	mutex_lock(&area->size_lock);
+	if (nomerge != area->nomerge) {
+		if (nomerge && !i_size_read(area->mapping->host))
+			WRITE_ONCE(area->nomerge, true);
+		else
+			err = -EINVAL;
+	}
+	mutex_unlock(&area->size_lock);
+	return err;
+}
+
+/* chattr +C.  Holds the inode lock. */
 static int fileattr_set(struct mnt_idmap *idmap, struct dentry *dentry, struct fileattr *fa)
 {
 	struct ksm_inode *k = ksm_inode(d_inode(dentry));
 	bool nomerge = fa->flags & FS_NOCOW_FL;
+	int err = 0;
 
 	if (fileattr_has_fsx(fa) || fa->flags & ~FS_NOCOW_FL)
 		return -EOPNOTSUPP;
-	if (!k->area) {
+	if (k->area)
+		err = area_set_nomerge(k->area, nomerge);
+	else
 		k->nomerge = nomerge;
-	} else if (nomerge != k->area->nomerge) {
-		if (!nomerge || i_size_read(&k->vfs))
-			return -EINVAL;
-		WRITE_ONCE(k->area->nomerge, true);
-	}
-	inode_set_ctime_current(&k->vfs);
-	return 0;
+	if (!err)
+		inode_set_ctime_current(&k->vfs);
+	return err;
 }
 
 static const struct inode_operations file_iops = {

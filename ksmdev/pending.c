@@ -71,6 +71,17 @@ static bool slot_registering(struct ksm_chunk *chunk, unsigned int i)
 	return i >= chunk->reg_first && i < chunk->reg_end;
 }
 
+/* Slot @i belongs to a step of KSM_REGISTER that has yet to take mmap_lock for writing. */
+bool ksm_pending_maps(struct ksm_chunk *chunk, unsigned int i)
+{
+	bool maps;
+
+	mutex_lock(&chunk->lock);
+	maps = slot_registering(chunk, i) && chunk->reg_maps;
+	mutex_unlock(&chunk->lock);
+	return maps;
+}
+
 /* The page of the pending slot @i may be copied. Must hold chunk->lock. */
 bool ksm_pending_ready(struct ksm_chunk *chunk, unsigned int i)
 {

@@ -16,6 +16,7 @@
 #include "area.h"
 
 bool ksm_pending_quiet(struct ksm_chunk *chunk, unsigned int i);
+bool ksm_pending_maps(struct ksm_chunk *chunk, unsigned int i);
 bool ksm_pending_ready(struct ksm_chunk *chunk, unsigned int i);
 int ksm_pending_lock(struct ksm_chunk *chunk, unsigned int i, bool user);
 int ksm_pending_wait(struct ksm_chunk *chunk, unsigned int i, bool user);

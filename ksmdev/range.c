@@ -233,7 +233,7 @@ static struct file *range_lookup(const struct ksm_target *target, unsigned long 
 	return file;
 }
 
-/* The mapping may reach behind the end of the file; the call may not. */
+/* The mapping may reach behind the end of the file, or before its memory; the call may not. */
 static int range_apply_file(struct file *file, enum range_op op, unsigned long pgoff,
 			    unsigned long pages, struct ksm_range *range)
 {
@@ -242,7 +242,7 @@ static int range_apply_file(struct file *file, enum range_op op, unsigned long p
 
 	if (!(file->f_mode & FMODE_WRITE))
 		return -EACCES;
-	if (pgoff > end || pages > end - pgoff)
+	if (pgoff < area->first || pgoff > end || pages > end - pgoff)
 		return -EINVAL;
 	return range_apply_pages(area, op, pgoff, pages, range);
 }

@@ -25,7 +25,7 @@
 /* Tries to take pages over that another thread discards or replaces all the time. */
 #define STEP_TRIES 20
 /* One call takes over so much at most. */
-#define REGISTER_MAX (1ULL << 40)
+#define REGISTER_MAX BIT_ULL(40)
 /* Tries to map the area where the old mapping is gone already. */
 #define MAP_TRIES 50
 
@@ -67,6 +67,7 @@ static void pending_set(struct reg_step *s)
 	/* It is charged already: does not fail. */
 	ksm_area_set_end(s->area, (loff_t)(s->pgoff + s->nr) << PAGE_SHIFT);
 	ksm_slots_take_over(s->chunk, ksm_slot_index(s->pgoff), s->nr, s->pages);
+	s->chunk->reg_maps = true;
 	mutex_unlock(&s->chunk->lock);
 	mutex_unlock(&s->area->size_lock);
 }
@@ -81,6 +82,14 @@ static void pending_undo(struct reg_step *s)
 	mutex_unlock(&s->chunk->lock);
 	mutex_unlock(&s->area->size_lock);
 	step_unpin(s);
+}
+
+/* The mapping is replaced: who waits for the step with mmap_lock is not in its way any more. */
+static void pending_mapped(struct reg_step *s)
+{
+	mutex_lock(&s->chunk->lock);
+	s->chunk->reg_maps = false;
+	mutex_unlock(&s->chunk->lock);
 }
 
 /*
@@ -336,9 +345,21 @@ static bool page_undisturbed(struct reg_step *s, unsigned int i)
 	return page == s->pages[i];
 }
 
+/* Nobody works on the range under the lock of a mapping alone, faults above all. */
+static void step_lock_mappings(struct reg_step *s)
+{
+	unsigned long end = s->addr + ((unsigned long)s->nr << PAGE_SHIFT);
+	struct vm_area_struct *vma = find_vma(current->mm, s->addr);
+
+	mmap_assert_write_locked(current->mm);
+	for (; vma && vma->vm_start < end; vma = find_vma(current->mm, vma->vm_end))
+		vma_start_write(vma);
+}
+
 /*
- * Only what changes page tables under mmap_lock could take a pinned page away, or put one
- * where there was none, and nobody else has that now.
+ * Only what changes page tables under mmap_lock, or under the lock of a mapping, could take
+ * a pinned page away, or put one where there was none.  Nobody else has these now, or gets
+ * them before the mapping is replaced.
  */
 bool ksm_register_may_map(struct reg_step *s)
 {
@@ -346,6 +367,7 @@ bool ksm_register_may_map(struct reg_step *s)
 
 	if (s->unmapped)
 		return true;
+	step_lock_mappings(s);
 	for (i = 0; i < s->nr && page_undisturbed(s, i); i++)
 		;
 	s->disturbed = i < s->nr;
@@ -374,8 +396,10 @@ static int step_map(struct reg_step *s)
 			       s->pgoff << PAGE_SHIFT);
 		WRITE_ONCE(s->area->registrar, NULL);
 		s->area->step = NULL;
-		if (addr == s->addr)
+		if (addr == s->addr) {
+			pending_mapped(s);
 			return 0;
+		}
 		if (old_mapping_intact(s)) {
 			pending_undo(s);
 			return addr;

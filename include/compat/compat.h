@@ -9,6 +9,7 @@
 
 #include <linux/version.h>
 #include <linux/eventfd.h>
+#include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
@@ -41,6 +42,13 @@ static inline int folio_pincount(struct folio *folio)
 }
 #endif
 
+#if KERNEL_VERSION(6, 4, 0) > LINUX_VERSION_CODE
+/* Mappings have no lock of their own. */
+static inline void vma_start_write(struct vm_area_struct *vma)
+{
+}
+#endif
+
 #if KERNEL_VERSION(6, 6, 0) > LINUX_VERSION_CODE
 static inline void release_fault_lock(struct vm_fault *vmf)
 {
@@ -66,15 +74,33 @@ static inline void release_fault_lock(struct vm_fault *vmf)
 #endif
 
 #if KERNEL_VERSION(6, 6, 0) > LINUX_VERSION_CODE
-#define generic_fillattr(idmap, mask, inode, stat)			\
-	generic_fillattr(idmap, inode, stat)
-#define inode_set_ctime_current(inode)					\
-	((inode)->i_ctime = current_time(inode))
+static inline void compat_fillattr(struct mnt_idmap *idmap, u32 mask, struct inode *inode,
+				   struct kstat *stat)
+{
+	generic_fillattr(idmap, inode, stat);
+}
+
+#define generic_fillattr	compat_fillattr
+
+/* Some releases of 6.1 have it, too. */
+static inline struct timespec64 compat_set_ctime_current(struct inode *inode)
+{
+	return inode->i_ctime = current_time(inode);
+}
+
+#define inode_set_ctime_current	compat_set_ctime_current
 #endif
 #if KERNEL_VERSION(6, 7, 0) > LINUX_VERSION_CODE
-#define inode_set_mtime_to_ts(inode, ts)	((inode)->i_mtime = (ts))
-#define simple_inode_init_ts(inode)					\
-	((inode)->i_atime = (inode)->i_mtime = inode_set_ctime_current(inode))
+static inline void inode_set_mtime_to_ts(struct inode *inode, struct timespec64 ts)
+{
+	inode->i_mtime = ts;
+}
+
+static inline void simple_inode_init_ts(struct inode *inode)
+{
+	inode->i_mtime = inode_set_ctime_current(inode);
+	inode->i_atime = inode->i_mtime;
+}
 #endif
 
 /* A shrinker of the whole machine; NULL without memory. */

@@ -384,13 +384,14 @@ static void test_cut(void)
 	run_mounted(&c);
 }
 
-/* From within a page that a mapping wrote to behind the end. */
+/* From within a page that a mapping wrote to behind the end, and that shares its frame. */
 static void prepare_extend(void)
 {
 	prepare_merged();
 	MUST(ftruncate(file, CUT_AT));
-	memset(page_at(mem, CUT), 0xff, PAGE);
+	memset(page_at(mem, CUT - 1), 0xff, 2 * PAGE);
 	ksm_scan_force(file);
+	CHECK_EQ(ksm_stats(file).pages_merged, CUT);
 }
 
 static long call_extend(void)
@@ -402,7 +403,7 @@ static void check_extend(int err)
 {
 	unsigned int i;
 
-	check_same(0, CUT);
+	check_same(0, CUT - 1);
 	if (err) {
 		CHECK_EQ(file_size(), CUT_AT);
 		return;
@@ -487,9 +488,9 @@ static void check_allocate(int err)
 	struct ksm_stats stats = ksm_stats(file);
 
 	contents_check();
+	CHECK_EQ(file_size(), (err ? 1 : 2) * PAGES * PAGE);
 	if (err)
 		return;
-	CHECK_EQ(file_size(), 2 * PAGES * PAGE);
 	CHECK_EQ(stats.pages_private + stats.pages_merged + stats.ksm_zero_pages, 2 * PAGES);
 }
 

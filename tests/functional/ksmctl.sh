@@ -181,14 +181,19 @@ test_run() {
 	expect "and what is not, and why" 0 'not merging .*stack' ksmctl run -D -- "$TESTS/ksmrun_test" refused
 }
 
+# Signals stay blocked in a program that waits for the library's lock.
+run_case() {
+	timeout -s KILL 100 ksmctl run "$@"
+}
+
 test_cases() {
 	ksmctl set run=0 >/dev/null
 	for case in $("$TESTS/ksmrun_test" list); do
-		expect "program: $case" 0 '' ksmctl run -- "$TESTS/ksmrun_test" "$case"
+		expect "program: $case" 0 '' run_case -- "$TESTS/ksmrun_test" "$case"
 	done
 	ksmctl set run=1 advisor_max_cpu=200 sleep_millisecs=1 >/dev/null
-	for case in fork fork_prot dontneed split mremap munmap map_fixed stale close_all threads fork_threads signal; do
-		expect "program while scan threads run: $case" 0 '' ksmctl run -- "$TESTS/ksmrun_test" "$case"
+	for case in fork fork_prot dontneed split mremap munmap map_fixed stale reuse close_all threads fork_threads signal cancel fork_free; do
+		expect "program while scan threads run: $case" 0 '' run_case -- "$TESTS/ksmrun_test" "$case"
 	done
 	for seed in 1 2 3; do
 		expect "random calls while scan threads run, seed $seed" 0 '' env SEED=$seed ksmctl run -- "$TESTS/ksmrun_test" random
@@ -199,6 +204,8 @@ test_cases() {
 	chmod 666 /dev/ksm
 	expect "a program over RLIMIT_MEMLOCK is told so" 0 'RLIMIT_MEMLOCK' ksmctl run -D -- "$TESTS/ksmrun_test" limit
 	expect "everybody may run programs" 0 '' as_user $NOBODY ksmctl run -- "$TESTS/ksmrun_test" limit
+	expect "in a private domain, too" 0 '' as_user $NOBODY ksmctl run -p -- "$TESTS/ksmrun_test" errors
+	expect "another user does not join a private domain" 0 'gets one of its own' ksmctl run -pD -- "$TESTS/ksmrun_test" as-user $NOBODY "$TESTS/ksmrun_test" wiped
 	chmod "$mode" /dev/ksm
 	for case in merge fork_merge close_all; do
 		expect "program in a private domain: $case" 0 '' ksmctl run --private-domain -- "$TESTS/ksmrun_test" "$case"

@@ -20,7 +20,7 @@
  *	function	ec531e102e07	ksm_slot_unmerge
  *	function	eb01c8827471	unmerge_domain
  *	function	1aadcff1f705	owner_trylock
- *	function	e37a0777fcc4	evict_inode
+ *	function	a9f2bb0f8d7d	evict_inode
  *
  *	holds	SLOTS=2
  *	holds	LOOK_ONCE: pages that are not merged any more get frames, too

@@ -15,14 +15,14 @@
  *
  *	module	ksmdev
  *
- *	function	e9ed27cc49f4	pending_set
+ *	function	c9ae3223cbac	pending_set
  *	function	d78620d24d55	pending_undo
  *	function	bae3fc426a12	pending_open
- *	function	b55cc4d5b7b4	step_take
- *	function	0066788e2b95	step_map
+ *	function	705698e35311	step_take
+ *	function	3a97ecc879ff	step_map
  *	function	7398df554cb4	step_wait_quiet
  *	function	488e2be8eb69	page_undisturbed
- *	function	05fedab102a1	ksm_register_may_map
+ *	function	4b9e50dccdb0	ksm_register_may_map
  *	function	3baa36c63d50	pending_resolve_one
  *	function	3c30558406fb	slot_settle
  *	function	c8ac3cb0b489	ksm_slots_take_over
@@ -31,7 +31,7 @@
  *	function	3d8553743555	ksm_pending_ready
  *	function	7d8d48ba6869	ksm_pending_lock
  *	function	7a0cdfbdc7eb	ksm_pending_lock_range
- *	function	f191c5c29bc6	fault_wait
+ *	function	b4ac4797d7d0	fault_wait
  *	function	92f50d5db31a	chunk_drop
  *	function	a2eb4f36f0ba	chunk_sweep
  *	function	9ea32601f63a	pages_covered

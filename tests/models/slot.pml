@@ -29,11 +29,11 @@
  *	function	b96558208786	ksm_slot_promote
  *	function	2b802a668b82	ksm_slot_merge
  *	function	37b2904c6cae	slots_drop
- *	function	c45475571093	ksm_fault
- *	function	82d8bef6de60	ksm_page_mkwrite
+ *	function	6bbb892729b5	ksm_fault
+ *	function	f503c0e20eac	ksm_page_mkwrite
  *	function	fca47609bf9c	page_get
  *	function	4218b6bf751e	file_shrink
- *	function	72357add1c60	ksm_area_set_end
+ *	function	2b90a24107af	ksm_area_set_end
  *	function	4efac05812af	ksm_chunk_get
  *	function	3d2f1dc99591	protect_one
  *	function	0747d55d8f1e	slot_unmapped_alone
@@ -45,12 +45,11 @@
  *	holds	SCANS=2 PROMOTE WRITES=2
  *	holds	SCANS=1 GUP UNMERGE
  *	holds	SCANS=1 CALL UNMERGE
- *	holds	SCANS=1 PUNCH
- *	holds	PUNCH GUP POISON
- *	holds	SHRINK GUP
+ *	holds	SCANS=1 PUNCH POISON
  *	holds	SCANS=1 SHRINK
- *	deep	SCANS=2 PUNCH PROMOTE
+ *	deep	SCANS=2 PUNCH GUP POISON
  *	deep	SCANS=2 SHRINK GUP
+ *	deep	SCANS=2 PUNCH PROMOTE
  *	caught	stale	NO_ZAP SCANS=1: a frame is replaced, and its readers are not unmapped
  *	caught	stale	GIVE_NO_WAIT SCANS=1: nor are those waited for who are about to map it
  *	caught	stale	DROP_NO_WAIT PUNCH: a hole is punched in the same way

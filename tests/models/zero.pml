@@ -13,8 +13,8 @@
  *
  *	module	ksmdev
  *
- *	function	c45475571093	ksm_fault
- *	function	82d8bef6de60	ksm_page_mkwrite
+ *	function	6bbb892729b5	ksm_fault
+ *	function	f503c0e20eac	ksm_page_mkwrite
  *	function	b1db3f86fcd8	slot_give
  *	function	85978d9b0126	slot_wait_mapped
  *	function	37b2904c6cae	slots_drop

@@ -227,6 +227,19 @@ static void ksm_pending_fault_test(struct kunit *test)
 	wait_result = -EINTR;
 	KUNIT_EXPECT_EQ(test, ksm_fault(&vmf), VM_FAULT_SIGBUS);
 	KUNIT_EXPECT_EQ(test, waits, 2);
+	/* A step wants the lock that this one keeps. */
+	chunk->reg_first = SLOT;
+	chunk->reg_end = SLOT + 1;
+	chunk->reg_maps = true;
+	wait_result = 0;
+	KUNIT_EXPECT_EQ(test, ksm_fault(&vmf), VM_FAULT_SIGBUS);
+	KUNIT_EXPECT_EQ(test, waits, 2);
+	/* It has had it. */
+	chunk->reg_maps = false;
+	KUNIT_EXPECT_EQ(test, ksm_fault(&vmf), VM_FAULT_NOPAGE);
+	KUNIT_EXPECT_EQ(test, waits, 3);
+	waits = 2;
+	chunk->reg_maps = true;
 	/* Who must not wait does not. */
 	vmf.flags = FAULT_FLAG_ALLOW_RETRY | FAULT_FLAG_RETRY_NOWAIT;
 	KUNIT_EXPECT_EQ(test, ksm_fault(&vmf), VM_FAULT_RETRY);

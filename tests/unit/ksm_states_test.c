@@ -258,14 +258,16 @@ static void expect_state(struct kunit *test, enum state state, const char *text)
 	KUNIT_EXPECT_EQ_MSG(test, atomic_long_read(&area->counts.held), state != EMPTY, "%s", text);
 	KUNIT_EXPECT_EQ_MSG(test, atomic_long_read(&area->counts.private),
 			    state == PRIVATE || state == CLEAN, "%s", text);
-	KUNIT_EXPECT_EQ_MSG(test, atomic_long_read(&area->counts.merged), state == STABLE, "%s", text);
+	KUNIT_EXPECT_EQ_MSG(test, atomic_long_read(&area->counts.merged), state == STABLE, "%s",
+			    text);
 	KUNIT_EXPECT_EQ_MSG(test, atomic_long_read(&area->counts.zero), state == ZERO, "%s", text);
 	KUNIT_EXPECT_EQ_MSG(test, atomic_long_read(&area->counts.pending), state == PENDING, "%s",
 			    text);
 	/* The chunk is a page of the mount, too. */
 	KUNIT_EXPECT_EQ_MSG(test, atomic_long_read(&quota.used), 1 + (state != EMPTY), "%s", text);
 	KUNIT_EXPECT_EQ_MSG(test, d->table.nr_candidates, state == CLEAN, "%s", text);
-	KUNIT_EXPECT_EQ_MSG(test, d->table.nr_entries, state == CLEAN || state == STABLE, "%s", text);
+	KUNIT_EXPECT_EQ_MSG(test, d->table.nr_entries, state == CLEAN || state == STABLE, "%s",
+			    text);
 	KUNIT_EXPECT_EQ_MSG(test, d->table.nr_stable, state == STABLE, "%s", text);
 	if (state == PRIVATE || state == CLEAN) {
 		KUNIT_EXPECT_PTR_EQ_MSG(test, page->mapping, area->mapping, "%s", text);
@@ -279,7 +281,9 @@ static void expect_state(struct kunit *test, enum state state, const char *text)
 
 static void ksm_states_valid_test(struct kunit *test)
 {
-	static const u64 flags[] = { SLOT_CLEAN, SLOT_STABLE, SLOT_ZERO, SLOT_PENDING, SLOT_MAPPED };
+	static const u64 flags[] = {
+		SLOT_CLEAN, SLOT_STABLE, SLOT_ZERO, SLOT_PENDING, SLOT_MAPPED
+	};
 	/* By numbers of flags as above, without a frame and with one: all others are wrong. */
 	static const u8 without[] = { 0x00, 0x10, 0x04, 0x14 };
 	static const u8 with[] = { 0x00, 0x10, 0x01, 0x11, 0x02, 0x12, 0x08 };
@@ -552,7 +556,8 @@ static void ksm_states_level_test(struct kunit *test)
 		ksm_slot_unclean(chunk, SLOT);
 		KUNIT_EXPECT_EQ(test, slot_level(chunk->slots[SLOT]), next);
 		KUNIT_EXPECT_EQ(test, queued_ticks, slot_rest(next));
-		KUNIT_EXPECT_EQ(test, slot_rest_left(chunk->slots[SLOT], now_tick), slot_rest(next));
+		KUNIT_EXPECT_EQ(test, slot_rest_left(chunk->slots[SLOT], now_tick),
+				slot_rest(next));
 	}
 	candidate();
 	chunk->visited = now_tick;

@@ -3,12 +3,15 @@
 #ifndef FLEET_BACKEND_H
 #define FLEET_BACKEND_H
 
+#include <sys/types.h>
+
 #include "description.h"
 #include "sample.h"
 
 /**
  * struct backend - one of them
- * @ram_device:	the file that RAM is a mapping of, or NULL: anonymous memory
+ * @ram_device:	device number that mappings of RAM have, with 0 for success;
+ *		NULL: RAM is anonymous memory
  * @check:	is it there, and may we use it; an exit status
  * @start:	changes the settings as described; an exit status
  * @hold:	the scanner stops until @go; an exit status
@@ -16,7 +19,7 @@
  * @read:	fills in what a sample has of it, absolute numbers; exit status
  */
 struct backend {
-	const char *ram_device;
+	int (*ram_device)(dev_t *device);
 	int (*check)(void);
 	int (*start)(const struct description *d);
 	int (*hold)(void);

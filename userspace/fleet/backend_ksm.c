@@ -93,7 +93,7 @@ static void read_mapped(struct vm_sample *v, const struct vm *vm)
 {
 	struct ram_map map;
 
-	if (procfs_ram(vm->pid, NULL, &map))
+	if (procfs_ram(vm->pid, 0, &map))
 		v->private_pages = map.rss / sysconf(_SC_PAGESIZE) - v->merged_pages;
 }
 

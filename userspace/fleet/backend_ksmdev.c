@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* /dev/ksm: an area for each guest, whose RAM is a mapping of it. */
+/* /dev/ksm: an area for each guest, an unnamed file, whose RAM is a mapping of it. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,9 +18,10 @@ enum column { PID = 1, PRIVATE = 5, MERGED, ZERO, COW_BREAKS_OF_AREA = 9 };
 
 static int check(void)
 {
+	dev_t device;
 	FILE *file;
 
-	if (access(KSM_DEVICE, R_OK | W_OK))
+	if (areas_device(&device))
 		return report_failure("cannot use %s: %s (modprobe ksmdev, or --backend ksm or none)",
 				      KSM_DEVICE, strerror(errno));
 	file = areas_open();
@@ -62,7 +63,7 @@ static int go(void)
 	return settings_set_number(KSM_SYSFS, "run", 1);
 }
 
-/* An area belongs to the VMM that opened it; a VMM may have several. */
+/* An area belongs to the VMM that made it; a VMM may have several. */
 static void add_area(struct sample *s, const struct vm *vms, int count,
 		     const struct area_line *line)
 {
@@ -112,7 +113,7 @@ static int read_sample(struct sample *s, const struct vm *vms, int count)
 }
 
 const struct backend backend_ksmdev = {
-	.ram_device = KSM_DEVICE,
+	.ram_device = areas_device,
 	.check = check,
 	.start = start,
 	.hold = hold,

@@ -24,7 +24,7 @@ static int read_sample(struct sample *s, const struct vm *vms, int count)
 	for (i = 0; i < count; i++)
 		if (s->depth < SAMPLE_MAPPED)
 			s->vms[i].private_pages = UNKNOWN;
-		else if (vm_runs(&vms[i]) && procfs_ram(vms[i].pid, NULL, &map))
+		else if (vm_runs(&vms[i]) && procfs_ram(vms[i].pid, 0, &map))
 			s->vms[i].private_pages = map.rss / sysconf(_SC_PAGESIZE);
 	return 0;
 }

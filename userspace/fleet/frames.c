@@ -122,7 +122,7 @@ static int collect_range(int fd, pid_t pid, const struct ram_range *range, bool 
 	return status;
 }
 
-static int collect(const struct vm *vm, const char *ram_device, struct frames *frames)
+static int collect(const struct vm *vm, dev_t ram_device, struct frames *frames)
 {
 	struct ram_map map;
 	int fd, i, status = 0;
@@ -183,7 +183,7 @@ static long long sort_out(struct frames *frames, size_t first, struct flags *fla
 	return kept - first;
 }
 
-int frames_count(const struct vm *vms, int count, const char *ram_device, struct sample *s)
+int frames_count(const struct vm *vms, int count, dev_t ram_device, struct sample *s)
 {
 	struct flags flags = { .fd = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC) };
 	struct frames frames = { };

@@ -6,14 +6,16 @@
 #ifndef FLEET_FRAMES_H
 #define FLEET_FRAMES_H
 
+#include <sys/types.h>
+
 #include "sample.h"
 
 /*
- * Counts into the counted_frames of @s and of its guests.  RAM of @ram_device is
- * read first, page by page: merging leaves it without page table entries.  An
- * exit status, after a word.
+ * Counts into the counted_frames of @s and of its guests.  RAM of @ram_device
+ * (0: it is anonymous) is read first, page by page: merging leaves it without
+ * page table entries.  An exit status, after a word.
  */
-int frames_count(const struct vm *vms, int count, const char *ram_device,
+int frames_count(const struct vm *vms, int count, dev_t ram_device,
 		 struct sample *s);
 
 #endif /* FLEET_FRAMES_H */

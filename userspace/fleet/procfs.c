@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include "procfs.h"
@@ -71,11 +70,10 @@ bool procfs_memory(pid_t pid, long long *rss, long long *pss)
 }
 
 /*
- * Takes the mapping of a line of smaps if it is of the device, or larger than
- * the last one.  The device is known by its inode: it may have another path in
- * the mount namespace of the process.
+ * Takes the mapping of a line of smaps if it is of a file on the device, or
+ * larger than the last one.
  */
-static bool take_range(struct ram_map *map, const char *line, const struct stat *device)
+static bool take_range(struct ram_map *map, const char *line, dev_t device)
 {
 	unsigned int device_major, device_minor;
 	char access[5], name[16] = "";
@@ -86,8 +84,8 @@ static bool take_range(struct ram_map *map, const char *line, const struct stat 
 		   &device_major, &device_minor, &inode, name) < 6)
 		return false;
 	if (device) {
-		if (inode != device->st_ino || map->count == MAX_RANGES ||
-		    makedev(device_major, device_minor) != device->st_dev)
+		if (makedev(device_major, device_minor) != device ||
+		    map->count == MAX_RANGES)
 			return false;
 		map->range[map->count++] = range;
 		return true;
@@ -102,10 +100,9 @@ static bool take_range(struct ram_map *map, const char *line, const struct stat 
 	return true;
 }
 
-bool procfs_ram(pid_t pid, const char *device_path, struct ram_map *map)
+bool procfs_ram(pid_t pid, dev_t device, struct ram_map *map)
 {
 	FILE *stream = open_file(pid, "smaps");
-	struct stat device;
 	bool taken = false;
 	char line[512];
 	long long kib;
@@ -114,14 +111,10 @@ bool procfs_ram(pid_t pid, const char *device_path, struct ram_map *map)
 	map->rss = 0;
 	if (!stream)
 		return false;
-	if (device_path && stat(device_path, &device)) {
-		fclose(stream);
-		return false;
-	}
 	while (fgets(line, sizeof(line), stream)) {
 		/* A mapping begins with its address, its values with a capital. */
 		if (!isupper((unsigned char)*line))
-			taken = take_range(map, line, device_path ? &device : NULL);
+			taken = take_range(map, line, device);
 		else if (taken && parse_value(line, "Rss", &kib))
 			map->rss += kib << 10;
 	}

@@ -34,10 +34,10 @@ struct ram_map {
 bool procfs_memory(pid_t pid, long long *rss, long long *pss);
 
 /*
- * The mappings of a device, or without one the largest private anonymous one,
- * which is the RAM.  False when there is none.
+ * The mappings of a device, or without one (0) the largest private anonymous
+ * one, which is the RAM.  False when there is none.
  */
-bool procfs_ram(pid_t pid, const char *device_path, struct ram_map *map);
+bool procfs_ram(pid_t pid, dev_t device, struct ram_map *map);
 
 /* A number behind a name in a file of @pid (0: of /proc itself), or -1. */
 long long procfs_value(pid_t pid, const char *file, const char *name);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -130,15 +131,19 @@ static int read_all(struct sampler *sampler, struct sample *s, struct vm *vms, i
 static int read_held(struct sampler *sampler, struct sample *s, struct vm *vms, int count)
 {
 	const struct backend *backend = sampler->backend;
+	dev_t ram_device = 0;
 	int status, i;
 
+	if (backend->ram_device && backend->ram_device(&ram_device))
+		return report_failure("cannot tell what mappings of the guests' RAM look like: %s",
+				      strerror(errno));
 	for (i = 0; i < count; i++)
 		vmm_hold(&vms[i]);
 	status = backend->hold();
 	if (!status)
 		status = read_all(sampler, s, vms, count);
 	if (!status)
-		status = frames_count(vms, count, backend->ram_device, s);
+		status = frames_count(vms, count, ram_device, s);
 	if (sampler->scanning && backend->go())
 		status = STATUS_FAILURE;
 	for (i = 0; i < count; i++)

@@ -74,7 +74,7 @@ static int print_areas(FILE *file)
 }
 
 static const struct argp argp = {
-	.doc = "The open areas, a line each; sizes are in pages.",
+	.doc = "The files whose pages may merge, a line each; sizes are in pages.",
 	.children = json_child,
 };
 

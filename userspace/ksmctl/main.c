@@ -19,7 +19,7 @@ static const struct tool tool = {
 	.doc = "Watch and control /dev/ksm, which merges equal pages of memory.\vCommands:\n"
 	       "  status             what is shared and saved, and the settings\n"
 	       "  top                the same, live\n"
-	       "  areas              the open areas, a line each (root)\n"
+	       "  areas              the files whose pages may merge (root)\n"
 	       "  set KEY=VALUE...   change settings (root)\n"
 	       "  scan               run one full pass now over memory of your domain\n"
 	       "  run -- CMD...      run a program and merge what it marks with\n"

@@ -79,19 +79,16 @@ static int set_preload(void)
 }
 
 /*
- * The domain lives as long as a descriptor of it does, so the program gets one.
- * It has no memory: it gives the domain and nothing else.
+ * The domain lives as long as a descriptor of its directory does, so the
+ * program gets one, which gives the domain and nothing else.
  */
-static int pass_private_domain(int fd)
+static int pass_private_domain(int device)
 {
-	struct ksm_set_domain domain = {
-		.flags = KSM_DOMAIN_PRIVATE,
-		.fd = -1,
-	};
+	int fd, passed;
 	char text[16];
-	int passed;
 
-	if (ioctl(fd, KSM_SET_DOMAIN, &domain))
+	fd = ioctl(device, KSM_CREATE_DOMAIN, 0);
+	if (fd < 0)
 		return report_failure("cannot make a private domain: %s",
 				      strerror(errno));
 	passed = fcntl(fd, F_DUPFD, DOMAIN_FD);
@@ -100,6 +97,7 @@ static int pass_private_domain(int fd)
 	if (passed < 0)
 		return report_failure("no free descriptor: %s",
 				      strerror(errno));
+	close(fd);
 	snprintf(text, sizeof(text), "%d", passed);
 	setenv("KSMRUN_DOMAIN_FD", text, 1);
 	return 0;

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/statfs.h>
 #include <unistd.h>
 
+#include <linux/ksmdev.h>
 #include <linux/magic.h>
 
 #include "areas.h"
@@ -30,6 +34,25 @@ void areas_split(char *line, int columns, struct area_line *out)
 		if (*line)
 			*line++ = '\0';
 	}
+}
+
+int areas_device(dev_t *device)
+{
+	int fd = open("/dev/ksm", O_RDWR | O_CLOEXEC), file, error;
+	struct stat st = { 0 };
+
+	file = fd < 0 ? -1 : ioctl(fd, KSM_GET_FILE, 0);
+	if (file < 0 || fstat(file, &st)) {
+		error = errno;
+		close(file);
+		close(fd);
+		errno = error;
+		return -1;
+	}
+	close(file);
+	close(fd);
+	*device = st.st_dev;
+	return 0;
 }
 
 int areas_report_open_error(int error)

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <fcntl.h>
-#include <limits.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 
 #include <linux/ksmdev.h>
 
 #include "area.h"
+#include "maps.h"
 #include "note.h"
 #include "sys.h"
+
+#define DEVICE		"/dev/ksm"
 
 /* Above what programs use, and what select() can, yet below usual limits. */
 #define HIGH_FD		1000
@@ -41,10 +40,10 @@ static int move_high(int fd)
 
 	if (!getrlimit(RLIMIT_NOFILE, &limit) && limit.rlim_cur <= HIGH_FD)
 		floor = limit.rlim_cur / 4 * 3;
-	high = fcntl(fd, F_DUPFD_CLOEXEC, floor);
+	high = sys_dup_above(fd, floor);
 	if (high < 0)
 		return fd;
-	close(fd);
+	sys_close(fd);
 	return high;
 }
 
@@ -52,35 +51,63 @@ static int set_domain(int fd, unsigned int flags, int other)
 {
 	struct ksm_set_domain domain = { .flags = flags, .fd = other };
 
-	return sys_result(ioctl(fd, KSM_SET_DOMAIN, &domain));
+	return sys_ioctl(fd, KSM_SET_DOMAIN, &domain);
 }
 
-static int choose_domain(int fd, int join)
+static int choose_domain(int fd)
 {
-	if (join >= 0)
-		return set_domain(fd, KSM_DOMAIN_JOIN, join);
-	if (!private_domain)
+	if (!private_domain || !set_domain(fd, KSM_DOMAIN_JOIN, domain_fd))
 		return 0;
-	if (!set_domain(fd, KSM_DOMAIN_JOIN, domain_fd))
-		return 0;
-	note("the descriptor of the private domain is gone: this process gets one of its own");
+	note("the descriptor of the private domain is gone, or another user's: this process gets one of its own");
 	return set_domain(fd, KSM_DOMAIN_PRIVATE, -1);
 }
 
-/* @join: descriptor of an area whose domain to join, or -1. */
-static int area_open(struct area *area, int join)
+/*
+ * How mappings of unnamed files look.  A descriptor of its own is asked: the
+ * one of the area would have a file then that nobody needs.
+ */
+static int learn_device(void)
+{
+	int fd, file, err;
+	struct stat st;
+
+	fd = sys_open(DEVICE, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return fd;
+	file = sys_ioctl(fd, KSM_GET_FILE, NULL);
+	sys_close(fd);
+	if (file < 0)
+		return file;
+	err = sys_fstat(file, &st);
+	sys_close(file);
+	if (!err)
+		maps_set_area(st.st_dev);
+	return err;
+}
+
+static int prepare(int fd, struct stat *st)
+{
+	int err;
+
+	if (sys_ioctl(fd, KSM_GET_API_VERSION, NULL) != KSM_API_VERSION)
+		return -ENOTTY;
+	err = choose_domain(fd);
+	if (!err)
+		err = sys_fstat(fd, st);
+	return err ? err : learn_device();
+}
+
+static int area_open(struct area *area)
 {
 	struct stat st;
 	int fd, err;
 
-	fd = sys_result(open("/dev/ksm", O_RDWR | O_CLOEXEC));
+	fd = sys_open(DEVICE, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return fd;
-	err = choose_domain(fd, join);
-	if (!err)
-		err = sys_result(fstat(fd, &st));
+	err = prepare(fd, &st);
 	if (err) {
-		close(fd);
+		sys_close(fd);
 		return err;
 	}
 	*area = (struct area){
@@ -98,14 +125,9 @@ static bool is_open(const struct area *area)
 {
 	struct stat st;
 
-	return area->number && !fstat(area->fd, &st) &&
+	return area->number && !sys_fstat(area->fd, &st) &&
 	       st.st_rdev == area->rdev && st.st_ino == area->inode &&
 	       st.st_dev == area->device;
-}
-
-bool area_is_open(void)
-{
-	return is_open(&current);
 }
 
 struct area *area_get(int *error)
@@ -114,7 +136,7 @@ struct area *area_get(int *error)
 		return &current;
 	if (current.number)
 		note("the program closed the descriptor of its area: opening another");
-	*error = area_open(&current, -1);
+	*error = area_open(&current);
 	return *error ? NULL : &current;
 }
 
@@ -127,43 +149,9 @@ long area_call(const struct area *area, unsigned long request, uintptr_t addr,
 	       size_t len, size_t *done)
 {
 	struct ksm_range range = { .addr = addr, .len = len };
-	long err = sys_result(ioctl(area->fd, request, &range));
+	long err = sys_ioctl(area->fd, request, &range);
 
 	if (done)
 		*done = range.done;
 	return err;
-}
-
-long area_map(struct area *area, uintptr_t addr, size_t len, int prot,
-	      int fixed)
-{
-	uint64_t offset = area->next + (addr & (CHUNK - 1));
-	long result;
-
-	result = sys_mmap(addr, len, prot, MAP_SHARED | fixed, area->fd,
-			  offset);
-	if (!sys_failed(result))
-		area->next = align_up(offset + len, CHUNK);
-	return result;
-}
-
-int area_clone(struct area *clone)
-{
-	return area_open(clone, is_open(&current) ? current.fd : -1);
-}
-
-void area_close(struct area *area)
-{
-	if (is_open(area))
-		close(area->fd);
-	area->number = 0;
-	area->fd = -1;
-}
-
-void area_adopt(struct area *clone)
-{
-	area_close(&current);
-	current = *clone;
-	clone->number = 0;
-	clone->fd = -1;
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * fork(): handed-over memory is a mapping of /dev/ksm, which a child does not
+ * fork(): handed-over memory is a shared mapping, which a child does not
  * inherit; the program means private memory, of which the child has a copy.
  *
- * So before the fork the parent copies the memory into another area of the
- * same domain, whose mapping the child does inherit.  Afterwards the parent
- * unmaps the copy, and the child moves it to where the program expects it and
- * makes that area its own.  Nobody waits for anybody, the kernel's permission
- * to look into another process is not needed, and a child that dies at once
- * does no harm.  The scanner merges the copy with the original.
+ * So before the fork the parent copies the memory into other files of its area,
+ * whose mappings the child does inherit.  Afterwards the parent unmaps the
+ * copy, and the child moves it to where the program expects it.  Nobody waits
+ * for anybody, the kernel's permission to look into another process is not
+ * needed, and a child that dies at once does no harm.  The scanner merges the
+ * copy with the original.
  *
  * What fork() itself does differently:
  *   - It copies at one moment; here, other threads of the parent that write to

@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <fcntl.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 
 #include "maps.h"
 #include "sys.h"
 
-static uint64_t area_device, area_inode;
+static dev_t area_device;
 
 int maps_open(struct maps *maps)
 {
+	maps->error = 0;
 	maps->used = 0;
 	maps->length = 0;
-	maps->fd = sys_result(syscall(SYS_openat, AT_FDCWD, "/proc/self/maps",
-				      O_RDONLY | O_CLOEXEC));
+	maps->fd = sys_open("/proc/thread-self/maps", O_RDONLY | O_CLOEXEC);
 	return maps->fd < 0 ? maps->fd : 0;
 }
 
 void maps_close(struct maps *maps)
 {
-	syscall(SYS_close, maps->fd);
+	sys_close(maps->fd);
 }
 
 static int next_char(struct maps *maps)
@@ -31,8 +31,10 @@ static int next_char(struct maps *maps)
 						    maps->buffer,
 						    sizeof(maps->buffer)));
 		while (length == -EINTR);
-		if (length <= 0)
+		if (length <= 0) {
+			maps->error = length;
 			return -1;
+		}
 		maps->used = 0;
 		maps->length = length;
 	}
@@ -76,7 +78,7 @@ static uint64_t take_number(const char **text, unsigned int base)
 /* "7f00-7f08 rw-p 00001000 fe:01 123   /path" */
 static void parse_line(const char *line, struct vma *vma)
 {
-	uint64_t major;
+	unsigned int device_major;
 
 	vma->start = take_number(&line, 16);
 	vma->end = take_number(&line, 16);
@@ -86,9 +88,8 @@ static void parse_line(const char *line, struct vma *vma)
 	vma->shared = line[3] == 's';
 	line += 5;
 	take_number(&line, 16);
-	major = take_number(&line, 16);
-	vma->device = major << 32 | take_number(&line, 16);
-	vma->inode = take_number(&line, 10);
+	device_major = take_number(&line, 16);
+	vma->device = makedev(device_major, take_number(&line, 16));
 	vma->stack = strstr(line, "[stack]");
 }
 
@@ -106,20 +107,10 @@ bool maps_next(struct maps *maps, uintptr_t addr, struct vma *vma)
 
 bool maps_is_area(const struct vma *vma)
 {
-	return vma->shared && area_inode && vma->inode == area_inode &&
-	       vma->device == area_device;
+	return vma->shared && vma->device == area_device;
 }
 
-void maps_learn_area(uintptr_t addr)
+void maps_set_area(dev_t device)
 {
-	struct maps maps;
-	struct vma vma;
-
-	if (area_inode || maps_open(&maps))
-		return;
-	if (maps_next(&maps, addr, &vma) && vma.start <= addr && vma.shared) {
-		area_inode = vma.inode;
-		area_device = vma.device;
-	}
-	maps_close(&maps);
+	area_device = device;
 }

@@ -15,82 +15,64 @@
 /* The table was wrong and is put right: look again. */
 #define LOOK_AGAIN 1
 
-static uintptr_t max_of(uintptr_t a, uintptr_t b)
+static bool is_known(uintptr_t start, uintptr_t end)
 {
-	return a > b ? a : b;
+	struct range next = ranges_next(start);
+
+	return next.area && next.start < end;
 }
 
-static uintptr_t min_of(uintptr_t a, uintptr_t b)
-{
-	return a < b ? a : b;
-}
-
-/* Bytes of the table within; removes them. */
-static size_t forget(uintptr_t start, uintptr_t end)
+/* Bytes of the table within; removes them, or -ENOMEM. */
+static long forget(uintptr_t start, uintptr_t end)
 {
 	struct range piece;
 	size_t bytes = 0;
 	uintptr_t at;
+	long err;
 
 	for (at = start; at < end; at = piece.end) {
 		piece = ranges_piece(at, end);
 		if (piece.area)
 			bytes += piece.end - piece.start;
 	}
-	if (!bytes || ranges_reserve())
+	if (!bytes)
 		return 0;
+	err = ranges_reserve();
+	if (err)
+		return err;
 	ranges_remove(start, end);
 	return bytes;
 }
 
-size_t memory_sync(uintptr_t start, uintptr_t end)
+/* Of [start, end), what lies before the mapping or is it, if that is not ours. */
+static long forget_vma(const struct vma *vma, uintptr_t start, uintptr_t end)
 {
+	uintptr_t until = maps_is_area(vma) ? vma->start : vma->end;
+
+	return until > start ? forget(start, min_of(until, end)) : 0;
+}
+
+long memory_sync(uintptr_t start, uintptr_t end)
+{
+	long forgotten = 0, bytes;
 	uintptr_t at = start;
-	size_t forgotten = 0;
 	struct maps maps;
 	struct vma vma;
 
-	if (maps_open(&maps))
+	if (!is_known(start, end))
 		return 0;
-	while (at < end && maps_next(&maps, at, &vma) && vma.start < end) {
-		if (vma.start > at)
-			forgotten += forget(at, vma.start);
-		if (!maps_is_area(&vma))
-			forgotten += forget(max_of(at, vma.start),
-					    min_of(end, vma.end));
+	bytes = maps_open(&maps);
+	if (bytes)
+		return bytes;
+	while (at < end && bytes >= 0) {
+		if (!maps_next(&maps, at, &vma))
+			vma = (struct vma){ .start = end, .end = end };
+		bytes = maps.error ? maps.error : forget_vma(&vma, at, end);
+		forgotten += bytes;
 		at = vma.end;
 	}
 	maps_close(&maps);
-	if (at < end)
-		forgotten += forget(at, end);
-	return forgotten;
-}
-
-long memory_map(uintptr_t addr, size_t len, int prot, int fixed)
-{
-	struct area *area;
-	long result;
-	int err;
-
-	err = ranges_reserve();
-	area = err ? NULL : area_get(&err);
-	if (area) {
-		result = area_map(area, addr, len, prot, fixed);
-		if (!sys_failed(result)) {
-			ranges_set(result, result + len, 0, area->number);
-			return result;
-		}
-		if (result == -EEXIST)
-			return result;
-		err = result;
-	}
-	result = sys_mmap(addr, len, prot, MAP_PRIVATE | MAP_ANONYMOUS | fixed,
-			  -1, 0);
-	if (!sys_failed(result)) {
-		note_refused(result, result + len, -err);
-		forget(result, result + len);
-	}
-	return result;
+	return bytes < 0 ? bytes : forgotten;
 }
 
 /* The kernel's own madvise(MADV_MERGEABLE), for memory /dev/ksm refused. */
@@ -101,6 +83,11 @@ static long merge_by_kernel(uintptr_t start, uintptr_t end, int error)
 	if (area_is_private())
 		return 0;
 	return sys_madvise(start, end - start, MADV_MERGEABLE);
+}
+
+void memory_fence(uintptr_t end)
+{
+	sys_madvise(end - PAGE, PAGE, MADV_RANDOM);
 }
 
 /* Hands over what can be; returns how far it got and the error there. */
@@ -117,11 +104,35 @@ static uintptr_t hand_over(uintptr_t start, uintptr_t end, int *error)
 	if (!*error)
 		done = end - start;
 	if (done) {
-		maps_learn_area(start);
+		memory_fence(start + done);
 		ranges_set(start, start + done, 0, area->number);
 		note_taken(start, start + done);
 	}
 	return start + done;
+}
+
+long memory_map(uintptr_t addr, size_t len, int prot, int fixed)
+{
+	const int both = PROT_READ | PROT_WRITE;
+	uintptr_t start, at, end;
+	long result;
+	int err;
+
+	if (ranges_reserve())
+		return -ENOMEM;
+	result = sys_mmap(addr, len, both, MAP_PRIVATE | MAP_ANONYMOUS | fixed,
+			  -1, 0);
+	if (sys_failed(result))
+		return result;
+	start = result;
+	end = start + len;
+	ranges_remove(start, end);
+	at = hand_over(start, end, &err);
+	if (err)
+		merge_by_kernel(at, end, err);
+	if (prot != both)
+		sys_mprotect(start, len, prot);
+	return result;
 }
 
 static bool contains(uintptr_t start, uintptr_t end, const void *address)
@@ -207,7 +218,7 @@ static long call_on_piece(const struct range *piece, unsigned long request)
 		return -EBADF;
 	err = area_call(area, request, piece->start, piece->end - piece->start,
 			NULL);
-	if (err == -ENOMEM && memory_sync(piece->start, piece->end))
+	if (err == -ENOMEM && memory_sync(piece->start, piece->end) > 0)
 		return LOOK_AGAIN;
 	return err;
 }
@@ -270,6 +281,8 @@ static long replace(const struct range *piece)
 			memory_restore_flags(start, end, piece->flags);
 	}
 	maps_close(&maps);
+	if (maps.error)
+		return -EAGAIN;
 	return sys_failed(result) ? result : 0;
 }
 
@@ -341,6 +354,16 @@ static long advise_gap(const struct range *piece, int advice)
 	return sys_madvise(piece->start, piece->end - piece->start, advice);
 }
 
+/*
+ * The kernel's call does all that this asks for, or the module's call finds the
+ * memory to be something else.  Other advice is noted in the table, or would do
+ * harm to what is there now.
+ */
+static bool stands_stale_table(int advice)
+{
+	return advice == MADV_DONTNEED || advice == MADV_DONTNEED_LOCKED;
+}
+
 long memory_advise(uintptr_t start, uintptr_t end, int advice)
 {
 	uintptr_t at = start;
@@ -348,6 +371,8 @@ long memory_advise(uintptr_t start, uintptr_t end, int advice)
 	long result = 0;
 	long err;
 
+	if (!stands_stale_table(advice) && memory_sync(start, end) < 0)
+		return -EAGAIN;
 	while (at < end) {
 		piece = ranges_piece(at, end);
 		err = piece.area ? advise_piece(&piece, advice) :
@@ -366,8 +391,8 @@ long memory_advise(uintptr_t start, uintptr_t end, int advice)
 
 /*
  * Lets the frames go now rather than with the scanner's next pass.  munmap()
- * may still fail when it has to split a mapping; any other advice splits it
- * beforehand, while nothing is lost yet.
+ * may still fail when it has to split a mapping; an advice that none of ours has
+ * splits it beforehand, while nothing is lost yet.
  */
 static void discard_before_unmap(uintptr_t start, uintptr_t end)
 {
@@ -375,7 +400,7 @@ static void discard_before_unmap(uintptr_t start, uintptr_t end)
 	struct area *area;
 	uintptr_t at;
 
-	if (sys_madvise(start, end - start, MADV_RANDOM))
+	if (sys_madvise(start, end - start, MADV_SEQUENTIAL))
 		return;
 	for (at = start; at < end; at = piece.end) {
 		piece = ranges_piece(at, end);

@@ -20,10 +20,19 @@ bool memory_knows_advice(int advice);
 long memory_advise(uintptr_t start, uintptr_t end, int advice);
 
 /*
- * Maps fresh memory that reads as zeroes, of the area if possible and else
- * private anonymous.  @fixed: 0, MAP_FIXED or MAP_FIXED_NOREPLACE.
+ * Maps fresh memory that reads as zeroes, and hands it over if possible.
+ * @fixed: 0, MAP_FIXED or MAP_FIXED_NOREPLACE.
  */
 long memory_map(uintptr_t addr, size_t len, int prot, int fixed);
+
+/*
+ * libc's realloc() calls mremap() without us.  A mapping that grows so has no
+ * memory behind the end of its file, or has what belongs elsewhere.  The kernel
+ * refuses to make several mappings grow at once, and libc copies then: so the
+ * last page before @end becomes another mapping, by an advice that means
+ * nothing for this memory.
+ */
+void memory_fence(uintptr_t end);
 
 /* Gives a new mapping, if it is of the area, the flags of an older one. */
 void memory_restore_flags(uintptr_t start, uintptr_t end, unsigned int flags);
@@ -33,8 +42,8 @@ long memory_unmap(uintptr_t start, uintptr_t end);
 /*
  * mremap() of memory of which at least a part was handed over; in remap.c.
  *
- * The kernel's own would let a mapping grow into offsets of the area that are
- * somebody else's, and refuses to move what are several mappings by now, while
+ * The kernel's own would let a mapping grow beyond the end of its file, where
+ * it gives SIGBUS, and refuses to move what are several mappings by now, while
  * the program still sees one.
  */
 long memory_remap(uintptr_t old, size_t old_len, size_t new_len, int flags,
@@ -42,8 +51,8 @@ long memory_remap(uintptr_t old, size_t old_len, size_t new_len, int flags,
 
 /*
  * Removes from the table what in [start, end) is not mapped to /dev/ksm any
- * more; returns how much.
+ * more; returns how much, or a negative errno if that cannot be told.
  */
-size_t memory_sync(uintptr_t start, uintptr_t end);
+long memory_sync(uintptr_t start, uintptr_t end);
 
 #endif /* KSMRUN_MEMORY_H */

@@ -18,8 +18,8 @@ static const struct {
 	int error;
 	const char *text;
 } reasons[] = {
-	{ EINVAL, "it is shared, file or device memory, or a stack" },
-	{ EOPNOTSUPP, "it is hugetlbfs memory" },
+	{ EINVAL, "it is shared, file or device memory, a stack, or wiped on fork" },
+	{ EOPNOTSUPP, "it is hugetlbfs memory, or has a protection key" },
 	{ EACCES, "it is not readable and writable (or no access to /dev/ksm)" },
 	{ ENOMEM, "nothing is mapped there, or out of memory" },
 	{ EPERM, "it is locked with mlock()" },
@@ -28,6 +28,7 @@ static const struct {
 	{ EINTR, "interrupted" },
 	{ ENOENT, "there is no /dev/ksm: load the module with modprobe ksmdev" },
 	{ ENXIO, "/dev/ksm has no driver: load the module with modprobe ksmdev" },
+	{ ENOTTY, "the module speaks another version of the API: install both from one source" },
 	{ EMFILE, "no free descriptor for /dev/ksm" },
 };
 

@@ -50,8 +50,8 @@ static size_t find(uintptr_t addr)
 }
 
 /* Puts @added entries in the place of @removed ones. */
-static void splice(size_t at, size_t removed, const struct range *entries,
-		   size_t added)
+static void exchange(size_t at, size_t removed, const struct range *entries,
+		     size_t added)
 {
 	memmove(entry(at + added), entry(at + removed),
 		(count - at - removed) * sizeof(struct range));
@@ -71,7 +71,7 @@ static void join(size_t at)
 	if (at + 1 >= count || !same_kind(entry(at), entry(at + 1)))
 		return;
 	entry(at)->end = entry(at + 1)->end;
-	splice(at + 1, 1, NULL, 0);
+	exchange(at + 1, 1, NULL, 0);
 }
 
 static void update_bounds(void)
@@ -101,7 +101,7 @@ void ranges_set(uintptr_t start, uintptr_t end, unsigned int flags,
 		new[added] = *entry(last - 1);
 		new[added++].start = end;
 	}
-	splice(first, last - first, new, added);
+	exchange(first, last - first, new, added);
 	for (i = first + added; i > first; i--)
 		join(i - 1);
 	if (first)

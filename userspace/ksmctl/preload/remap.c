@@ -62,6 +62,8 @@ static long check_mapped(struct remap *call)
 		at = vma.end;
 	}
 	maps_close(&maps);
+	if (maps.error)
+		return -ENOMEM;
 	return at < end ? -EFAULT : 0;
 }
 

@@ -42,6 +42,65 @@ static void case_merge(void)
 	check(b, SIZE, 1);
 }
 
+/* realloc() moves and extends what it has mapped without our library. */
+static void case_realloc(void)
+{
+	char *p = malloc(SIZE), *start;
+	pid_t child;
+
+	expect(p);
+	fill(p, SIZE, 1);
+	/* All of the mapping, with malloc()'s own header. */
+	start = (char *)((uintptr_t)p & -PAGE);
+	expect(!madvise(start, SIZE + PAGE, MADV_MERGEABLE));
+	expect_taken(start, SIZE + PAGE, SIZE + PAGE);
+	child = fork();
+	if (!child) {
+		p = realloc(p, 2 * SIZE);
+		expect(p);
+		check(p, SIZE, 1);
+		fill(p, 2 * SIZE, 2);
+		check(p, 2 * SIZE, 2);
+		_exit(0);
+	}
+	wait_for(child);
+	p = realloc(p, 3 * SIZE);
+	expect(p);
+	check(p, SIZE, 1);
+	fill(p, 3 * SIZE, 3);
+	check(p, 3 * SIZE, 3);
+	p = realloc(p, SIZE / 2);
+	expect(p);
+	check(p, SIZE / 2, 3);
+	free(p);
+}
+
+/* Machine code, as just-in-time compilers write it. */
+static void case_code(void)
+{
+	static const unsigned char code[] = { 0xb8, 42, 0, 0, 0, 0xc3 };
+	char *p = mergeable(SIZE, 1);
+	int (*function)(void) = (int (*)(void))p;
+	pid_t child;
+
+	memcpy(p, code, sizeof(code));
+	expect(!mprotect(p, SIZE, PROT_READ | PROT_EXEC));
+	expect(function() == 42);
+	child = fork();
+	if (!child) {
+		expect(function() == 42);
+		_exit(0);
+	}
+	wait_for(child);
+	p = mmap(NULL, SIZE, RW | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		 0);
+	expect(p != MAP_FAILED);
+	memcpy(p, code, sizeof(code));
+	expect(!madvise(p, SIZE, MADV_MERGEABLE));
+	function = (int (*)(void))p;
+	expect(function() == 42);
+}
+
 /* malloc()'s memory, and free() that unmaps it without our library. */
 static void case_malloc(void)
 {
@@ -231,6 +290,26 @@ static void case_fork_advice(void)
 	check(p, SIZE, 1);
 }
 
+/* What is to be wiped before it is to be merged. */
+static void case_wiped(void)
+{
+	char *p = map(SIZE);
+	pid_t child;
+
+	fill(p, SIZE, 1);
+	expect(!madvise(p, MIB, MADV_WIPEONFORK));
+	expect(!madvise(p, SIZE, MADV_MERGEABLE));
+	expect_taken(p, SIZE, SIZE - MIB);
+	child = fork();
+	if (!child) {
+		check_zero(p, MIB);
+		check_from(__LINE__, p + MIB, SIZE - MIB, 1, 256);
+		_exit(0);
+	}
+	wait_for(child);
+	check(p, SIZE, 1);
+}
+
 static void case_vfork(void)
 {
 	char *p = mergeable(SIZE, 1);
@@ -366,6 +445,54 @@ static void case_stale(void)
 	expect(!munmap(q, SIZE));
 }
 
+/* Memory that was handed over, freed and allocated again, by libc. */
+static char *reused(uint64_t seed)
+{
+	char *p = mergeable(SIZE, 1);
+
+	expect(!syscall(SYS_munmap, p, SIZE));
+	expect(syscall(SYS_mmap, p, SIZE, RW, MAP_PRIVATE | MAP_ANONYMOUS |
+		       MAP_FIXED_NOREPLACE, -1, 0) == (long)p);
+	fill(p, SIZE, seed);
+	return p;
+}
+
+/* Advice is for the memory that is there now. */
+static void case_reuse(void)
+{
+	char *wiped = reused(2), *kept = reused(3), *merged_again = reused(4);
+	unsigned char vec[1];
+	char *freed;
+	pid_t child;
+
+	expect(!madvise(wiped, SIZE, MADV_WIPEONFORK));
+	expect(!madvise(kept, SIZE, MADV_DONTFORK));
+	expect(!madvise(merged_again, SIZE, MADV_MERGEABLE));
+	expect_taken(merged_again, SIZE, SIZE);
+	freed = reused(5);
+	expect_error(madvise(freed, SIZE, MADV_REMOVE), EINVAL);
+	expect(!madvise(freed, SIZE, MADV_UNMERGEABLE));
+	check(freed, SIZE, 5);
+	child = fork();
+	if (!child) {
+		check_zero(wiped, SIZE);
+		expect_error(mincore(kept, PAGE, vec), ENOMEM);
+		check(merged_again, SIZE, 4);
+		check(freed, SIZE, 5);
+		_exit(0);
+	}
+	wait_for(child);
+	expect(!madvise(wiped, SIZE, MADV_KEEPONFORK));
+	expect(!madvise(kept, SIZE, MADV_DOFORK));
+	child = fork();
+	if (!child) {
+		check(wiped, SIZE, 2);
+		check(kept, SIZE, 3);
+		_exit(0);
+	}
+	wait_for(child);
+}
+
 /* Daemons close what they do not know. */
 static void case_close_all(void)
 {
@@ -444,7 +571,7 @@ static void case_limit(void)
 	p = map(SIZE);
 	fill(p, SIZE, 1);
 	expect(!madvise(p, SIZE, MADV_MERGEABLE));
-	expect(in_area(p, SIZE) <= MIB);
+	expect(!preloaded || in_area(p, SIZE) <= MIB);
 	check(p, SIZE, 1);
 	child = fork();
 	if (!child) {
@@ -490,6 +617,8 @@ static const struct test_case {
 } cases[] = {
 	{ "merge", case_merge },
 	{ "malloc", case_malloc },
+	{ "realloc", case_realloc },
+	{ "code", case_code },
 	{ "unmerge", case_unmerge },
 	{ "dontneed", case_dontneed },
 	{ "split", case_split },
@@ -498,6 +627,7 @@ static const struct test_case {
 	{ "fork_prot", case_fork_prot },
 	{ "fork_advice", case_fork_advice },
 	{ "fork_threads", case_fork_threads },
+	{ "wiped", case_wiped },
 	{ "vfork", case_vfork },
 	{ "mremap", case_mremap },
 	{ "mremap_alias", case_mremap_alias },
@@ -505,6 +635,7 @@ static const struct test_case {
 	{ "munmap", case_munmap },
 	{ "map_fixed", case_map_fixed },
 	{ "stale", case_stale },
+	{ "reuse", case_reuse },
 	{ "close_all", case_close_all },
 	{ "read_only", case_read_only },
 	{ "refused", case_refused },
@@ -512,6 +643,9 @@ static const struct test_case {
 	{ "errors", case_errors },
 	{ "threads", case_threads },
 	{ "signal", case_signal },
+	{ "cancel", case_cancel },
+	{ "fork_free", case_fork_free },
+	{ "main_ends", case_main_ends },
 	{ "random", case_random },
 };
 

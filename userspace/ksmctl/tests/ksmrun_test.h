@@ -59,13 +59,13 @@ void check_zero_at(int line, const char *p, size_t len);
 #define check(memory, len, seed) check_from(__LINE__, memory, len, seed, 0)
 #define check_zero(memory, len) check_zero_at(__LINE__, memory, len)
 
-/* @bytes of the range are mapped to /dev/ksm, if the library is there. */
+/* @bytes of the range are handed over, if the library is there. */
 void expect_taken_at(int line, const void *memory, size_t len, size_t bytes);
 
 #define expect_taken(memory, len, bytes)				\
 	expect_taken_at(__LINE__, memory, len, bytes)
 
-/* Bytes of the range that are mapped to /dev/ksm. */
+/* Bytes of the range that are handed over. */
 size_t in_area(const void *memory, size_t len);
 
 /* Memory with the contents of @seed, advised to be merged. */
@@ -86,6 +86,9 @@ void wait_for(pid_t child);
 void case_threads(void);
 void case_fork_threads(void);
 void case_signal(void);
+void case_cancel(void);
+void case_fork_free(void);
+void case_main_ends(void);
 void case_random(void);
 
 #endif /* _KSMRUN_TEST_H */

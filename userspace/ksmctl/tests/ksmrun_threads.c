@@ -4,6 +4,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -150,4 +152,185 @@ void case_signal(void)
 	}
 	expect(!timer_delete(timer));
 	expect(signals >= 20);
+}
+
+static volatile bool at_start;
+
+/* Cancelled before it begins, it ends at the first cancellation point. */
+static void *mark_when_cancelled(void *arg)
+{
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+	at_start = true;
+	while (at_start)
+		usleep(1000);
+	pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
+	madvise(arg, SIZE, MADV_MERGEABLE);
+	pthread_testcancel();
+	return NULL;
+}
+
+static void *mark_again_and_again(void *arg)
+{
+	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL);
+	at_start = true;
+	for (;;) {
+		madvise(arg, PAGE, MADV_MERGEABLE);
+		madvise(arg, PAGE, MADV_DONTNEED);
+	}
+	return NULL;
+}
+
+static void cancel(void *(*run)(void *), void *memory, useconds_t delay)
+{
+	pthread_t thread;
+	void *result;
+
+	at_start = false;
+	expect(!pthread_create(&thread, NULL, run, memory));
+	while (!at_start)
+		usleep(1000);
+	usleep(delay);
+	expect(!pthread_cancel(thread));
+	at_start = false;
+	expect(!pthread_join(thread, &result));
+	expect(result == PTHREAD_CANCELED);
+}
+
+/* A thread that is cancelled leaves no lock behind that others wait for. */
+void case_cancel(void)
+{
+	char *p = map(SIZE);
+	int i, fd;
+
+	fill(p, SIZE, 1);
+	for (i = 0; i < 3; i++) {
+		/* What is closed is opened anew, by the thread. */
+		for (fd = 3; fd < 4096; fd++)
+			close(fd);
+		cancel(mark_when_cancelled, p, 0);
+		check(p, SIZE, 1);
+		p = mergeable(SIZE, 1);
+	}
+	for (i = 0; i < 30; i++) {
+		cancel(mark_again_and_again, p, i * 100);
+		check_from(__LINE__, p + PAGE, SIZE - PAGE, 1, 1);
+		fill(p, PAGE, 1);
+	}
+	mergeable(SIZE, 2);
+}
+
+/**
+ * struct freed - memory that another thread frees during a fork
+ * @memory:	where it is
+ * @delay:	us from the start of the fork on
+ * @replace:	map other memory there, with another content
+ * @replaced:	that is complete
+ */
+struct freed {
+	char *memory;
+	useconds_t delay;
+	bool replace;
+	volatile bool replaced;
+};
+
+static void *free_later(void *arg)
+{
+	struct freed *freed = arg;
+	long addr;
+
+	at_start = true;
+	usleep(freed->delay);
+	/* As free() does, without the wrapper. */
+	expect(!syscall(SYS_munmap, freed->memory, SIZE));
+	if (!freed->replace)
+		return NULL;
+	addr = syscall(SYS_mmap, freed->memory, SIZE, RW, MAP_PRIVATE |
+		       MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	if (addr == -1) {
+		/* The fork has mapped something there for its own ends. */
+		expect(errno == EEXIST);
+		return NULL;
+	}
+	fill(freed->memory, SIZE, 2);
+	freed->replaced = true;
+	return NULL;
+}
+
+static void fork_while_freed(struct freed *freed)
+{
+	char *kept = mergeable(SIZE, 3);
+	pthread_t thread;
+	pid_t child;
+
+	freed->memory = mergeable(SIZE, 1);
+	freed->replaced = false;
+	at_start = false;
+	expect(!pthread_create(&thread, NULL, free_later, freed));
+	while (!at_start)
+		usleep(100);
+	child = fork();
+	if (!child) {
+		check(kept, SIZE, 3);
+		if (freed->replaced)
+			check(freed->memory, SIZE, 2);
+		_exit(0);
+	}
+	wait_for(child);
+	expect(!pthread_join(thread, NULL));
+	check(kept, SIZE, 3);
+	if (freed->replaced) {
+		check(freed->memory, SIZE, 2);
+		expect(!munmap(freed->memory, SIZE));
+	}
+	expect(!munmap(kept, SIZE));
+}
+
+/* Memory that is freed, or is something else by then, while fork() copies. */
+void case_fork_free(void)
+{
+	struct freed freed = { 0 };
+	int i, replaced = 0;
+
+	for (i = 0; i < 100; i++) {
+		freed.delay = i / 2 * 250;
+		freed.replace = i % 2;
+		fork_while_freed(&freed);
+		replaced += freed.replaced;
+	}
+	expect(replaced > 0);
+}
+
+static void *live_on(void *arg)
+{
+	char *p, *q;
+	pid_t child;
+
+	pthread_join(*(pthread_t *)arg, NULL);
+	p = mergeable(SIZE, 1);
+	q = mergeable(SIZE, 1);
+	expect(!madvise(p, MIB, MADV_DONTNEED));
+	child = fork();
+	if (!child) {
+		check_zero(p, MIB);
+		check(q, SIZE, 1);
+		_exit(0);
+	}
+	wait_for(child);
+	p = mremap(p, SIZE, 2 * SIZE, MREMAP_MAYMOVE);
+	expect(p != MAP_FAILED);
+	check_zero(p, MIB);
+	check_from(__LINE__, p + MIB, SIZE - MIB, 1, 256);
+	check_zero(p + SIZE, SIZE);
+	exit(0);
+}
+
+/* The main thread may end before the others. */
+void case_main_ends(void)
+{
+	static pthread_t main_thread;
+	pthread_t thread;
+
+	main_thread = pthread_self();
+	expect(!pthread_create(&thread, NULL, live_on, &main_thread));
+	pthread_exit(NULL);
 }
