@@ -80,6 +80,20 @@ void ksm_area_release(struct ksm_area *area)
 	atomic_long_dec(&ksm_totals.areas);
 }
 
+/* -EINVAL if the page is behind the end of the file by now. */
+static int slot_set_nomerge(struct ksm_chunk *chunk, unsigned int i, bool nomerge)
+{
+	int err = -EINVAL;
+
+	ksm_pending_lock_range(chunk, i, 1);
+	if (ksm_slot_in_file(chunk, i)) {
+		ksm_slot_set_nomerge(chunk, i, nomerge);
+		err = 0;
+	}
+	mutex_unlock(&chunk->lock);
+	return err;
+}
+
 /* Change the flag of slots and, for UNMERGE, give them frames. 0 or -errno. */
 static int chunk_set_nomerge(struct ksm_chunk *chunk, unsigned int i,
 			     unsigned int nr)
@@ -88,24 +102,25 @@ static int chunk_set_nomerge(struct ksm_chunk *chunk, unsigned int i,
 	int err = 0;
 
 	for (; i < end && !err; i++) {
-		ksm_pending_lock_range(chunk, i, 1);
-		ksm_slot_set_nomerge(chunk, i, true);
-		mutex_unlock(&chunk->lock);
-		err = ksm_slot_unmerge(chunk, i);
+		err = slot_set_nomerge(chunk, i, true);
+		if (!err)
+			err = ksm_slot_unmerge(chunk, i);
 	}
 	return err;
 }
 
-static void chunk_clear_nomerge(struct ksm_chunk *chunk, unsigned int i,
-				unsigned int nr)
+static int chunk_clear_nomerge(struct ksm_chunk *chunk, unsigned int i,
+			       unsigned int nr)
 {
 	unsigned int end = i + nr;
+	int err = 0;
 
-	ksm_pending_lock_range(chunk, i, nr);
-	for (; i < end; i++)
-		ksm_slot_set_nomerge(chunk, i, false);
+	for (; i < end && !err; i++)
+		err = slot_set_nomerge(chunk, i, false);
+	mutex_lock(&chunk->lock);
 	ksm_queue_chunk(chunk, 0);
 	mutex_unlock(&chunk->lock);
+	return err;
 }
 
 static int chunk_unmerge(struct ksm_chunk *chunk)
@@ -156,9 +171,8 @@ static int range_apply_chunk(struct ksm_area *area, enum range_op op,
 	if (op == RANGE_UNMERGE)
 		return chunk_set_nomerge(chunk, i, nr);
 	if (op == RANGE_MERGE)
-		chunk_clear_nomerge(chunk, i, nr);
-	else
-		chunk_drop(chunk, pgoff, pgoff + nr);
+		return chunk_clear_nomerge(chunk, i, nr);
+	chunk_drop(chunk, pgoff, pgoff + nr);
 	return 0;
 }
 
