@@ -190,7 +190,7 @@ int ksm_file_grow(struct ksm_area *area, loff_t size)
 
 	mutex_lock(&area->size_lock);
 	if (size > i_size_read(area->mapping->host))
-		err = ksm_area_set_end(area, size);
+		err = file_extend(area, size);
 	mutex_unlock(&area->size_lock);
 	return err;
 }
