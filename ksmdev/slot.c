@@ -2,7 +2,6 @@
 /* Every change of a slot. See slot.h for the states. */
 #include <linux/highmem.h>
 #include <linux/pagemap.h>
-#include <linux/uaccess.h>
 
 #include "area.h"
 #include "domain.h"
@@ -175,8 +174,8 @@ static void slot_count_given(struct ksm_area *area, ksm_slot_t old)
 
 /*
  * Slot @i, stable or without a frame, gets the frame @frame for its own, with the same
- * contents (a frame for a slot without one holds zeroes already).  -EHWPOISON if the
- * contents cannot be read, -ENOSPC if the mount is full: then @frame is still the caller's.
+ * contents (a frame for a slot without one holds zeroes already).  -ENOSPC if the mount is
+ * full: then @frame is still the caller's.
  */
 static int slot_give(struct ksm_chunk *chunk, unsigned int i, struct page *frame)
 {
@@ -184,10 +183,10 @@ static int slot_give(struct ksm_chunk *chunk, unsigned int i, struct page *frame
 	ksm_slot_t old = chunk->slots[i];
 	struct page *shared = slot_page(old);
 
-	if (shared && copy_mc_to_kernel(page_address(frame), page_address(shared), PAGE_SIZE))
-		return -EHWPOISON;
 	if (!slot_held(old) && ksm_area_hold(area))
 		return -ENOSPC;
+	if (shared)
+		copy_page(page_address(frame), page_address(shared));
 	slot_own(chunk, i, frame);
 	slot_set(chunk, i, !slot_private(old) && !(old & SLOT_PENDING),
 		 slot_make(old, frame, 0));

@@ -22,7 +22,7 @@
  *
  *	function	7254fbb7a06c	ksm_slot_lock
  *	function	2d7f3257d5f7	slot_usable
- *	function	b1db3f86fcd8	slot_give
+ *	function	046675cef6e0	slot_give
  *	function	2ade604126e0	ksm_slot_map
  *	function	af5bbe92f940	ksm_slot_unclean
  *	function	ec531e102e07	ksm_slot_unmerge

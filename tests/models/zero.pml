@@ -15,7 +15,7 @@
  *
  *	function	6bbb892729b5	ksm_fault
  *	function	f503c0e20eac	ksm_page_mkwrite
- *	function	b1db3f86fcd8	slot_give
+ *	function	046675cef6e0	slot_give
  *	function	85978d9b0126	slot_wait_mapped
  *	function	37b2904c6cae	slots_drop
  *	function	2ade604126e0	ksm_slot_map
