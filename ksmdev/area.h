@@ -11,7 +11,7 @@
  *
  * SIZE.  @end is the size of the file in pages.  Every look-up of a slot compares with it
  * under the chunk's lock, and truncation takes that lock after it has set @end: no slot
- * behind the end is ever filled, but by who makes the file longer.  See ksm_area_resize().
+ * behind the end is ever filled, but by who makes the file longer.  See ksm_area_set_end().
  *
  * LIFE.  When the last link, descriptor and mapping of the file are gone, the inode is
  * evicted: ksm_area_release() empties the area and takes it from its domain.  The

@@ -54,18 +54,8 @@ static inline void be_user(unsigned long pages)
 static inline void attack(void (*fn)(void))
 {
 	s64 before = mem_free();
-	struct stat st;
-	pid_t pid;
 
-	MUST(stat("/dev/ksm", &st));
-	MUST(chmod("/dev/ksm", 0666));
-	pid = tap_fork();
-	if (!pid) {
-		fn();
-		_exit(0);
-	}
-	tap_join(pid);
-	MUST(chmod("/dev/ksm", st.st_mode & 07777));
+	tap_as_user(fn);
 	ksm_check_nothing_left();
 	CHECK_SOON(mem_free() > before - SLACK_KIB);
 }
