@@ -146,7 +146,9 @@ static void test_truncate_race(void)
 	for (i = 0; race_lasts(i); i++) {
 		file_put(fd, RACE_KEPT, RACE_PAGES - RACE_KEPT, i + 1, 0);
 		MUST(ftruncate(fd, RACE_KEPT * PAGE - (i & 1)));
-		CHECK_EQ(used_pages(fd), RACE_KEPT);
+		/* tmpfs counts a page that a fault is about to give up. */
+		if (fs_is_ksm)
+			CHECK_EQ(used_pages(fd), RACE_KEPT);
 		MUST(ftruncate(fd, RACE_PAGES * PAGE));
 		file_check(fd, RACE_KEPT, RACE_PAGES - RACE_KEPT, 0, 0);
 		if (i & 2)
