@@ -81,16 +81,32 @@ static vm_fault_t fault_wait(struct vm_fault *vmf, struct ksm_chunk *chunk)
 	return VM_FAULT_RETRY;
 }
 
-static vm_fault_t ksm_fault(struct vm_fault *vmf)
+/*
+ * The chunk of the page, as ksm_chunk_get().  The mapping remembers the last one: chunks go
+ * with the area only, which the mapping keeps.  Faults may run beside one another here.
+ */
+static struct ksm_chunk *fault_chunk(struct vm_fault *vmf)
 {
 	struct ksm_area *area = ksm_area_of_file(vmf->vma->vm_file);
+	struct ksm_chunk *chunk = READ_ONCE(vmf->vma->vm_private_data);
+
+	if (likely(chunk && chunk->first == round_down(vmf->pgoff, KSM_CHUNK_PAGES)))
+		return chunk;
+	chunk = ksm_chunk_get(area, vmf->pgoff);
+	if (!IS_ERR(chunk))
+		WRITE_ONCE(vmf->vma->vm_private_data, chunk);
+	return chunk;
+}
+
+static vm_fault_t ksm_fault(struct vm_fault *vmf)
+{
 	struct ksm_chunk *chunk;
 	int err;
 
 	/* No chunks behind the end; that counts which ksm_slot_lock() compares with. */
-	if (!ksm_area_has(area, vmf->pgoff))
+	if (!ksm_area_has(ksm_area_of_file(vmf->vma->vm_file), vmf->pgoff))
 		return VM_FAULT_SIGBUS;
-	chunk = ksm_chunk_get(area, vmf->pgoff);
+	chunk = fault_chunk(vmf);
 	if (IS_ERR(chunk))
 		return fault_error(PTR_ERR(chunk));
 	err = fault_lock(vmf, chunk, fault_use(vmf));
@@ -111,17 +127,19 @@ static vm_fault_t ksm_page_mkwrite(struct vm_fault *vmf)
 	struct ksm_chunk *chunk;
 	int err;
 
-	chunk = ksm_chunk_find(area, vmf->pgoff);
-	if (WARN_ON_ONCE(!chunk))
-		return VM_FAULT_SIGBUS;
+	chunk = fault_chunk(vmf);
+	if (IS_ERR(chunk))
+		return fault_error(PTR_ERR(chunk));
 	/* Core mm does so only where there is no page_mkwrite. */
 	if (area->kind == KSM_AREA_NAMED)
 		file_update_time(vmf->vma->vm_file);
-	err = fault_lock(vmf, chunk, KSM_USE_WRITE);
-	if (err == -EAGAIN)
-		return VM_FAULT_NOPAGE;
-	if (err)
-		return fault_error(err);
+	if (!ksm_slot_lock_own(chunk, i, vmf->page)) {
+		err = fault_lock(vmf, chunk, KSM_USE_WRITE);
+		if (err == -EAGAIN)
+			return VM_FAULT_NOPAGE;
+		if (err)
+			return fault_error(err);
+	}
 
 	/* Otherwise the PTE is gone or going: the access faults again. */
 	if (slot_page(chunk->slots[i]) == vmf->page) {

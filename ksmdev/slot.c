@@ -142,10 +142,8 @@ static void slot_wait_mapped(struct ksm_chunk *chunk, unsigned int i, struct pag
 {
 	if (!page)
 		page = slot_zero_frame(chunk, i);
-	if (!page)
-		return;
-	lock_page(page);
-	unlock_page(page);
+	if (page)
+		wait_on_page_locked(page);
 }
 
 static void slot_zap(struct ksm_chunk *chunk, unsigned int i)
@@ -233,12 +231,14 @@ static enum need slot_need(struct ksm_chunk *chunk, unsigned int i, enum ksm_use
 	return write || reader_needs_frame(chunk, i) ? NEED_ZEROES : NEED_NOTHING;
 }
 
-static int slot_satisfy(struct ksm_chunk *chunk, unsigned int i, struct page *frame)
+/* 0; 1 if slot @i needs another one: of zeroes, a pending page leaves an empty slot. -ENOSPC. */
+static int slot_satisfy(struct ksm_chunk *chunk, unsigned int i, enum ksm_use use,
+			struct page *frame)
 {
 	if (!(chunk->slots[i] & SLOT_PENDING))
 		return slot_give(chunk, i, frame);
 	ksm_slot_resolve(chunk, i, frame);
-	return 0;
+	return slot_need(chunk, i, use) != NEED_NOTHING;
 }
 
 /* Why slot @i cannot be used: -ENXIO, -EHWPOISON; 0 if it can. */
@@ -286,12 +286,11 @@ int ksm_slot_lock(struct ksm_chunk *chunk, unsigned int i, enum ksm_use use, boo
 			frame = ksm_frame_alloc(&chunk->area->spares, need == NEED_ZEROES,
 						GFP_NOWAIT | __GFP_NOWARN);
 		if (frame) {
-			err = slot_satisfy(chunk, i, frame);
-			if (err)
+			err = slot_satisfy(chunk, i, use, frame);
+			if (err < 0)
 				goto unlock;
 			frame = NULL;
-			/* Of zeroes, a pending page leaves an empty slot. */
-			if (slot_need(chunk, i, use) == NEED_NOTHING)
+			if (!err)
 				break;
 		}
 		mutex_unlock(&chunk->lock);
@@ -306,6 +305,27 @@ free_frame:
 unlock:
 	mutex_unlock(&chunk->lock);
 	goto free_frame;
+}
+
+static bool slot_owns(struct ksm_chunk *chunk, unsigned int i, struct page *page)
+{
+	ksm_slot_t slot = READ_ONCE(chunk->slots[i]);
+
+	return slot_page(slot) == page && !(slot & (SLOT_STABLE | SLOT_PENDING));
+}
+
+/*
+ * As ksm_slot_lock() to write to the frame @page, if slot @i has it for its own already; false
+ * if not, or if the task is being killed.  The short way of a fault, which has just got it.
+ */
+bool ksm_slot_lock_own(struct ksm_chunk *chunk, unsigned int i, struct page *page)
+{
+	if (!slot_owns(chunk, i, page) || mutex_lock_killable(&chunk->lock))
+		return false;
+	if (likely(slot_owns(chunk, i, page) && !PageHWPoison(page)))
+		return true;
+	mutex_unlock(&chunk->lock);
+	return false;
 }
 
 /*

@@ -146,7 +146,7 @@ static inline ksm_slot_t slot_set_rest(ksm_slot_t slot, unsigned int level,
 	       ((u64)(u8)now << SLOT_TICK_SHIFT);
 }
 
-/* ---- changes of slots; all but ksm_slot_lock() and ksm_slot_unmerge() hold chunk->lock ---- */
+/* ---- changes of slots; all hold chunk->lock but those that lock it, and ksm_slot_unmerge() ---- */
 
 struct ksm_chunk;
 
@@ -159,6 +159,7 @@ enum ksm_use {
 };
 
 int ksm_slot_lock(struct ksm_chunk *chunk, unsigned int i, enum ksm_use use, bool user);
+bool ksm_slot_lock_own(struct ksm_chunk *chunk, unsigned int i, struct page *page);
 int ksm_slot_unmerge(struct ksm_chunk *chunk, unsigned int i);
 
 struct page *ksm_slot_map(struct ksm_chunk *chunk, unsigned int i);

@@ -20,7 +20,8 @@
  *
  *	module	ksmdev
  *
- *	function	7254fbb7a06c	ksm_slot_lock
+ *	function	a3e3b20f5bbe	ksm_slot_lock
+ *	function	7a81f3d6c02f	ksm_slot_lock_own
  *	function	2d7f3257d5f7	slot_usable
  *	function	046675cef6e0	slot_give
  *	function	2ade604126e0	ksm_slot_map
@@ -29,8 +30,8 @@
  *	function	b96558208786	ksm_slot_promote
  *	function	2b802a668b82	ksm_slot_merge
  *	function	37b2904c6cae	slots_drop
- *	function	6bbb892729b5	ksm_fault
- *	function	f503c0e20eac	ksm_page_mkwrite
+ *	function	12acbf56aec4	ksm_fault
+ *	function	5cd29223cb87	ksm_page_mkwrite
  *	function	fca47609bf9c	page_get
  *	function	4218b6bf751e	file_shrink
  *	function	2b90a24107af	ksm_area_set_end
@@ -54,6 +55,7 @@
  *	caught	stale	GIVE_NO_WAIT SCANS=1: nor are those waited for who are about to map it
  *	caught	stale	DROP_NO_WAIT PUNCH: a hole is punched in the same way
  *	caught	shared	NO_UNCLEAN SCANS=1 PROMOTE: a candidate is written, and others find it
+ *	caught	shared	OWN_SHARED SCANS=1 PROMOTE: the short way takes a stable frame for its own
  *	caught	freed	LOCK_UNSEEN SCANS=1: the lock of a page does not count as its user
  *	caught	protected	COUNT_FIRST SCANS=2 GUP: references are counted before PTEs lose the right
  *	caught	protected	NO_REFERENCE SCANS=1 CALL: write() copies without a reference
@@ -254,7 +256,16 @@ inline set_pte(m, f, w)
  * makes the PTE that is there writable (@there), or puts one in. */
 inline mkwrite(f, there)
 {
-	slot_lock(true);
+	/* ksm_slot_lock_own() */
+	lock();
+	if
+#ifdef OWN_SHARED
+	:: slot == f && !broken[f]
+#else
+	:: slot == f && !stable && !broken[f]
+#endif
+	:: else -> unlock(); slot_lock(true)
+	fi;
 	if
 	:: failed -> put(f)
 	:: !failed && slot == f ->

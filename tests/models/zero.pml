@@ -13,10 +13,10 @@
  *
  *	module	ksmdev
  *
- *	function	6bbb892729b5	ksm_fault
- *	function	f503c0e20eac	ksm_page_mkwrite
+ *	function	12acbf56aec4	ksm_fault
+ *	function	5cd29223cb87	ksm_page_mkwrite
  *	function	046675cef6e0	slot_give
- *	function	85978d9b0126	slot_wait_mapped
+ *	function	29b6fe944996	slot_wait_mapped
  *	function	37b2904c6cae	slots_drop
  *	function	2ade604126e0	ksm_slot_map
  *	function	2d8d2debe4b8	slot_need

@@ -50,6 +50,11 @@ int ksm_slot_lock(struct ksm_chunk *of, unsigned int i, enum ksm_use use, bool u
 	return -EAGAIN;
 }
 
+bool ksm_slot_lock_own(struct ksm_chunk *of, unsigned int i, struct page *frame)
+{
+	return false;
+}
+
 struct page *ksm_slot_map(struct ksm_chunk *of, unsigned int i)
 {
 	return NULL;
@@ -60,11 +65,6 @@ void ksm_slot_unclean(struct ksm_chunk *of, unsigned int i)
 }
 
 struct ksm_chunk *ksm_chunk_get(struct ksm_area *of, unsigned long pgoff)
-{
-	return chunk;
-}
-
-struct ksm_chunk *ksm_chunk_find(struct ksm_area *of, unsigned long pgoff)
 {
 	return chunk;
 }
