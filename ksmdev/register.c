@@ -10,6 +10,7 @@
 #include <linux/slab.h>
 #include <linux/userfaultfd_k.h>
 
+#include "../include/compat/lru.h"
 #include "area.h"
 #include "pass.h"
 #include "pending.h"
@@ -316,7 +317,10 @@ static int step_wait_quiet(struct reg_step *s)
 			return -EBUSY;
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		usleep_range(1000, 2000);
+		if (tries == QUIET_TRIES - 1)
+			compat_lru_drain();
+		else
+			usleep_range(1000, 2000);
 	}
 }
 

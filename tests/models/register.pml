@@ -20,7 +20,7 @@
  *	function	bae3fc426a12	pending_open
  *	function	705698e35311	step_take
  *	function	3a97ecc879ff	step_map
- *	function	7398df554cb4	step_wait_quiet
+ *	function	6b1185ceab98	step_wait_quiet
  *	function	488e2be8eb69	page_undisturbed
  *	function	4b9e50dccdb0	ksm_register_may_map
  *	function	3baa36c63d50	pending_resolve_one
