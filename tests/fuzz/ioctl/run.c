@@ -37,7 +37,9 @@ void run_init(unsigned int device, bool verbose)
 	if (device != DEVICE_KSM)
 		return;
 	mkdir(CALL_MOUNT, 0777);
-	if (mount("none", CALL_MOUNT, "ksmfs", 0, "size=64m"))
+	/* Ours alone: it goes with us. */
+	if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount("none", CALL_MOUNT, "ksmfs", 0, "size=64m"))
 		fprintf(stderr, "ioctl_fuzz: cannot mount ksmfs: %s\n", strerror(errno));
 }
 
