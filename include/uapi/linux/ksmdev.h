@@ -241,7 +241,9 @@ struct ksm_info {
  * Each call makes mappings of its own: mremap() does not move in one go what
  * two calls took over, and a call that ended with EBUSY half-way (@done) and
  * one that goes on from there are two.  A mapping that grows gives SIGBUS beyond
- * what was registered.
+ * what was registered: such a file keeps its length, and what would change that gives EPERM.
+ * A thread that waits at a futex in the memory during the call is found by FUTEX_WAKE
+ * afterwards if both said FUTEX_PRIVATE_FLAG, and not otherwise.
  *
  *   EINVAL      unaligned, zero length, wraps around; more than 1 TiB;
  *               shared, file or device memory; memory that was registered
