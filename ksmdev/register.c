@@ -42,7 +42,8 @@ struct reg_step {
 	vm_flags_t vm_flags;		/* of the old mapping, to be kept */
 	struct page **pages;		/* pinned; NULL: never touched */
 	bool disturbed;			/* they are others */
-	bool unmapped;			/* the old mapping is gone: there are none */
+	bool may_map;			/* they are not: the old mapping may be gone by now */
+	bool unmapped;			/* it is: there are none */
 	unsigned int waits;		/* that the call has left */
 };
 
@@ -324,12 +325,20 @@ static int step_wait_quiet(struct reg_step *s)
 	}
 }
 
-static bool old_mapping_intact(struct reg_step *s)
+static unsigned long step_end(struct reg_step *s)
 {
-	struct old_mapping old;
+	return s->addr + ((unsigned long)s->nr << PAGE_SHIFT);
+}
 
-	return !vma_lookup_check(s->addr, &old) &&
-	       old.end >= s->addr + ((unsigned long)s->nr << PAGE_SHIFT);
+/* Something is mapped there: the old mapping, or what another thread put in its place. */
+static bool step_is_mapped(struct reg_step *s)
+{
+	struct vm_area_struct *vma;
+
+	mmap_read_lock(current->mm);
+	vma = find_vma(current->mm, s->addr);
+	mmap_read_unlock(current->mm);
+	return vma && vma->vm_start < step_end(s);
 }
 
 /* Page @i of the step is mapped as it was pinned; or is still not there. */
@@ -352,8 +361,8 @@ static bool page_undisturbed(struct reg_step *s, unsigned int i)
 /* Nobody works on the range under the lock of a mapping alone, faults above all. */
 static void step_lock_mappings(struct reg_step *s)
 {
-	unsigned long end = s->addr + ((unsigned long)s->nr << PAGE_SHIFT);
 	struct vm_area_struct *vma = find_vma(current->mm, s->addr);
+	unsigned long end = step_end(s);
 
 	mmap_assert_write_locked(current->mm);
 	for (; vma && vma->vm_start < end; vma = find_vma(current->mm, vma->vm_end))
@@ -374,13 +383,28 @@ bool ksm_register_may_map(struct reg_step *s)
 	step_lock_mappings(s);
 	for (i = 0; i < s->nr && page_undisturbed(s, i); i++)
 		;
-	s->disturbed = i < s->nr;
-	return !s->disturbed;
+	s->may_map = i == s->nr;
+	s->disturbed = !s->may_map;
+	return s->may_map;
 }
 
 vm_flags_t ksm_register_vm_flags(struct reg_step *s)
 {
 	return VM_DONTCOPY | s->vm_flags;
+}
+
+/* Where nothing is left of the old mapping, another thread may have put its own. */
+static unsigned long step_try_map(struct reg_step *s)
+{
+	unsigned long fixed = s->unmapped ? MAP_FIXED_NOREPLACE : MAP_FIXED, addr;
+
+	s->area->step = s;
+	WRITE_ONCE(s->area->registrar, current);
+	addr = vm_mmap(s->file, s->addr, s->nr << PAGE_SHIFT, s->prot, MAP_SHARED | fixed,
+		       s->pgoff << PAGE_SHIFT);
+	WRITE_ONCE(s->area->registrar, NULL);
+	s->area->step = NULL;
+	return addr;
 }
 
 /*
@@ -393,25 +417,19 @@ static int step_map(struct reg_step *s)
 	unsigned long addr;
 
 	for (;;) {
-		s->area->step = s;
-		WRITE_ONCE(s->area->registrar, current);
-		addr = vm_mmap(s->file, s->addr, s->nr << PAGE_SHIFT, s->prot,
-			       MAP_SHARED | MAP_FIXED,
-			       s->pgoff << PAGE_SHIFT);
-		WRITE_ONCE(s->area->registrar, NULL);
-		s->area->step = NULL;
+		addr = step_try_map(s);
 		if (addr == s->addr) {
 			pending_mapped(s);
 			return 0;
 		}
-		if (old_mapping_intact(s)) {
+		if (!s->unmapped && (!s->may_map || step_is_mapped(s))) {
 			pending_undo(s);
 			return addr;
 		}
 		s->unmapped = true;
-		if (!--tries || fatal_signal_pending(current)) {
+		if (!--tries || addr == -EEXIST || fatal_signal_pending(current)) {
 			pending_open(s, true);
-			return addr;
+			return addr == -EEXIST ? -EBUSY : addr;
 		}
 		usleep_range(10000, 20000);
 	}
@@ -423,6 +441,7 @@ static int step_take(struct reg_step *s)
 	int err = step_pin(s);
 
 	s->disturbed = false;
+	s->may_map = false;
 	s->unmapped = false;
 	if (err)
 		return err;

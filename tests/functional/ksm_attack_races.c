@@ -636,6 +636,80 @@ static void attack_first_touch(void)
 	tap_note("%lu rounds", rounds);
 }
 
+enum { HOLE = 100, HOLE_PAGES = 8 };	/* what another thread changes */
+
+/* Counts in all pages but the hole, while they are registered. */
+static void *count_run(void *arg)
+{
+	struct registration *r = arg;
+	u64 count = 0;
+	unsigned long i;
+
+	while (!registration_over(r)) {
+		count++;
+		for (i = 0; i < DUP_PAGES; i++)
+			if (i < HOLE || i >= HOLE + HOLE_PAGES)
+				__atomic_add_fetch((u64 *)page_at(r->mem, i) + 1, 1,
+						   __ATOMIC_RELAXED);
+	}
+	return (void *)count;
+}
+
+static void check_counts(struct registration *r, u64 seed, u64 count, unsigned long round)
+{
+	unsigned long i;
+
+	for (i = 0; i < DUP_PAGES; i++) {
+		if (i >= HOLE && i < HOLE + HOLE_PAGES)
+			continue;
+		((u64 *)page_at(r->mem, i))[1] -= count;
+		if (!page_holds(page_at(r->mem, i), seed + i))
+			tap_fail("round %lu: page %lu: a write beside KSM_REGISTER is lost",
+				 round, i);
+	}
+}
+
+/*
+ * A part of the memory is unmapped, or has other rights for a moment.  Nothing is kept of
+ * what was unmapped; but nothing is lost of the rest, and nothing stays pinned.
+ */
+static void attack_hole(void)
+{
+	struct registration r = { .pages = DUP_PAGES };
+	pthread_t counter;
+	unsigned long rounds;
+	void *count;
+	char *hole;
+	u64 seed;
+
+	be_user(16384);
+	r.fd = ksm_open_private();
+	attack_begin();
+	for (rounds = 0, seed = 1; attack_lasts(); rounds++, seed += DUP_PAGES) {
+		registration_start(&r, DUP_PAGES, seed);
+		hole = page_at(r.mem, HOLE);
+		counter = thread_start(count_run, &r);
+		r.thread = thread_start(registration_run, &r);
+		usleep(rounds % 40 * 250);
+		if (rounds & 1) {
+			MUST(munmap(hole, HOLE_PAGES * PAGE));
+		} else {
+			MUST(mprotect(hole, HOLE_PAGES * PAGE, PROT_READ));
+			MUST(mprotect(hole, HOLE_PAGES * PAGE, PROT_READ | PROT_WRITE));
+		}
+		thread_end(r.thread);
+		CHECK_EQ(pthread_join(counter, &count), 0);
+		if (r.err != -EBUSY && r.err != -EACCES && r.err != -ENOMEM)
+			CHECK_EQ(r.err, 0);
+		check_counts(&r, seed, (u64)count, rounds);
+		if (!(rounds & 1))
+			pages_check(hole, HOLE_PAGES, seed + HOLE, 1);
+		MUST(munmap(r.mem, DUP_PAGES * PAGE));
+		CHECK_SOON(ksm_stats(r.fd).size == 0);
+	}
+	tap_note("%lu rounds", rounds);
+}
+
 /* ---- merging against itself ---- */
 
 /*
@@ -849,6 +923,7 @@ ATTACK(grow)
 ATTACK(zero)
 ATTACK(discard_while_registering)
 ATTACK(first_touch)
+ATTACK(hole)
 ATTACK(sharers)
 ATTACK(rested)
 ATTACK(self)
@@ -871,6 +946,7 @@ static const struct tap_test tests[] = {
 	{ "MADV_DONTNEED beside KSM_REGISTER: what is gone stays gone",
 	  test_discard_while_registering },
 	{ "memory touched for the first time while it is registered", test_first_touch },
+	{ "a part unmapped, or protected, while all is registered", test_hole },
 	{ "one content merged, written and discarded at once", test_sharers },
 	{ "one KSM_SCAN merges what was written before it, after a long rest", test_rested },
 	{ "read() and write() of a mapping of the same file beside ftruncate()", test_self },

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * A step of KSM_REGISTER takes one page over, beside the task's other threads, which write to
- * the page, discard it, have a device write to it, or use a mapping of the file that reaches
+ * the page, discard it, unmap it, have a device write to it, or use a mapping of the file that reaches
  * behind its end; KSM_DISCARD; the scanner, which copies what was left; and the work item
  * that gives back what no mapping covers any more.
  *
@@ -18,11 +18,11 @@
  *	function	c9ae3223cbac	pending_set
  *	function	d78620d24d55	pending_undo
  *	function	bae3fc426a12	pending_open
- *	function	705698e35311	step_take
- *	function	3a97ecc879ff	step_map
+ *	function	d0e83b762f5a	step_take
+ *	function	1339280c9833	step_map
  *	function	6b1185ceab98	step_wait_quiet
  *	function	488e2be8eb69	page_undisturbed
- *	function	4b9e50dccdb0	ksm_register_may_map
+ *	function	88620dcaea03	ksm_register_may_map
  *	function	3baa36c63d50	pending_resolve_one
  *	function	3c30558406fb	slot_settle
  *	function	c8ac3cb0b489	ksm_slots_take_over
@@ -40,9 +40,11 @@
  *	holds	PEEK DISCARD
  *	holds	PEEK DEVICE
  *	holds	SWEEP SCANNER
+ *	holds	UNMAP PEEK
  *	deep	PEEK DEVICE DISCARD SCANNER
  *	caught	lost	NO_LOOK: the step does not look whether the page is still mapped
  *	caught	lost	LOOK_FIRST: it looks without the lock under which the mapping is replaced
+ *	caught	taken	GONE_MAPS UNMAP: it goes on where another thread has unmapped the page
  *	caught	lost	NO_QUIET DEVICE: it copies while a device writes
  *	caught	lost	QUIET_FIRST DEVICE: it waits for devices, and then replaces the mapping
  *	caught	kept	OPEN_EARLY PEEK: faults may copy before the mapping is replaced
@@ -216,7 +218,14 @@ proctype step()
 				d_step { old_mapped = false; covered = true };
 				mm_unlock();
 				break
+#ifdef GONE_MAPS
+			:: !ok && !old_mapped ->
+				covered = true;
+				mm_unlock()
+			:: !ok && old_mapped ->
+#else
 			:: else ->
+#endif
 				mm_unlock();
 				undo(pinned);
 				ok = false
@@ -299,6 +308,19 @@ proctype user()
 	:: else
 	fi
 }
+
+#ifdef UNMAP
+/* The caller's error: nothing is kept, and nothing is taken twice or left behind. */
+proctype unmapper()
+{
+	mm_lock();
+	if
+	:: old_mapped -> d_step { old_mapped = false; old_pte = NONE; value = 0 }
+	:: else
+	fi;
+	mm_unlock()
+}
+#endif
 
 #ifdef DEVICE
 proctype dma()
@@ -443,6 +465,9 @@ init {
 		value = 9;
 		run step();
 		run user();
+#ifdef UNMAP
+		run unmapper();
+#endif
 #ifdef DEVICE
 		run dma();
 #endif
