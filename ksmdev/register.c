@@ -216,22 +216,28 @@ struct old_mapping {
 	vm_flags_t vm_flags;		/* those to be kept */
 };
 
+/* The mapping at @addr, if it may be registered.  Must hold mmap_lock. */
+static struct vm_area_struct *vma_at(unsigned long addr)
+{
+	struct vm_area_struct *vma = find_vma(current->mm, addr);
+	int err = vma && vma->vm_start <= addr ? vma_check(vma) : -ENOMEM;
+
+	return err ? ERR_PTR(err) : vma;
+}
+
 static int vma_lookup_check(unsigned long addr, struct old_mapping *old)
 {
-	struct mm_struct *mm = current->mm;
 	struct vm_area_struct *vma;
-	int err = -ENOMEM;
 
-	mmap_read_lock(mm);
-	vma = find_vma(mm, addr);
-	if (vma && vma->vm_start <= addr) {
-		err = vma_check(vma);
+	mmap_read_lock(current->mm);
+	vma = vma_at(addr);
+	if (!IS_ERR(vma)) {
 		old->end = vma->vm_end;
 		old->prot = vma_prot(vma);
 		old->vm_flags = vma->vm_flags & VM_DONTDUMP;
 	}
-	mmap_read_unlock(mm);
-	return err;
+	mmap_read_unlock(current->mm);
+	return PTR_ERR_OR_ZERO(vma);
 }
 
 static int mappings_check(const struct ksm_range *range)
@@ -250,15 +256,23 @@ static int mappings_check(const struct ksm_range *range)
 
 /*
  * Pin the pages that are there, from the @i-th on; returns how many there are in a row, 0 at
- * one that was never touched, or -errno.  FOLL_DUMP: what is not there is not made.
+ * one that was never touched, or -errno.  FOLL_DUMP: what is not there is not made.  Another
+ * thread may have registered the memory meanwhile, and no fault may wait for that here.
  */
 static long step_pin_run(struct reg_step *s, unsigned int i)
 {
 	unsigned long addr = s->addr + ((unsigned long)i << PAGE_SHIFT);
+	struct vm_area_struct *vma;
 	long got;
 
 	mmap_read_lock(current->mm);
-	got = compat_pin_user_pages(addr, s->nr - i, FOLL_WRITE | FOLL_DUMP, s->pages + i);
+	vma = vma_at(addr);
+	if (IS_ERR(vma))
+		got = PTR_ERR(vma);
+	else
+		got = compat_pin_user_pages(addr, min_t(unsigned long, s->nr - i,
+							(vma->vm_end - addr) >> PAGE_SHIFT),
+					    FOLL_WRITE | FOLL_DUMP, s->pages + i);
 	mmap_read_unlock(current->mm);
 	if (got != -EFAULT)
 		return got;
@@ -358,15 +372,35 @@ static bool page_undisturbed(struct reg_step *s, unsigned int i)
 	return page == s->pages[i];
 }
 
-/* Nobody works on the range under the lock of a mapping alone, faults above all. */
-static void step_lock_mappings(struct reg_step *s)
+/*
+ * Nobody works on the range under the lock of a mapping alone, faults above all.  False if
+ * the mappings are not those to be replaced any more.
+ */
+static bool step_lock_mappings(struct reg_step *s)
 {
-	struct vm_area_struct *vma = find_vma(current->mm, s->addr);
-	unsigned long end = step_end(s);
+	struct vm_area_struct *vma;
+	unsigned long addr;
 
 	mmap_assert_write_locked(current->mm);
-	for (; vma && vma->vm_start < end; vma = find_vma(current->mm, vma->vm_end))
+	for (addr = s->addr; addr < step_end(s); addr = vma->vm_end) {
+		vma = vma_at(addr);
+		if (IS_ERR(vma) || vma_prot(vma) != s->prot)
+			return false;
 		vma_start_write(vma);
+	}
+	return true;
+}
+
+/* Must hold mmap_lock for writing: the pages are those that were pinned. */
+static bool step_undisturbed(struct reg_step *s)
+{
+	unsigned int i;
+
+	if (!step_lock_mappings(s))
+		return false;
+	for (i = 0; i < s->nr && page_undisturbed(s, i); i++)
+		;
+	return i == s->nr;
 }
 
 /*
@@ -376,14 +410,9 @@ static void step_lock_mappings(struct reg_step *s)
  */
 bool ksm_register_may_map(struct reg_step *s)
 {
-	unsigned int i;
-
 	if (s->unmapped)
 		return true;
-	step_lock_mappings(s);
-	for (i = 0; i < s->nr && page_undisturbed(s, i); i++)
-		;
-	s->may_map = i == s->nr;
+	s->may_map = step_undisturbed(s);
 	s->disturbed = !s->may_map;
 	return s->may_map;
 }

@@ -710,6 +710,63 @@ static void attack_hole(void)
 	tap_note("%lu rounds", rounds);
 }
 
+/* Two threads that register parts of the same memory; one also puts new memory there. */
+struct claimer {
+	int fd;
+	char *mem;
+	unsigned int seed;
+	bool replaces;
+	unsigned long calls, taken;
+};
+
+enum { CLAIM_PAGES = 64 };
+
+static void *claim_run(void *arg)
+{
+	struct claimer *c = arg;
+	unsigned long first, pages, i;
+	int err;
+
+	for (; attack_lasts(); c->calls++) {
+		first = rand_r(&c->seed) % CLAIM_PAGES;
+		pages = 1 + rand_r(&c->seed) % (CLAIM_PAGES - first);
+		err = range_try(c->fd, KSM_REGISTER, page_at(c->mem, first), pages, NULL);
+		if (err != -EBUSY && err != -EINVAL && err != -ENOMEM)
+			CHECK_EQ(err, 0);
+		c->taken += !err;
+		if (c->replaces)
+			CHECK(mmap(c->mem, CLAIM_PAGES * PAGE, PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == c->mem);
+		for (i = 0; i < CLAIM_PAGES; i++)
+			poke(page_at(c->mem, i), 1);
+	}
+	return NULL;
+}
+
+static void attack_claim(void)
+{
+	struct claimer claimers[2];
+	pthread_t thread[2];
+	unsigned int i;
+
+	be_user(16384);
+	bus_catch();
+	claimers[0] = (struct claimer){ .fd = ksm_open_private(), .mem = map_anon(CLAIM_PAGES) };
+	claimers[1] = claimers[0];
+	claimers[1].seed = 1;
+	claimers[1].replaces = true;
+	attack_begin();
+	for (i = 0; i < 2; i++)
+		thread[i] = thread_start(claim_run, &claimers[i]);
+	for (i = 0; i < 2; i++)
+		thread_end(thread[i]);
+	tap_note("%lu and %lu calls, of which %lu and %lu took all", claimers[0].calls,
+		 claimers[1].calls, claimers[0].taken, claimers[1].taken);
+	CHECK(claimers[0].taken + claimers[1].taken);
+	MUST(munmap(claimers[0].mem, CLAIM_PAGES * PAGE));
+	CHECK_SOON(ksm_stats(claimers[0].fd).size == 0);
+}
+
 /* ---- merging against itself ---- */
 
 /*
@@ -924,6 +981,7 @@ ATTACK(zero)
 ATTACK(discard_while_registering)
 ATTACK(first_touch)
 ATTACK(hole)
+ATTACK(claim)
 ATTACK(sharers)
 ATTACK(rested)
 ATTACK(self)
@@ -947,6 +1005,7 @@ static const struct tap_test tests[] = {
 	  test_discard_while_registering },
 	{ "memory touched for the first time while it is registered", test_first_touch },
 	{ "a part unmapped, or protected, while all is registered", test_hole },
+	{ "two threads register the same memory", test_claim },
 	{ "one content merged, written and discarded at once", test_sharers },
 	{ "one KSM_SCAN merges what was written before it, after a long rest", test_rested },
 	{ "read() and write() of a mapping of the same file beside ftruncate()", test_self },

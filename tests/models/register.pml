@@ -22,7 +22,8 @@
  *	function	1339280c9833	step_map
  *	function	6b1185ceab98	step_wait_quiet
  *	function	488e2be8eb69	page_undisturbed
- *	function	88620dcaea03	ksm_register_may_map
+ *	function	8271811538e5	step_undisturbed
+ *	function	64f976757670	ksm_register_may_map
  *	function	3baa36c63d50	pending_resolve_one
  *	function	3c30558406fb	slot_settle
  *	function	c8ac3cb0b489	ksm_slots_take_over
