@@ -37,22 +37,25 @@ static enum ksm_use fault_use(struct vm_fault *vmf)
 	       KSM_USE_WRITE : KSM_USE_READ;
 }
 
-/* As ksm_slot_lock(); whose memory it is pays, also if another task looks into it. */
-static int fault_lock(struct vm_fault *vmf, struct ksm_chunk *chunk, enum ksm_use use)
+/*
+ * Whose memory it is pays, also if another task looks into it.  Kernel threads, which may use
+ * the memory of a process for their own, would pay nothing.
+ */
+static __always_inline vm_fault_t fault_charged(struct vm_fault *vmf,
+						vm_fault_t (*handle)(struct vm_fault *vmf))
 {
-	unsigned int i = ksm_slot_index(vmf->pgoff);
 	struct mm_struct *mm = vmf->vma->vm_mm;
 	struct mem_cgroup *memcg, *old;
-	int err;
+	vm_fault_t ret;
 
-	if (likely(mm == current->mm))
-		return ksm_slot_lock(chunk, i, use, fault_by_user(vmf));
+	if (likely(mm == current->mm && !(current->flags & PF_KTHREAD)))
+		return handle(vmf);
 	memcg = get_mem_cgroup_from_mm(mm);
 	old = set_active_memcg(memcg);
-	err = ksm_slot_lock(chunk, i, use, fault_by_user(vmf));
+	ret = handle(vmf);
 	set_active_memcg(old);
 	mem_cgroup_put(memcg);
-	return err;
+	return ret;
 }
 
 /*
@@ -70,8 +73,7 @@ static vm_fault_t fault_wait(struct vm_fault *vmf, struct ksm_chunk *chunk)
 	if (READ_ONCE(chunk->area->registrar) == current)
 		return VM_FAULT_SIGBUS;
 	if (!(vmf->flags & FAULT_FLAG_ALLOW_RETRY))
-		return ksm_pending_maps(chunk, i) || ksm_pending_wait(chunk, i, user) ?
-		       VM_FAULT_SIGBUS : VM_FAULT_NOPAGE;
+		return ksm_pending_wait_locked(chunk, i, user) ? VM_FAULT_SIGBUS : VM_FAULT_NOPAGE;
 	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
 		return VM_FAULT_RETRY;
 	get_file(file);		/* keeps the chunk */
@@ -98,7 +100,7 @@ static struct ksm_chunk *fault_chunk(struct vm_fault *vmf)
 	return chunk;
 }
 
-static vm_fault_t ksm_fault(struct vm_fault *vmf)
+static vm_fault_t fault_map(struct vm_fault *vmf)
 {
 	struct ksm_chunk *chunk;
 	int err;
@@ -109,7 +111,7 @@ static vm_fault_t ksm_fault(struct vm_fault *vmf)
 	chunk = fault_chunk(vmf);
 	if (IS_ERR(chunk))
 		return fault_error(PTR_ERR(chunk));
-	err = fault_lock(vmf, chunk, fault_use(vmf));
+	err = ksm_slot_lock(chunk, ksm_slot_index(vmf->pgoff), fault_use(vmf), fault_by_user(vmf));
 	if (err == -EAGAIN)
 		return fault_wait(vmf, chunk);
 	if (err)
@@ -119,7 +121,12 @@ static vm_fault_t ksm_fault(struct vm_fault *vmf)
 	return VM_FAULT_LOCKED;
 }
 
-static vm_fault_t ksm_page_mkwrite(struct vm_fault *vmf)
+static vm_fault_t ksm_fault(struct vm_fault *vmf)
+{
+	return fault_charged(vmf, fault_map);
+}
+
+static vm_fault_t fault_mkwrite(struct vm_fault *vmf)
 {
 	struct ksm_area *area = ksm_area_of_file(vmf->vma->vm_file);
 	unsigned int i = ksm_slot_index(vmf->pgoff);
@@ -134,7 +141,7 @@ static vm_fault_t ksm_page_mkwrite(struct vm_fault *vmf)
 	if (area->kind == KSM_AREA_NAMED)
 		file_update_time(vmf->vma->vm_file);
 	if (!ksm_slot_lock_own(chunk, i, vmf->page)) {
-		err = fault_lock(vmf, chunk, KSM_USE_WRITE);
+		err = ksm_slot_lock(chunk, i, KSM_USE_WRITE, fault_by_user(vmf));
 		if (err == -EAGAIN)
 			return VM_FAULT_NOPAGE;
 		if (err)
@@ -149,6 +156,11 @@ static vm_fault_t ksm_page_mkwrite(struct vm_fault *vmf)
 	}
 	mutex_unlock(&chunk->lock);
 	return ret;
+}
+
+static vm_fault_t ksm_page_mkwrite(struct vm_fault *vmf)
+{
+	return fault_charged(vmf, fault_mkwrite);
 }
 
 /*

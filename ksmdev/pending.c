@@ -21,8 +21,7 @@ static int folio_own_pins(struct ksm_chunk *chunk, unsigned int i,
 {
 	unsigned int idx = folio_page_idx(folio, slot_page(chunk->slots[i]));
 	unsigned int from = i > idx ? i - idx : 0;
-	unsigned int to = min_t(unsigned long, KSM_CHUNK_PAGES,
-				i - idx + folio_nr_pages(folio));
+	unsigned int to = min_t(long, KSM_CHUNK_PAGES, (long)i - idx + folio_nr_pages(folio));
 	int pins = 0;
 
 	for (; from < to; from++) {
@@ -55,15 +54,18 @@ bool ksm_pending_quiet(struct ksm_chunk *chunk, unsigned int i)
 {
 	struct page *page = slot_page(chunk->slots[i]);
 	struct folio *folio = page_folio(page);
-	int refs;
+	int before, refs;
 
 	if (folio_test_large(folio))
 		return large_quiet(chunk, i, folio);
-	refs = folio_ref_count(folio) - GUP_PIN_COUNTING_BIAS;
+	before = folio_ref_count(folio);
+	smp_rmb();	/* as below */
+	refs = before - GUP_PIN_COUNTING_BIAS;
 	refs -= atomic_read(&page->_mapcount) + 1;
 	refs -= folio_test_swapcache(folio) ? 1 : 0;
 	refs -= folio_test_lru(folio) ? 0 : 1;
-	return refs <= 0;
+	smp_rmb();	/* who takes it off the LRU has taken a reference before */
+	return refs <= 0 && before == folio_ref_count(folio);
 }
 
 static bool slot_registering(struct ksm_chunk *chunk, unsigned int i)
@@ -72,7 +74,7 @@ static bool slot_registering(struct ksm_chunk *chunk, unsigned int i)
 }
 
 /* Slot @i belongs to a step of KSM_REGISTER that has yet to take mmap_lock for writing. */
-bool ksm_pending_maps(struct ksm_chunk *chunk, unsigned int i)
+static bool pending_maps(struct ksm_chunk *chunk, unsigned int i)
 {
 	bool maps;
 
@@ -120,19 +122,35 @@ int ksm_pending_lock(struct ksm_chunk *chunk, unsigned int i, bool user)
 	return -EAGAIN;
 }
 
-/* Wait until ksm_pending_lock() would succeed.  0 or -EINTR. */
-int ksm_pending_wait(struct ksm_chunk *chunk, unsigned int i, bool user)
+static int pending_wait(struct ksm_chunk *chunk, unsigned int i, bool user, bool keeps_mm)
 {
 	int err;
 
 	while ((err = ksm_pending_lock(chunk, i, user)) == -EAGAIN) {
 		if (fatal_signal_pending(current))
 			return -EINTR;
+		if (keeps_mm && pending_maps(chunk, i))
+			return -EBUSY;
 		usleep_range(1000, 2000);
 	}
 	if (!err)
 		mutex_unlock(&chunk->lock);
 	return err;
+}
+
+/* Wait until ksm_pending_lock() would succeed.  0 or -EINTR. */
+int ksm_pending_wait(struct ksm_chunk *chunk, unsigned int i, bool user)
+{
+	return pending_wait(chunk, i, user, false);
+}
+
+/*
+ * The same for a caller who cannot give up mmap_lock, for which a step of KSM_REGISTER may
+ * come to wait: -EBUSY if one does.
+ */
+int ksm_pending_wait_locked(struct ksm_chunk *chunk, unsigned int i, bool user)
+{
+	return pending_wait(chunk, i, user, true);
 }
 
 /* Lock the chunk when no step of KSM_REGISTER works on its slots @i to @i + @nr. */

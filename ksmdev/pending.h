@@ -16,10 +16,10 @@
 #include "area.h"
 
 bool ksm_pending_quiet(struct ksm_chunk *chunk, unsigned int i);
-bool ksm_pending_maps(struct ksm_chunk *chunk, unsigned int i);
 bool ksm_pending_ready(struct ksm_chunk *chunk, unsigned int i);
 int ksm_pending_lock(struct ksm_chunk *chunk, unsigned int i, bool user);
 int ksm_pending_wait(struct ksm_chunk *chunk, unsigned int i, bool user);
+int ksm_pending_wait_locked(struct ksm_chunk *chunk, unsigned int i, bool user);
 void ksm_pending_lock_range(struct ksm_chunk *chunk, unsigned int i, unsigned int nr);
 
 #endif /* _KSMDEV_PENDING_H */

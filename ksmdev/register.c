@@ -45,6 +45,7 @@ struct reg_step {
 	bool may_map;			/* they are not: the old mapping may be gone by now */
 	bool unmapped;			/* it is: there are none */
 	unsigned int waits;		/* that the call has left */
+	bool drained;			/* it has emptied the lists of CPUs */
 };
 
 /* ---- pending slots ---- */
@@ -189,7 +190,7 @@ static int vma_check(struct vm_area_struct *vma)
 		return -EOPNOTSUPP;
 	if (!vma_is_anonymous(vma) ||
 	    vma->vm_flags & (VM_SHARED | VM_MAYSHARE | VM_PFNMAP | VM_IO |
-			     VM_MIXEDMAP | VM_GROWSDOWN | VM_WIPEONFORK))
+			     VM_MIXEDMAP | VM_GROWSDOWN | VM_WIPEONFORK | VM_SHADOW_STACK))
 		return -EINVAL;
 	if (vma_pkey(vma))
 		return -EOPNOTSUPP;
@@ -207,6 +208,11 @@ static unsigned long vma_prot(struct vm_area_struct *vma)
 	unsigned long prot = PROT_READ | PROT_WRITE;
 
 	return vma->vm_flags & VM_EXEC ? prot | PROT_EXEC : prot;
+}
+
+static vm_flags_t vma_kept_flags(struct vm_area_struct *vma)
+{
+	return vma->vm_flags & VM_DONTDUMP;
 }
 
 /* What is mapped at an address, if it may be registered. */
@@ -234,7 +240,7 @@ static int vma_lookup_check(unsigned long addr, struct old_mapping *old)
 	if (!IS_ERR(vma)) {
 		old->end = vma->vm_end;
 		old->prot = vma_prot(vma);
-		old->vm_flags = vma->vm_flags & VM_DONTDUMP;
+		old->vm_flags = vma_kept_flags(vma);
 	}
 	mmap_read_unlock(current->mm);
 	return PTR_ERR_OR_ZERO(vma);
@@ -272,7 +278,7 @@ static long step_pin_run(struct reg_step *s, unsigned int i)
 	else
 		got = compat_pin_user_pages(addr, min_t(unsigned long, s->nr - i,
 							(vma->vm_end - addr) >> PAGE_SHIFT),
-					    FOLL_WRITE | FOLL_DUMP, s->pages + i);
+					    FOLL_WRITE | FOLL_DUMP | FOLL_HWPOISON, s->pages + i);
 	mmap_read_unlock(current->mm);
 	if (got != -EFAULT)
 		return got;
@@ -332,10 +338,10 @@ static int step_wait_quiet(struct reg_step *s)
 			return -EBUSY;
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		if (tries == QUIET_TRIES - 1)
+		usleep_range(1000, 2000);
+		if (!s->drained)
 			compat_lru_drain();
-		else
-			usleep_range(1000, 2000);
+		s->drained = true;
 	}
 }
 
@@ -344,16 +350,6 @@ static unsigned long step_end(struct reg_step *s)
 	return s->addr + ((unsigned long)s->nr << PAGE_SHIFT);
 }
 
-/* Something is mapped there: the old mapping, or what another thread put in its place. */
-static bool step_is_mapped(struct reg_step *s)
-{
-	struct vm_area_struct *vma;
-
-	mmap_read_lock(current->mm);
-	vma = find_vma(current->mm, s->addr);
-	mmap_read_unlock(current->mm);
-	return vma && vma->vm_start < step_end(s);
-}
 
 /* Page @i of the step is mapped as it was pinned; or is still not there. */
 static bool page_undisturbed(struct reg_step *s, unsigned int i)
@@ -365,11 +361,34 @@ static bool page_undisturbed(struct reg_step *s, unsigned int i)
 	if (s->pages[i])
 		got = get_user_pages_fast_only(addr, 1, 0, &page);
 	else
-		got = compat_get_user_pages(addr, 1, FOLL_DUMP, &page);
+		got = compat_get_user_pages(addr, 1, FOLL_DUMP | FOLL_HWPOISON, &page);
 	if (got != 1)
-		return !s->pages[i];
+		return !s->pages[i] && got != -EHWPOISON;
 	put_page(page);
 	return page == s->pages[i];
+}
+
+static bool step_is_mapped(struct reg_step *s)
+{
+	struct vm_area_struct *vma;
+	bool mapped;
+
+	mmap_read_lock(current->mm);
+	vma = find_vma(current->mm, s->addr);
+	mapped = vma && vma->vm_start < step_end(s);
+	mmap_read_unlock(current->mm);
+	return mapped;
+}
+
+/* The old mapping is still there, and not what another thread has put in its place. */
+static bool step_is_kept(struct reg_step *s)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->nr; i++)
+		if (s->pages[i])
+			return page_undisturbed(s, i);
+	return step_is_mapped(s);
 }
 
 /*
@@ -384,7 +403,7 @@ static bool step_lock_mappings(struct reg_step *s)
 	mmap_assert_write_locked(current->mm);
 	for (addr = s->addr; addr < step_end(s); addr = vma->vm_end) {
 		vma = vma_at(addr);
-		if (IS_ERR(vma) || vma_prot(vma) != s->prot)
+		if (IS_ERR(vma) || vma_prot(vma) != s->prot || vma_kept_flags(vma) != s->vm_flags)
 			return false;
 		vma_start_write(vma);
 	}
@@ -451,14 +470,14 @@ static int step_map(struct reg_step *s)
 			pending_mapped(s);
 			return 0;
 		}
-		if (!s->unmapped && (!s->may_map || step_is_mapped(s))) {
+		if (!s->unmapped && (!s->may_map || step_is_kept(s))) {
 			pending_undo(s);
 			return addr;
 		}
 		s->unmapped = true;
 		if (!--tries || addr == -EEXIST || fatal_signal_pending(current)) {
 			pending_open(s, true);
-			return addr == -EEXIST ? -EBUSY : addr;
+			return addr;
 		}
 		usleep_range(10000, 20000);
 	}

@@ -201,14 +201,17 @@ static bool slot_unmapped_alone(struct ksm_chunk *chunk, unsigned int i)
 
 /*
  * References before mappings: a mapping that goes gives its reference back after it
- * stopped to count, so that in the other order one of GUP could hide behind it.
+ * stopped to count, so that in the other order one of GUP could hide behind it.  And again
+ * after them: one that comes, by fork(), has its reference first.
  */
 static bool page_only_mapped(struct page *page)
 {
-	int references = page_count(page);
+	int references = page_count(page), mappings;
 
 	smp_rmb();	/* as said above */
-	return references == atomic_read(&page->_mapcount) + 2;
+	mappings = atomic_read(&page->_mapcount) + 1;
+	smp_rmb();	/* as said above */
+	return references == mappings + 1 && references == page_count(page);
 }
 
 /* Write-protect the page of slot @i; false if somebody could still write. */

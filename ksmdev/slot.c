@@ -153,8 +153,13 @@ static void slot_zap(struct ksm_chunk *chunk, unsigned int i)
 
 /* ---- frames of their own ---- */
 
+/*
+ * A dirty frame, which core mm does not take for a clean page of a page cache: it would drop
+ * the slot's reference when a fault finds the frame broken.
+ */
 static void slot_own(struct ksm_chunk *chunk, unsigned int i, struct page *frame)
 {
+	SetPageDirty(frame);
 	frame->mapping = chunk->area->mapping;
 	frame->index = chunk->first + i;
 }

@@ -42,6 +42,10 @@ static inline int folio_pincount(struct folio *folio)
 }
 #endif
 
+#ifndef VM_SHADOW_STACK
+#define VM_SHADOW_STACK VM_NONE
+#endif
+
 #if KERNEL_VERSION(6, 4, 0) > LINUX_VERSION_CODE
 /* Mappings have no lock of their own. */
 static inline void vma_start_write(struct vm_area_struct *vma)

@@ -14,7 +14,7 @@
  *	module	ksmdev
  *
  *	function	3d2f1dc99591	protect_one
- *	function	21cebb0728cd	page_only_mapped
+ *	function	d1a3ee9143af	page_only_mapped
  *
  *	holds	PINS=2
  *	caught	protected	MAPPINGS_FIRST: they are counted before the references

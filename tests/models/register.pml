@@ -19,9 +19,9 @@
  *	function	d78620d24d55	pending_undo
  *	function	bae3fc426a12	pending_open
  *	function	d0e83b762f5a	step_take
- *	function	1339280c9833	step_map
- *	function	6b1185ceab98	step_wait_quiet
- *	function	488e2be8eb69	page_undisturbed
+ *	function	900d149b5fc3	step_map
+ *	function	cf956a74dc40	step_wait_quiet
+ *	function	168cb90c402d	page_undisturbed
  *	function	8271811538e5	step_undisturbed
  *	function	64f976757670	ksm_register_may_map
  *	function	3baa36c63d50	pending_resolve_one
@@ -32,7 +32,7 @@
  *	function	3d8553743555	ksm_pending_ready
  *	function	7d8d48ba6869	ksm_pending_lock
  *	function	7a0cdfbdc7eb	ksm_pending_lock_range
- *	function	b4ac4797d7d0	fault_wait
+ *	function	3940c1d1c0a2	fault_wait
  *	function	92f50d5db31a	chunk_drop
  *	function	a2eb4f36f0ba	chunk_sweep
  *	function	9ea32601f63a	pages_covered

@@ -30,8 +30,8 @@
  *	function	b96558208786	ksm_slot_promote
  *	function	2b802a668b82	ksm_slot_merge
  *	function	37b2904c6cae	slots_drop
- *	function	12acbf56aec4	ksm_fault
- *	function	5cd29223cb87	ksm_page_mkwrite
+ *	function	24340d11db86	fault_map
+ *	function	b734310fdc1d	fault_mkwrite
  *	function	fca47609bf9c	page_get
  *	function	4218b6bf751e	file_shrink
  *	function	2b90a24107af	ksm_area_set_end

@@ -13,8 +13,8 @@
  *
  *	module	ksmdev
  *
- *	function	12acbf56aec4	ksm_fault
- *	function	5cd29223cb87	ksm_page_mkwrite
+ *	function	24340d11db86	fault_map
+ *	function	b734310fdc1d	fault_mkwrite
  *	function	046675cef6e0	slot_give
  *	function	29b6fe944996	slot_wait_mapped
  *	function	37b2904c6cae	slots_drop

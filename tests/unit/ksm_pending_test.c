@@ -36,8 +36,10 @@ static int note_wait(struct ksm_chunk *of, unsigned int i, bool user)
 }
 
 #define ksm_pending_wait	note_wait
+#define ksm_pending_wait_locked	note_wait
 #include "fault.c"
 #undef ksm_pending_wait
+#undef ksm_pending_wait_locked
 
 #define SLOT	70
 
@@ -166,6 +168,34 @@ static void ksm_pending_range_test(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, mutex_is_locked(&chunk->lock));
 }
 
+static void step_maps(void)
+{
+	chunk->reg_maps = sleeps >= 3;
+	step_ends();
+}
+
+/* Who keeps mmap_lock does not wait for a step that wants it, or will want it. */
+static void ksm_pending_locked_test(struct kunit *test)
+{
+	chunk->reg_first = 20;
+	chunk->reg_end = 30;
+	chunk->reg_maps = true;
+	KUNIT_EXPECT_EQ(test, ksm_pending_wait_locked(chunk, 25, true), -EBUSY);
+	KUNIT_EXPECT_EQ(test, sleeps, 0);
+	KUNIT_EXPECT_EQ(test, ksm_pending_wait_locked(chunk, 30, true), 0);
+	/* The step takes itself back, and begins anew: it has not mapped yet. */
+	chunk->reg_maps = false;
+	meanwhile = step_maps;
+	KUNIT_EXPECT_EQ(test, ksm_pending_wait_locked(chunk, 25, true), -EBUSY);
+	KUNIT_EXPECT_EQ(test, sleeps, 3);
+	/* It has mapped. */
+	chunk->reg_maps = false;
+	meanwhile = step_ends;
+	KUNIT_EXPECT_EQ(test, ksm_pending_wait_locked(chunk, 25, true), 0);
+	KUNIT_EXPECT_EQ(test, sleeps, 4);
+	KUNIT_EXPECT_FALSE(test, mutex_is_locked(&chunk->lock));
+}
+
 /* ---- others that use the page ---- */
 
 static void ksm_pending_quiet_test(struct kunit *test)
@@ -228,37 +258,30 @@ static void ksm_pending_fault_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ksm_fault(&vmf), VM_FAULT_SIGBUS);
 	KUNIT_EXPECT_EQ(test, waits, 2);
 	/* A step wants the lock that this one keeps. */
-	chunk->reg_first = SLOT;
-	chunk->reg_end = SLOT + 1;
-	chunk->reg_maps = true;
-	wait_result = 0;
+	wait_result = -EBUSY;
 	KUNIT_EXPECT_EQ(test, ksm_fault(&vmf), VM_FAULT_SIGBUS);
-	KUNIT_EXPECT_EQ(test, waits, 2);
-	/* It has had it. */
-	chunk->reg_maps = false;
-	KUNIT_EXPECT_EQ(test, ksm_fault(&vmf), VM_FAULT_NOPAGE);
 	KUNIT_EXPECT_EQ(test, waits, 3);
-	waits = 2;
-	chunk->reg_maps = true;
+	wait_result = 0;
 	/* Who must not wait does not. */
 	vmf.flags = FAULT_FLAG_ALLOW_RETRY | FAULT_FLAG_RETRY_NOWAIT;
 	KUNIT_EXPECT_EQ(test, ksm_fault(&vmf), VM_FAULT_RETRY);
-	KUNIT_EXPECT_EQ(test, waits, 2);
+	KUNIT_EXPECT_EQ(test, waits, 3);
 	/* Nor who would wait for himself. */
 	vmf.flags = 0;
 	area->registrar = current;
 	KUNIT_EXPECT_EQ(test, ksm_fault(&vmf), VM_FAULT_SIGBUS);
-	KUNIT_EXPECT_EQ(test, waits, 2);
+	KUNIT_EXPECT_EQ(test, waits, 3);
 	/* Behind the end nobody looks for a chunk. */
 	area->registrar = NULL;
 	area->end = SLOT;
 	KUNIT_EXPECT_EQ(test, ksm_fault(&vmf), VM_FAULT_SIGBUS);
-	KUNIT_EXPECT_EQ(test, waits, 2);
+	KUNIT_EXPECT_EQ(test, waits, 3);
 }
 
 static struct kunit_case ksm_pending_cases[] = {
 	KUNIT_CASE(ksm_pending_step_test),
 	KUNIT_CASE(ksm_pending_range_test),
+	KUNIT_CASE(ksm_pending_locked_test),
 	KUNIT_CASE(ksm_pending_quiet_test),
 	KUNIT_CASE(ksm_pending_patience_test),
 	KUNIT_CASE(ksm_pending_fault_test),

@@ -257,6 +257,9 @@ struct ksm_info {
  *               userfaultfd watches them, or another thread discards them all
  *               the time; try again when that is over
  *   EAGAIN      RLIMIT_MEMLOCK would be exceeded
+ *   EHWPOISON   the hardware has found a page of it broken
+ *   EEXIST      the kernel had unmapped the old mapping when it ran out of memory, and another
+ *               thread has mapped something else there: up to 2 MiB from @done on are lost
  *   EINTR       a fatal signal
  */
 #define KSM_REGISTER		_IOWR(KSMIO, 0x01, struct ksm_range)
