@@ -221,7 +221,7 @@ inline slot_lock(write)
 	fi
 }
 
-/* The end of ksm_fault() */
+/* The end of fault_map() */
 inline slot_map(f)
 {
 	atomic { mapped = true; f = frame(); refs[f]++ };
@@ -229,7 +229,7 @@ inline slot_map(f)
 	unlock()
 }
 
-/* ksm_fault(), up to the chunk's lock */
+/* fault_map(), up to the chunk's lock */
 inline fault(write)
 {
 	if
@@ -252,7 +252,7 @@ inline set_pte(m, f, w)
 	unlock_page(f)
 }
 
-/* ksm_page_mkwrite() for the frame @f, to which the caller has a reference; core mm then
+/* fault_mkwrite() for the frame @f, to which the caller has a reference; core mm then
  * makes the PTE that is there writable (@there), or puts one in. */
 inline mkwrite(f, there)
 {

@@ -100,7 +100,7 @@ active proctype writer()
 
 	do
 	:: n < 2 ->
-		/* ksm_fault() */
+		/* fault_map() */
 		lock_chunk();
 		if
 		:: slot == NONE ->
@@ -120,7 +120,7 @@ active proctype writer()
 		:: else
 		fi;
 		map(WRITER);
-		/* ksm_page_mkwrite() */
+		/* fault_mkwrite() */
 		lock_chunk();
 		if
 		:: slot == f ->
