@@ -228,7 +228,7 @@ guest_make() {
 	gcc -O2 -Wall -Wextra -Werror -static -s -o "$root/bin/work" "$source/work.c" || return
 	install -m 755 "$source/init" "$root/init" &&
 		install -m 755 "$(command -v busybox)" "$root/bin/busybox" || return
-	for applet in sh mount stty nproc sha256sum sleep poweroff reboot; do
+	for applet in sh mount stty nproc sha256sum sleep insmod poweroff reboot; do
 		ln -s busybox "$root/bin/$applet" || return
 	done
 	pack "$root" >"$build/initrd" && guest_sums "$build" "$root/bin/work" >"$build/sums"

@@ -27,6 +27,21 @@ image_busybox() {
 	install -m 644 "$LAB/detectors" "$root/lab/detectors"
 }
 
+# modules_with_others NAME...: the files of stock modules of the kernel of kernel_use, each
+# after those that it depends on.
+modules_with_others() {
+	modprobe -d "$CACHE/depmod/$K_RELEASE" -S "$K_RELEASE" -a --show-depends "$@" |
+		awk '$1 == "insmod" && !seen[$2]++ { print $2 }'
+}
+
+# module_unpack FILE TO: busybox and Bochs are both glad of uncompressed modules.
+module_unpack() {
+	case $1 in
+	*.xz) xz -dc "$1" >"$2" ;;
+	*) cp "$1" "$2" ;;
+	esac
+}
+
 image_modules() {
 	local root=$1 to=$1/lib/modules/$K_RELEASE file stock=("${GUEST_MODULES[@]}")
 	if [[ $K_KIND == debug ]]; then
@@ -36,15 +51,9 @@ image_modules() {
 	fi
 	mkdir -p "$to/extra"
 	cp "$K_ROOT/lib/modules/$K_RELEASE"/modules.{order,builtin,builtin.modinfo} "$to"
-	modprobe -d "$CACHE/depmod/$K_RELEASE" -S "$K_RELEASE" -a --show-depends \
-		"${stock[@]}" | awk '$1 == "insmod" { print $2 }' | sort -u |
-		while read -r file; do
-			# busybox and Bochs are both glad of uncompressed modules.
-			case $file in
-			*.xz) xz -dc "$file" >"$to/$(basename "${file%.xz}")" ;;
-			*) cp "$file" "$to" ;;
-			esac
-		done
+	modules_with_others "${stock[@]}" | while read -r file; do
+		module_unpack "$file" "$to/$(basename "${file%.xz}")"
+	done
 	find "$OUT/build/$K_BUILD" "$OUT/build/unit-$K_BUILD" -name '*.ko' \
 		-exec cp -t "$to/extra" {} + 2>/dev/null
 	[[ $K_SERIES != debug ]] || cp -t "$to/extra" "$OUT"/build/defects/*.ko 2>/dev/null
@@ -150,12 +159,30 @@ image_qemu_build() (
 	echo "$want" >"$folder/.qemu"
 )
 
-# The guest in the guest runs the host's kernel; under Bochs and the kernel debug,
-# which are slow, always the one that takes the least time to unpack itself (LZ4).
-image_qemu_kernel() {
-	[[ $H_EMULATOR != bochs && $B_KERNEL != debug* ]] || kernel_use 6.1
-	echo "$K_IMAGE"
+# What a guest in the guest may want that is not in its kernel.
+GUEST_DRIVERS=(virtio_mmio virtio_balloon)
+
+# image_qemu_drivers ROOT: in the order in which they are to be loaded.
+image_qemu_drivers() {
+	local file number=10
+	mkdir "$1/drivers" && image_depmod || return
+	modules_with_others "${GUEST_DRIVERS[@]}" | while read -r file; do
+		module_unpack "$file" "$1/drivers/$((number++))-$(basename "${file%.xz}")" || return
+	done
 }
+
+# image_qemu_guest FOLDER: the guest in the guest runs the host's kernel; under Bochs and the
+# kernel debug, which are slow, always the one that takes the least time to unpack itself
+# (LZ4). Its drivers are an archive that can follow its initramfs.
+image_qemu_guest() (
+	[[ $H_EMULATOR != bochs && $B_KERNEL != debug* ]] || kernel_use 6.1
+	root=$(mktemp -d)
+	mkdir "$1" && cp "$K_IMAGE" "$1/vmlinuz" && image_qemu_drivers "$root" &&
+		pack "$root" >"$1/drivers"
+	rc=$?
+	rm -rf "$root"
+	exit "$rc"
+)
 
 # The base image of the kernel of kernel_use, in $OUT/image/K_BUILD.
 image_build() {
@@ -195,9 +222,8 @@ image_run() {
 		emulator_get "$B_QEMU" qemu-system-x86
 		lock_take "$OUT/.lock"
 		image_qemu_build "$B_QEMU"
+		image_qemu_guest "$overlay/guest" || return
 		lock_drop
-		mkdir "$overlay/guest"
-		cp "$(image_qemu_kernel)" "$overlay/guest/vmlinuz"
 	fi
 	cat "$OUT/image/$K_BUILD/base.cpio" ${B_QEMU:+"$OUT/image/qemu-$B_QEMU/qemu.cpio"} >"$file" &&
 		pack "$overlay" >>"$file"
