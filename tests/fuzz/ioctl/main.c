@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "check.h"
 #include "corpus.h"
 #include "cover.h"
 #include "journal.h"
@@ -238,6 +239,10 @@ static int run_mode(unsigned int device)
 	run_init(device, options.verbose);
 	mutate_init(device);
 	random_seed(options.seed);
+	if (!check_open()) {
+		perror("mmap");
+		return 2;
+	}
 	if (report_open()) {
 		perror("/dev/kmsg");
 		return 2;

@@ -7,6 +7,7 @@
 
 #include "ksm_test.h"
 #include "call.h"
+#include "check.h"
 #include "child.h"
 #include "cover.h"
 #include "journal.h"
@@ -101,6 +102,7 @@ struct outcome run_program(const struct program *program)
 
 	journal_write(program);
 	cover_clear();
+	check_clear();
 	fflush(stdout);
 	pid = fork();
 	if (!pid)
@@ -116,7 +118,7 @@ struct outcome run_program(const struct program *program)
 		return outcome;
 	}
 	restore(program);
-	outcome.problem = report_find();
+	outcome.problem = report_find() ?: check_found();
 	return outcome;
 }
 
