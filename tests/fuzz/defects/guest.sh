@@ -21,6 +21,5 @@ for name in "$@"; do
 	end=$(cut -d . -f 1 /proc/uptime)
 	sed "s/^/$name: /" /tmp/said
 	echo "$name: exit $status, $((end - begin)) s"
-	umount /tmp/ioctl_fuzz.ksmfs
 	rmmod ksmdev || exit
 done
