@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "call.h"
+#include "check.h"
 #include "child.h"
 #include "cover.h"
 
@@ -189,16 +190,25 @@ void child_run_calls(const struct program *program, unsigned int from,
 	}
 }
 
-static void join_threads(void)
+/* False if one of them is still at it. */
+static bool join_threads(void)
 {
 	struct timespec end;
+	bool joined = true;
 
 	clock_gettime(CLOCK_REALTIME, &end);
 	end.tv_nsec += JOIN_NS;
 	end.tv_sec += end.tv_nsec / 1000000000L;
 	end.tv_nsec %= 1000000000L;
 	while (thread_count)
-		pthread_timedjoin_np(threads[--thread_count], NULL, &end);
+		joined &= !pthread_timedjoin_np(threads[--thread_count], NULL, &end);
+	return joined;
+}
+
+/* Neither a thread nor another process is left that changes what is looked at. */
+static bool is_alone(void)
+{
+	return join_threads() && waitpid(-1, NULL, WNOHANG) < 0;
 }
 
 /* ---- setup ---- */
@@ -258,7 +268,9 @@ void child_main(const struct program *program, bool verbose)
 	close_range(3, ~0U, 0);
 	set_limits();
 	child_run_calls(program, 0, program->count);
-	join_threads();
+	cover_mark(PROGRAM_CALLS);
+	if (is_alone())
+		check_run();
 	fflush(stdout);
 	_exit(0);
 }

@@ -11,10 +11,11 @@
 #include "cover.h"
 
 #define KCOV_WORDS	(1UL << 18)
+#define MARKS_SIZE	((PROGRAM_CALLS + 1) * sizeof(u64))
 
 static int kcov = -1;
 static u64 *area;		/* the number of entries, then addresses */
-static u64 *marks;		/* that number when call i began */
+static u64 *marks;		/* that number when call i began, and when the last had ended */
 static u8 edges_seen[COVER_EDGES], blocks_seen[COVER_EDGES];
 static unsigned int edges, blocks;
 
@@ -25,7 +26,7 @@ bool cover_open(void)
 		return false;
 	area = mmap(NULL, KCOV_WORDS * sizeof(u64), PROT_READ | PROT_WRITE,
 		    MAP_SHARED, kcov, 0);
-	marks = mmap(NULL, PROGRAM_CALLS * sizeof(u64), PROT_READ | PROT_WRITE,
+	marks = mmap(NULL, MARKS_SIZE, PROT_READ | PROT_WRITE,
 		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	return area != MAP_FAILED && marks != MAP_FAILED;
 }
@@ -47,7 +48,7 @@ void cover_clear(void)
 	if (!area)
 		return;
 	area[0] = 0;
-	memset(marks, 0xff, PROGRAM_CALLS * sizeof(u64));
+	memset(marks, 0xff, MARKS_SIZE);
 }
 
 static u32 hash(u64 a, u64 b)
@@ -58,15 +59,24 @@ static u32 hash(u64 a, u64 b)
 /* An edge that this run has had is marked until all are collected. */
 #define IN_THIS_RUN	0x80
 
+/* Entries of the program's own calls: what was checked after them does not count. */
+static u64 entries(void)
+{
+	u64 count;
+
+	if (!area)
+		return 0;
+	count = area[0] < KCOV_WORDS ? area[0] : KCOV_WORDS - 1;
+	return marks[PROGRAM_CALLS] < count ? marks[PROGRAM_CALLS] : count;
+}
+
 void cover_collect(struct cover *cover)
 {
-	u64 i, count = area ? area[0] : 0, previous = 0;
+	u64 i, count = entries(), previous = 0;
 	unsigned int call = 0;
 	u32 edge;
 
 	cover->count = 0;
-	if (count >= KCOV_WORDS)
-		count = KCOV_WORDS - 1;
 	for (i = 0; i < count && cover->count < COVER_MAX; i++) {
 		while (call < PROGRAM_CALLS && marks[call] <= i) {
 			previous = 0;

@@ -23,7 +23,7 @@ struct cover {
 /* False if the kernel has no KCOV. */
 bool cover_open(void);
 
-/* In the child: from here on, and where a call begins. */
+/* In the child: from here on, and where a call begins; PROGRAM_CALLS: where all have ended. */
 void cover_start(void);
 void cover_mark(unsigned int call);
 

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "check.h"
 #include "corpus.h"
 #include "cover.h"
 #include "journal.h"
@@ -238,6 +239,10 @@ static int run_mode(unsigned int device)
 	run_init(device, options.verbose);
 	mutate_init(device);
 	random_seed(options.seed);
+	if (!check_open()) {
+		perror("mmap");
+		return 2;
+	}
 	if (report_open()) {
 		perror("/dev/kmsg");
 		return 2;
@@ -347,7 +352,7 @@ static bool load_all(char **paths)
 int main(int argc, char **argv)
 {
 	unsigned int device;
-	int option;
+	int option, status;
 
 	options.seed = time(NULL) ^ getpid();
 	options.seconds = 60;
@@ -369,5 +374,7 @@ int main(int argc, char **argv)
 		perror(options.journal);
 		return 2;
 	}
-	return run_mode(device);
+	status = run_mode(device);
+	run_exit();
+	return status;
 }

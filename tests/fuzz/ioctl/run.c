@@ -7,6 +7,7 @@
 
 #include "ksm_test.h"
 #include "call.h"
+#include "check.h"
 #include "child.h"
 #include "cover.h"
 #include "journal.h"
@@ -41,6 +42,16 @@ void run_init(unsigned int device, bool verbose)
 	if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
 	    mount("none", CALL_MOUNT, "ksmfs", 0, "size=64m"))
 		fprintf(stderr, "ioctl_fuzz: cannot mount ksmfs: %s\n", strerror(errno));
+}
+
+/* The mount would keep the module. */
+void run_exit(void)
+{
+	if (run_on != DEVICE_KSM)
+		return;
+	if (umount(CALL_MOUNT))
+		fprintf(stderr, "ioctl_fuzz: cannot unmount ksmfs: %s\n", strerror(errno));
+	rmdir(CALL_MOUNT);
 }
 
 /* False if it still runs then. */
@@ -103,6 +114,7 @@ struct outcome run_program(const struct program *program)
 
 	journal_write(program);
 	cover_clear();
+	check_clear();
 	fflush(stdout);
 	pid = fork();
 	if (!pid)
@@ -118,7 +130,7 @@ struct outcome run_program(const struct program *program)
 		return outcome;
 	}
 	restore(program);
-	outcome.problem = report_find();
+	outcome.problem = report_find() ?: check_found();
 	return outcome;
 }
 
