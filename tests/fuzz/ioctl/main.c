@@ -352,7 +352,7 @@ static bool load_all(char **paths)
 int main(int argc, char **argv)
 {
 	unsigned int device;
-	int option, status;
+	int option;
 
 	options.seed = time(NULL) ^ getpid();
 	options.seconds = 60;
@@ -374,7 +374,5 @@ int main(int argc, char **argv)
 		perror(options.journal);
 		return 2;
 	}
-	status = run_mode(device);
-	run_exit();
-	return status;
+	return run_mode(device);
 }

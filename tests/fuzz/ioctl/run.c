@@ -44,16 +44,6 @@ void run_init(unsigned int device, bool verbose)
 		fprintf(stderr, "ioctl_fuzz: cannot mount ksmfs: %s\n", strerror(errno));
 }
 
-/* The mount would keep the module. */
-void run_exit(void)
-{
-	if (run_on != DEVICE_KSM)
-		return;
-	if (umount(CALL_MOUNT))
-		fprintf(stderr, "ioctl_fuzz: cannot unmount ksmfs: %s\n", strerror(errno));
-	rmdir(CALL_MOUNT);
-}
-
 /* False if it still runs then. */
 static bool wait_until_exit(pid_t pid, int ms)
 {

@@ -21,9 +21,6 @@ const char *run_device(unsigned int device);
 /* Once, before the first run. */
 void run_init(unsigned int device, bool verbose);
 
-/* Once, after the last one. */
-void run_exit(void);
-
 /* The coverage is there for cover_collect() then. */
 struct outcome run_program(const struct program *program);
 
