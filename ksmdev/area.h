@@ -28,7 +28,7 @@
  *   chunk->lock            the slots of 2 MiB; a second one by trylock only
  *   page lock              of a frame
  *   i_mmap_rwsem, PTE locks (core mm)
- *   domain->queue_lock, table.lock, spares.lock   innermost, none inside another
+ *   domain->queue_lock (the list of pass.c inside), table.lock, spares.lock   innermost
  */
 #ifndef _KSMDEV_AREA_H
 #define _KSMDEV_AREA_H

@@ -350,7 +350,6 @@ static unsigned long step_end(struct reg_step *s)
 	return s->addr + ((unsigned long)s->nr << PAGE_SHIFT);
 }
 
-
 /* Page @i of the step is mapped as it was pinned; or is still not there. */
 static bool page_undisturbed(struct reg_step *s, unsigned int i)
 {

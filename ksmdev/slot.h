@@ -146,7 +146,7 @@ static inline ksm_slot_t slot_set_rest(ksm_slot_t slot, unsigned int level,
 	       ((u64)(u8)now << SLOT_TICK_SHIFT);
 }
 
-/* ---- changes of slots; all hold chunk->lock but those that lock it, and ksm_slot_unmerge() ---- */
+/* ---- changes of slots; all hold chunk->lock, but for those that lock it ---- */
 
 struct ksm_chunk;
 
