@@ -3,6 +3,7 @@
 #include <linux/gfp.h>
 #include <linux/random.h>
 #include <linux/string.h>
+#include <asm/asm.h>
 #include <asm/cpufeature.h>
 #include <asm/fpu/api.h>
 
@@ -166,4 +167,19 @@ bool ksm_content_zero(const void *page)
 	asm volatile("vzeroupper");
 	kernel_fpu_end();
 	return zero;
+}
+
+/*
+ * Copy a page; false if memory of @from is broken.  A machine check within the instruction is
+ * an error for us to handle, as in copy_mc_to_kernel(), which copies byte by byte.
+ */
+bool ksm_content_copy(void *to, const void *from)
+{
+	unsigned long left = WORDS;
+
+	asm volatile("1: rep movsq\n"
+		     "2:\n"
+		     _ASM_EXTABLE_TYPE(1b, 2b, EX_TYPE_DEFAULT_MCE_SAFE)
+		     : "+c" (left), "+D" (to), "+S" (from) : : "memory");
+	return !left;
 }

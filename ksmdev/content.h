@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the scanner asks of the contents of a page.
+ * What is done with the contents of a page: hash, compare, copy.
  *
  * The hash is NH (Black, Halevi, Krawczyk, Krovetz, Rogaway: UMAC, CRYPTO '99)
  * with 64-bit words: the sum of (m[i] + k[i]) * (m[i+1] + k[i+1]) modulo
@@ -25,5 +25,6 @@ void ksm_key_destroy(struct ksm_key *key);
 u64 ksm_content_hash(const void *page, const struct ksm_key *key);
 bool ksm_content_equal(const void *a, const void *b);
 bool ksm_content_zero(const void *page);
+bool ksm_content_copy(void *to, const void *from);
 
 #endif /* _KSMDEV_CONTENT_H */

@@ -175,10 +175,19 @@ static void slot_count_given(struct ksm_area *area, ksm_slot_t old)
 		atomic64_inc(&area->counts.cow_breaks);
 }
 
+/* False if @shared is broken, which the kernel is told. */
+static bool slot_copy(struct page *frame, struct page *shared)
+{
+	if (likely(ksm_content_copy(page_address(frame), page_address(shared))))
+		return true;
+	compat_memory_failure(page_to_pfn(shared));
+	return false;
+}
+
 /*
  * Slot @i, stable or without a frame, gets the frame @frame for its own, with the same
  * contents (a frame for a slot without one holds zeroes already).  -ENOSPC if the mount is
- * full: then @frame is still the caller's.
+ * full, -EHWPOISON if the contents cannot be read: then @frame is still the caller's.
  */
 static int slot_give(struct ksm_chunk *chunk, unsigned int i, struct page *frame)
 {
@@ -188,8 +197,8 @@ static int slot_give(struct ksm_chunk *chunk, unsigned int i, struct page *frame
 
 	if (!slot_held(old) && ksm_area_hold(area))
 		return -ENOSPC;
-	if (shared)
-		copy_page(page_address(frame), page_address(shared));
+	if (shared && !slot_copy(frame, shared))
+		return -EHWPOISON;
 	slot_own(chunk, i, frame);
 	slot_set(chunk, i, !slot_private(old) && !(old & SLOT_PENDING),
 		 slot_make(old, frame, 0));
@@ -236,7 +245,10 @@ static enum need slot_need(struct ksm_chunk *chunk, unsigned int i, enum ksm_use
 	return write || reader_needs_frame(chunk, i) ? NEED_ZEROES : NEED_NOTHING;
 }
 
-/* 0; 1 if slot @i needs another one: of zeroes, a pending page leaves an empty slot. -ENOSPC. */
+/*
+ * 0; 1 if slot @i needs another one: of zeroes, a pending page leaves an empty slot.  -ENOSPC,
+ * -EHWPOISON.
+ */
 static int slot_satisfy(struct ksm_chunk *chunk, unsigned int i, enum ksm_use use,
 			struct page *frame)
 {

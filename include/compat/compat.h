@@ -42,6 +42,14 @@ static inline int folio_pincount(struct folio *folio)
 }
 #endif
 
+/* The frame is broken, by what a machine check said; cloud kernels of 6.1 do not care. */
+static inline void compat_memory_failure(unsigned long pfn)
+{
+#ifdef CONFIG_MEMORY_FAILURE
+	memory_failure_queue(pfn, 0);
+#endif
+}
+
 #ifndef VM_SHADOW_STACK
 #define VM_SHADOW_STACK VM_NONE
 #endif

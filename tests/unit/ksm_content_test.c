@@ -3,6 +3,7 @@
 #include <kunit/test.h>
 #include <linux/math64.h>
 #include <linux/prandom.h>
+#include <linux/vmalloc.h>
 
 #include "content.c"
 
@@ -233,6 +234,21 @@ static void ksm_zero_test(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, w->zero(a));
 }
 
+/* A fault in the middle stands for a machine check: both leave by the same way. */
+static void ksm_content_copy_test(struct kunit *test)
+{
+	u8 *end = (u8 *)vmalloc(PAGE_SIZE) + PAGE_SIZE;	/* nothing is mapped there */
+
+	KUNIT_ASSERT_NOT_NULL(test, end - PAGE_SIZE);
+	memset(b, 0, PAGE_SIZE);
+	KUNIT_EXPECT_TRUE(test, ksm_content_copy(b, a));
+	KUNIT_EXPECT_EQ(test, memcmp(a, b, PAGE_SIZE), 0);
+	KUNIT_EXPECT_FALSE(test, ksm_content_copy(b, end));
+	KUNIT_EXPECT_FALSE(test, ksm_content_copy(b, end - PAGE_SIZE + 8));
+	KUNIT_EXPECT_TRUE(test, ksm_content_copy(b, end - PAGE_SIZE));
+	vfree(end - PAGE_SIZE);
+}
+
 static struct kunit_case ksm_content_cases[] = {
 	KUNIT_CASE(ksm_hash_formula_test),
 	KUNIT_CASE(ksm_hash_bits_test),
@@ -240,6 +256,7 @@ static struct kunit_case ksm_content_cases[] = {
 	KUNIT_CASE(ksm_hash_keys_test),
 	KUNIT_CASE_PARAM(ksm_equal_test, way_gen_params),
 	KUNIT_CASE_PARAM(ksm_zero_test, way_gen_params),
+	KUNIT_CASE(ksm_content_copy_test),
 	{ }
 };
 
