@@ -10,8 +10,8 @@
  *                                    and zaps; as row 2  2
  *
  * A frame that ->fault hands out is locked until core mm has put it into the
- * PTE.  Whoever takes a shared frame out of a slot locks and unlocks it before
- * zapping, and so waits for readers that were about to map it.
+ * PTE.  Whoever takes a shared frame out of a slot waits until it is unlocked before
+ * zapping, and so for readers that were about to map it.
  *
  * A MAP_PRIVATE mapping reads frames of the file; what is written there is core mm's own.
  */
