@@ -224,6 +224,91 @@ void ksm_domain_for_each(void (*fn)(struct ksm_domain *d, void *arg), void *arg)
 	mutex_unlock(&domains_lock);
 }
 
+/* The domain after @d, or the first (NULL), with a reference.  Gives back the one to @d. */
+static struct ksm_domain *domain_next(struct ksm_domain *d)
+{
+	struct list_head *at = d ? &d->all : &domains;
+	struct ksm_domain *next = NULL;
+
+	/* Who has a reference stays in the list, and all there have one. */
+	mutex_lock(&domains_lock);
+	if (!list_is_last(at, &domains)) {
+		next = list_entry(at->next, struct ksm_domain, all);
+		ksm_domain_get(next);
+	}
+	mutex_unlock(&domains_lock);
+	if (d)
+		ksm_domain_put(d);
+	return next;
+}
+
+/*
+ * Keep the inode, and with it the area in the list, and the mount, which must not go before
+ * its inodes.  False if one of them is going.  The inode's lock keeps a count that is not 0
+ * from becoming that.  Holds areas_lock: the inode is there.
+ */
+static bool area_keep(struct ksm_area *area)
+{
+	struct inode *inode = area->mapping->host;
+	bool keep;
+
+	spin_lock(&inode->i_lock);
+	keep = atomic_read(&inode->i_count) && atomic_inc_not_zero(&inode->i_sb->s_active);
+	if (keep)
+		ihold(inode);
+	spin_unlock(&inode->i_lock);
+	return keep;
+}
+
+/* May evict the inode, which takes areas_lock. */
+static void area_let_go(struct ksm_area *area)
+{
+	struct inode *inode = area->mapping->host;
+	struct super_block *sb = inode->i_sb;
+
+	iput(inode);
+	deactivate_super(sb);
+}
+
+/* The area after @area, or the first (NULL), kept.  Lets @area go. */
+static struct ksm_area *area_next(struct ksm_domain *d, struct ksm_area *area)
+{
+	struct list_head *at = area ? &area->in_domain : &d->areas;
+	struct ksm_area *next = NULL;
+
+	mutex_lock(&d->areas_lock);
+	while (!next && !list_is_last(at, &d->areas)) {
+		at = at->next;
+		next = list_entry(at, struct ksm_area, in_domain);
+		if (!area_keep(next))
+			next = NULL;
+	}
+	mutex_unlock(&d->areas_lock);
+	if (area)
+		area_let_go(area);
+	return next;
+}
+
+/*
+ * Call @fn, without any lock, for each area of each domain until it fails.  Those that come
+ * meanwhile are visited, those that go need not be.
+ */
+int ksm_domain_each_area(int (*fn)(struct ksm_area *area))
+{
+	struct ksm_domain *d = NULL;
+	struct ksm_area *area = NULL;
+	int err = 0;
+
+	while (!err && (d = domain_next(d)))
+		while (!err && (area = area_next(d, area)))
+			err = fn(area);
+	if (!err)
+		return 0;
+	area_let_go(area);
+	ksm_domain_put(d);
+	return err;
+}
+
 /*
  * The same for reclaim, which must not wait: does nothing if others are here, and ends when
  * @fn returns false.

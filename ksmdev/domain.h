@@ -69,7 +69,7 @@ struct ksm_domain {
 	unsigned int forced;		/* those with KSM_SCAN_FORCE */
 	unsigned long pass;		/* number of the current or last pass */
 	unsigned long passes_done;
-	unsigned long next_start;	/* jiffies; scan threads wait until then */
+	unsigned long last_end;		/* jiffies at the end of the last pass */
 	struct ksm_scan_counts counts;	/* of the current pass */
 	struct ksm_scan_counts total;	/* of all finished ones */
 	wait_queue_head_t pass_done;
@@ -89,6 +89,7 @@ struct page *ksm_domain_zero_frame(struct ksm_domain *d, int nid,
 unsigned long ksm_domain_bytes(struct ksm_domain *d);
 void ksm_domain_for_each(void (*fn)(struct ksm_domain *d, void *arg),
 			 void *arg);
+int ksm_domain_each_area(int (*fn)(struct ksm_area *area));
 void ksm_domain_try_each(bool (*fn)(struct ksm_domain *d, void *arg),
 			 void *arg);
 
