@@ -2,6 +2,7 @@
 /* Domains: who may share frames with whom. See domain.h. */
 #include <linux/capability.h>
 #include <linux/cred.h>
+#include <linux/hashtable.h>
 #include <linux/pagemap.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
@@ -12,8 +13,9 @@
 #include "frame.h"
 #include "pass.h"
 
-static DEFINE_MUTEX(domains_lock);	/* guards domains; outside areas_lock */
+static DEFINE_MUTEX(domains_lock);	/* guards domains, uid_domains; outside areas_lock */
 static LIST_HEAD(domains);
+static DEFINE_HASHTABLE(uid_domains, 8);	/* those of users */
 static u64 domain_ids;			/* domains_lock */
 
 static unsigned int zero_frames(void)
@@ -76,6 +78,8 @@ static void domain_publish(struct ksm_domain *d)
 	lockdep_assert_held(&domains_lock);
 	d->id = ++domain_ids;
 	list_add_tail(&d->all, &domains);
+	if (uid_valid(d->uid))
+		hash_add(uid_domains, &d->by_uid, __kuid_val(d->uid));
 }
 
 /* A new domain; INVALID_UID makes it a private one.  NULL without memory. */
@@ -96,9 +100,8 @@ static struct ksm_domain *domain_find(kuid_t uid)
 	struct ksm_domain *d;
 
 	lockdep_assert_held(&domains_lock);
-	list_for_each_entry(d, &domains, all)
-		if (uid_valid(d->uid) && uid_eq(d->uid, uid) &&
-		    kref_get_unless_zero(&d->ref))
+	hash_for_each_possible(uid_domains, d, by_uid, __kuid_val(uid))
+		if (uid_eq(d->uid, uid) && kref_get_unless_zero(&d->ref))
 			return d;
 	return NULL;
 }
@@ -134,6 +137,7 @@ static void domain_release(struct kref *ref)
 
 	lockdep_assert_held(&domains_lock);
 	list_del(&d->all);
+	hash_del(&d->by_uid);
 	mutex_unlock(&domains_lock);
 	domain_free(d);
 }
@@ -171,8 +175,8 @@ static struct page *zero_frame_make(int nid)
 
 /*
  * The frame of zeroes that readers of page @index on node @nid see, always the
- * same one: who breaks the sharing must be able to lock it.  NULL without
- * memory (then the reader gets a frame of its own).
+ * same one: who breaks the sharing waits until nobody has it locked.  NULL
+ * without memory (then the reader gets a frame of its own).
  */
 struct page *ksm_domain_zero_frame(struct ksm_domain *d, int nid,
 				   unsigned long index)
@@ -213,37 +217,129 @@ void ksm_domain_for_each(void (*fn)(struct ksm_domain *d, void *arg), void *arg)
 	struct ksm_domain *d;
 
 	mutex_lock(&domains_lock);
-	list_for_each_entry(d, &domains, all)
+	list_for_each_entry(d, &domains, all) {
 		fn(d, arg);
+		cond_resched();
+	}
 	mutex_unlock(&domains_lock);
 }
 
-/* The same for reclaim, which must not wait: does nothing if others are here. */
-void ksm_domain_try_each(void (*fn)(struct ksm_domain *d, void *arg), void *arg)
+/* The domain after @d, or the first (NULL), with a reference.  Gives back the one to @d. */
+static struct ksm_domain *domain_next(struct ksm_domain *d)
+{
+	struct list_head *at = d ? &d->all : &domains;
+	struct ksm_domain *next = NULL;
+
+	/* Who has a reference stays in the list, and all there have one. */
+	mutex_lock(&domains_lock);
+	if (!list_is_last(at, &domains)) {
+		next = list_entry(at->next, struct ksm_domain, all);
+		ksm_domain_get(next);
+	}
+	mutex_unlock(&domains_lock);
+	if (d)
+		ksm_domain_put(d);
+	return next;
+}
+
+/*
+ * Keep the inode, and with it the area in the list, and the mount, which must not go before
+ * its inodes.  False if one of them is going.  The inode's lock keeps a count that is not 0
+ * from becoming that.  Holds areas_lock: the inode is there.
+ */
+static bool area_keep(struct ksm_area *area)
+{
+	struct inode *inode = area->mapping->host;
+	bool keep;
+
+	spin_lock(&inode->i_lock);
+	keep = atomic_read(&inode->i_count) && atomic_inc_not_zero(&inode->i_sb->s_active);
+	if (keep)
+		ihold(inode);
+	spin_unlock(&inode->i_lock);
+	return keep;
+}
+
+/* May evict the inode, which takes areas_lock. */
+static void area_let_go(struct ksm_area *area)
+{
+	struct inode *inode = area->mapping->host;
+	struct super_block *sb = inode->i_sb;
+
+	iput(inode);
+	deactivate_super(sb);
+}
+
+/* The area after @area, or the first (NULL), kept.  Lets @area go. */
+static struct ksm_area *area_next(struct ksm_domain *d, struct ksm_area *area)
+{
+	struct list_head *at = area ? &area->in_domain : &d->areas;
+	struct ksm_area *next = NULL;
+
+	mutex_lock(&d->areas_lock);
+	while (!next && !list_is_last(at, &d->areas)) {
+		at = at->next;
+		next = list_entry(at, struct ksm_area, in_domain);
+		if (!area_keep(next))
+			next = NULL;
+	}
+	mutex_unlock(&d->areas_lock);
+	if (area)
+		area_let_go(area);
+	return next;
+}
+
+/*
+ * Call @fn, without any lock, for each area of each domain until it fails.  Those that come
+ * meanwhile are visited, those that go need not be.
+ */
+int ksm_domain_each_area(int (*fn)(struct ksm_area *area))
+{
+	struct ksm_domain *d = NULL;
+	struct ksm_area *area = NULL;
+	int err = 0;
+
+	while (!err && (d = domain_next(d)))
+		while (!err && (area = area_next(d, area)))
+			err = fn(area);
+	if (!err)
+		return 0;
+	area_let_go(area);
+	ksm_domain_put(d);
+	return err;
+}
+
+/*
+ * The same for reclaim, which must not wait: does nothing if others are here, and ends when
+ * @fn returns false.
+ */
+void ksm_domain_try_each(bool (*fn)(struct ksm_domain *d, void *arg), void *arg)
 {
 	struct ksm_domain *d;
 
 	if (!mutex_trylock(&domains_lock))
 		return;
 	list_for_each_entry(d, &domains, all)
-		fn(d, arg);
+		if (!fn(d, arg))
+			break;
 	mutex_unlock(&domains_lock);
 }
 
 /* ---- spare frames, when the kernel runs short ---- */
 
-static void domain_count_spares(struct ksm_domain *d, void *arg)
+static bool domain_count_spares(struct ksm_domain *d, void *arg)
 {
 	unsigned long *count = arg;
 	unsigned long nr = 0;
 	struct ksm_area *area;
 
 	if (!mutex_trylock(&d->areas_lock))
-		return;
+		return true;
 	list_for_each_entry(area, &d->areas, in_domain)
 		nr += ksm_spares_count(&area->spares);
 	mutex_unlock(&d->areas_lock);
 	*count += nr;
+	return true;
 }
 
 static unsigned long spares_shrink_count(struct shrinker *s,
@@ -255,18 +351,21 @@ static unsigned long spares_shrink_count(struct shrinker *s,
 	return count ?: SHRINK_EMPTY;
 }
 
-static void domain_drop_spares(struct ksm_domain *d, void *arg)
+static bool domain_drop_spares(struct ksm_domain *d, void *arg)
 {
 	struct shrink_control *sc = arg;
 	struct ksm_area *area;
 
 	if (!mutex_trylock(&d->areas_lock))
-		return;
-	list_for_each_entry(area, &d->areas, in_domain)
-		if (sc->nr_scanned < sc->nr_to_scan)
-			sc->nr_scanned += ksm_spares_drop(&area->spares,
-					sc->nr_to_scan - sc->nr_scanned);
+		return true;
+	list_for_each_entry(area, &d->areas, in_domain) {
+		if (sc->nr_scanned >= sc->nr_to_scan)
+			break;
+		sc->nr_scanned += ksm_spares_drop(&area->spares,
+						  sc->nr_to_scan - sc->nr_scanned);
+	}
 	mutex_unlock(&d->areas_lock);
+	return sc->nr_scanned < sc->nr_to_scan;
 }
 
 static unsigned long spares_shrink_scan(struct shrinker *s,

@@ -5,7 +5,8 @@
  * of contents, the queue of chunks to scan, the zero frames.
  *
  * A domain is that of a user id, of a directory, or of one descriptor of /dev/ksm
- * (private).  It lives as long as an area, a directory or a scan is in it.
+ * (private).  It lives as long as an area, a directory, a descriptor of /dev/ksm or a scan
+ * is in it.
  *
  * PASSES.  A chunk with written pages is queued for the tick at which the first
  * of them has rested (slot.h): on a wheel, one list for each of the next ticks;
@@ -47,6 +48,7 @@ struct ksm_domain {
 	struct ksm_key key;		/* (i) */
 	struct page **zero;		/* filled by cmpxchg, never emptied */
 	struct list_head all;		/* domains_lock */
+	struct hlist_node by_uid;	/* the same, if it is that of a user */
 
 	struct mutex areas_lock;	/* guards areas */
 	struct list_head areas;		/* ksm_area.in_domain */
@@ -67,7 +69,7 @@ struct ksm_domain {
 	unsigned int forced;		/* those with KSM_SCAN_FORCE */
 	unsigned long pass;		/* number of the current or last pass */
 	unsigned long passes_done;
-	unsigned long next_start;	/* jiffies; scan threads wait until then */
+	unsigned long last_end;		/* jiffies at the end of the last pass */
 	struct ksm_scan_counts counts;	/* of the current pass */
 	struct ksm_scan_counts total;	/* of all finished ones */
 	wait_queue_head_t pass_done;
@@ -87,7 +89,8 @@ struct page *ksm_domain_zero_frame(struct ksm_domain *d, int nid,
 unsigned long ksm_domain_bytes(struct ksm_domain *d);
 void ksm_domain_for_each(void (*fn)(struct ksm_domain *d, void *arg),
 			 void *arg);
-void ksm_domain_try_each(void (*fn)(struct ksm_domain *d, void *arg),
+int ksm_domain_each_area(int (*fn)(struct ksm_area *area));
+void ksm_domain_try_each(bool (*fn)(struct ksm_domain *d, void *arg),
 			 void *arg);
 
 static inline void ksm_domain_get(struct ksm_domain *d)

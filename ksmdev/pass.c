@@ -40,10 +40,14 @@ static void domain_clear_scannable(struct ksm_domain *d)
 static unsigned long pass_wait(struct ksm_domain *d)
 {
 	unsigned long start = d->earliest * (HZ / SLOT_TICKS_PER_SECOND);
-	unsigned long now = jiffies;
+	unsigned long now = jiffies, gap;
 
-	if (time_before(start, d->next_start))
-		start = d->next_start;
+	/* With a budget, passes do not begin one right after the other. */
+	if (d->passes_done && READ_ONCE(ksm_knobs.advisor) == KSM_ADVISOR_CPU_BUDGET) {
+		gap = msecs_to_jiffies(READ_ONCE(ksm_knobs.sleep_millisecs));
+		if (time_before(start, d->last_end + gap))
+			start = d->last_end + gap;
+	}
 	return time_after(start, now) ? start - now : 0;
 }
 
@@ -68,14 +72,17 @@ static void domain_update_scannable(struct ksm_domain *d)
 		mod_delayed_work(system_wq, &d->wake, wait);
 }
 
-static void domain_wake(struct work_struct *work)
+/* The knobs say something else about when the next pass may begin. */
+void ksm_pass_knobs_changed(struct ksm_domain *d)
 {
-	struct ksm_domain *d = container_of(to_delayed_work(work),
-					    struct ksm_domain, wake);
-
 	spin_lock(&d->queue_lock);
 	domain_update_scannable(d);
 	spin_unlock(&d->queue_lock);
+}
+
+static void domain_wake(struct work_struct *work)
+{
+	ksm_pass_knobs_changed(container_of(to_delayed_work(work), struct ksm_domain, wake));
 }
 
 void ksm_pass_init(struct ksm_domain *d)
@@ -87,7 +94,6 @@ void ksm_pass_init(struct ksm_domain *d)
 	INIT_LIST_HEAD(&d->todo);
 	INIT_LIST_HEAD(&d->scannable);
 	d->earliest = KSM_NEVER;
-	d->next_start = jiffies;
 	INIT_DELAYED_WORK(&d->wake, domain_wake);
 	init_waitqueue_head(&d->pass_done);
 }
@@ -194,10 +200,7 @@ static void pass_end(struct ksm_domain *d)
 	d->in_pass = false;
 	d->passes_done++;
 	ksm_scan_counts_add(&d->total, &d->counts);
-	d->next_start = jiffies;
-	/* With a budget, passes do not begin one right after the other. */
-	if (READ_ONCE(ksm_knobs.advisor) == KSM_ADVISOR_CPU_BUDGET)
-		d->next_start += msecs_to_jiffies(READ_ONCE(ksm_knobs.sleep_millisecs));
+	d->last_end = jiffies;
 	atomic64_inc(&ksm_totals.full_scans);
 	trace_ksm_pass_end(d->id, d->pass, d->counts.scanned, d->counts.merged,
 			   d->counts.zero);

@@ -12,6 +12,7 @@ extern wait_queue_head_t ksm_pass_wait;
 
 void ksm_pass_init(struct ksm_domain *d);
 void ksm_pass_exit(struct ksm_domain *d);
+void ksm_pass_knobs_changed(struct ksm_domain *d);
 
 void ksm_queue_chunk(struct ksm_chunk *chunk, unsigned int ticks);
 void ksm_requeue_chunk(struct ksm_chunk *chunk);

@@ -135,8 +135,8 @@ static int chunk_unmerge(struct ksm_chunk *chunk)
 }
 
 /*
- * All merged pages get frames of their own (run = 2); who made the area pays.  0 or -errno.
- * Holds domain->areas_lock: the area is not released meanwhile.
+ * All merged pages get frames of their own (run = 2); who made the area pays.  0, -ENOMEM,
+ * or -EINTR if the task is being killed.  The caller keeps the inode.
  */
 int ksm_area_unmerge(struct ksm_area *area)
 {
@@ -146,7 +146,7 @@ int ksm_area_unmerge(struct ksm_area *area)
 	int err = 0;
 
 	xa_for_each(&area->chunks, index, chunk) {
-		err = chunk_unmerge(chunk);
+		err = fatal_signal_pending(current) ? -EINTR : chunk_unmerge(chunk);
 		if (err)
 			break;
 		cond_resched();

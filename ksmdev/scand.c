@@ -4,6 +4,7 @@
 #include <linux/hrtimer.h>
 #include <linux/kthread.h>
 #include <linux/ksmdev.h>
+#include <linux/rwsem.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
@@ -25,25 +26,56 @@ static struct {
 static unsigned int nr_threads;
 static u64 gone_ns;			/* CPU time of threads that ended */
 
-static void sleep_ns(u64 ns)
+/* Held for reading during each step: who has it for writing knows that nobody merges. */
+static DECLARE_RWSEM(steps_lock);
+
+/* Wait until no step is under way, and let none begin: to be called for a short time. */
+void ksm_scand_pause(void)
+{
+	down_write(&steps_lock);
+}
+
+void ksm_scand_resume(void)
+{
+	up_write(&steps_lock);
+}
+
+static unsigned int wakeups;		/* threads_lock; threads read it without */
+
+/* Pauses that were reckoned with the knobs of before end. */
+void ksm_scand_wake(void)
+{
+	unsigned int i;
+
+	mutex_lock(&threads_lock);
+	WRITE_ONCE(wakeups, wakeups + 1);
+	for (i = 0; i < nr_threads; i++)
+		wake_up_process(threads[i].task);
+	mutex_unlock(&threads_lock);
+}
+
+/* @seen is what @wakeups was before @ns was reckoned. */
+static void sleep_ns(u64 ns, unsigned int seen)
 {
 	ktime_t t = ns_to_ktime(ns);
 
 	set_current_state(TASK_INTERRUPTIBLE | TASK_FREEZABLE);
-	if (kthread_should_stop())
+	if (kthread_should_stop() || READ_ONCE(wakeups) != seen)
 		__set_current_state(TASK_RUNNING);
 	else
 		schedule_hrtimeout_range(&t, ns >> 4, HRTIMER_MODE_REL);
 }
 
-/* cpu-budget: how long to pause after @worked ns, to keep to a thread's share. */
+/*
+ * cpu-budget: how long to pause after @worked ns, to keep to a thread's share, which is
+ * max_cpu / threads percent and may be less than one.
+ */
 static u64 budget_pause(u64 worked)
 {
-	unsigned int share = READ_ONCE(ksm_knobs.max_cpu) /
-			     max(READ_ONCE(ksm_knobs.scan_threads), 1u);
+	unsigned int max_cpu = READ_ONCE(ksm_knobs.max_cpu);
+	unsigned int all = 100 * READ_ONCE(ksm_knobs.scan_threads);
 
-	share = clamp(share, 1u, 100u);
-	return worked * (100 - share) / share;
+	return all > max_cpu ? div_u64(worked * (all - max_cpu), max_cpu) : 0;
 }
 
 /* Begin a pass unless one is under way. */
@@ -54,13 +86,25 @@ static void join_pass(struct ksm_domain *d)
 	ksm_pass_begin(d);
 }
 
+/* A step of a scan thread: none if it was told to stop. */
+static bool thread_step(struct ksm_scanner *s, struct ksm_domain *d)
+{
+	bool more = false;
+
+	down_read(&steps_lock);
+	if (READ_ONCE(ksm_knobs.run) == KSM_RUN_MERGE && !kthread_should_stop())
+		more = ksm_scan_step(s, d);
+	up_read(&steps_lock);
+	return more;
+}
+
 /* Visit pages until @max; returns how many. */
 static unsigned long scan_pages(struct ksm_scanner *s, struct ksm_domain *d,
 				unsigned long max)
 {
 	unsigned long pages = 0;
 
-	while (pages < max && ksm_scan_step(s, d)) {
+	while (pages < max && thread_step(s, d)) {
 		pages += s->counts.scanned;
 		cond_resched();
 	}
@@ -93,6 +137,7 @@ static int scand(void *arg)
 {
 	struct ksm_scanner *s = arg;
 	struct ksm_domain *d;
+	unsigned int seen;
 	u64 pause = 0;
 
 	set_freezable();
@@ -108,12 +153,13 @@ static int scand(void *arg)
 		d = ksm_pass_next_domain();
 		if (!d)
 			continue;
+		seen = READ_ONCE(wakeups);
 		pause += scan_batch(s, d);
 		ksm_domain_put(d);
 		if (pause < MIN_SLEEP_NS)
 			continue;
 		ksm_scanner_rest(s);
-		sleep_ns(pause);
+		sleep_ns(pause, seen);
 		pause = 0;
 	}
 	return 0;
@@ -180,12 +226,22 @@ u64 ksm_scand_cpu_ns(void)
 
 /* ---- KSM_SCAN ---- */
 
+static bool call_step(struct ksm_scanner *s, struct ksm_domain *d)
+{
+	bool more;
+
+	down_read(&steps_lock);
+	more = ksm_scan_step(s, d);
+	up_read(&steps_lock);
+	return more;
+}
+
 /* Visit what is left of the pass; the time that takes counts as CPU time. */
 static int scan_all(struct ksm_scanner *s, struct ksm_domain *d)
 {
 	u64 start = ktime_get_ns();
 
-	while (!signal_pending(current) && ksm_scan_step(s, d))
+	while (!signal_pending(current) && call_step(s, d))
 		cond_resched();
 	atomic64_add(ktime_get_ns() - start, &ksm_totals.scan_cpu_ns);
 	return signal_pending(current) ? -EINTR : 0;

@@ -6,7 +6,9 @@
 #include <linux/debugfs.h>
 #include <linux/device.h>
 #include <linux/kstrtox.h>
+#include <linux/oom.h>
 #include <linux/seq_file.h>
+#include <linux/string_helpers.h>
 #include <linux/sysfs.h>
 
 #include "area.h"
@@ -53,8 +55,10 @@ static void sum_domain(struct ksm_domain *d, void *arg)
 	s->unshared += READ_ONCE(d->table.nr_candidates);
 	s->bytes += ksm_domain_bytes(d);
 	mutex_lock(&d->areas_lock);
-	list_for_each_entry(area, &d->areas, in_domain)
+	list_for_each_entry(area, &d->areas, in_domain) {
 		sum_area(area, s);
+		cond_resched();
+	}
 	mutex_unlock(&d->areas_lock);
 }
 
@@ -112,29 +116,33 @@ TOTAL_ATTR(scan_cpu_ns, ksm_scand_cpu_ns());
 
 /* ---- knobs ---- */
 
-/* Unmerge everything. An error leaves the rest merged. */
-static void unmerge_domain(struct ksm_domain *d, void *arg)
+/*
+ * Unmerge everything.  An error leaves the rest merged, and run at 0.  As with KSM, who asks
+ * for so much memory is the first to be killed for it.
+ */
+static int unmerge_all(void)
 {
-	struct ksm_area *area;
-	int *err = arg;
+	int err;
 
-	mutex_lock(&d->areas_lock);
-	list_for_each_entry(area, &d->areas, in_domain)
-		if (!*err)
-			*err = ksm_area_unmerge(area);
-	mutex_unlock(&d->areas_lock);
+	set_current_oom_origin();
+	err = ksm_domain_each_area(ksm_area_unmerge);
+	clear_current_oom_origin();
+	if (err)
+		WRITE_ONCE(ksm_knobs.run, KSM_RUN_STOP);
+	return err;
 }
 
 static int set_run(unsigned int run)
 {
-	int err = 0;
-
 	WRITE_ONCE(ksm_knobs.run, run);
-	if (run == KSM_RUN_MERGE)
+	if (run == KSM_RUN_MERGE) {
 		wake_up_all(&ksm_pass_wait);
-	if (run == KSM_RUN_UNMERGE)
-		ksm_domain_for_each(unmerge_domain, &err);
-	return err;
+		return 0;
+	}
+	/* Steps that began before end; the next ones see the knob. */
+	ksm_scand_pause();
+	ksm_scand_resume();
+	return run == KSM_RUN_UNMERGE ? unmerge_all() : 0;
 }
 
 static int set_scan_threads(unsigned int nr)
@@ -148,20 +156,20 @@ static int set_scan_threads(unsigned int nr)
 	return err;
 }
 
+/* A step that looked at the old value has merged, and counts, or has not yet begun. */
 static int set_merge_across_nodes(unsigned int value)
 {
+	int err = 0;
+
 	if (value == ksm_knobs.merge_across_nodes)
 		return 0;
+	ksm_scand_pause();
 	if (sums_read().merged)
-		return -EBUSY;
-	WRITE_ONCE(ksm_knobs.merge_across_nodes, value);
-	return 0;
-}
-
-static int set_use_zero_pages(unsigned int value)
-{
-	WRITE_ONCE(ksm_knobs.use_zero_pages, value);
-	return 0;
+		err = -EBUSY;
+	else
+		WRITE_ONCE(ksm_knobs.merge_across_nodes, value);
+	ksm_scand_resume();
+	return err;
 }
 
 #define PLAIN_SETTER(_name)						\
@@ -171,11 +179,33 @@ static int set_##_name(unsigned int value)				\
 	return 0;							\
 }
 
+PLAIN_SETTER(advisor)
 PLAIN_SETTER(max_cpu)
 PLAIN_SETTER(pages_to_scan)
 PLAIN_SETTER(sleep_millisecs)
 PLAIN_SETTER(rest_millisecs)
 PLAIN_SETTER(max_page_sharing)
+PLAIN_SETTER(use_zero_pages)
+
+static void pace_domain(struct ksm_domain *d, void *unused)
+{
+	ksm_pass_knobs_changed(d);
+}
+
+/* -EINTR if the task is killed before its turn. */
+static int knob_set(int (*set)(unsigned int value), unsigned int value)
+{
+	int err = mutex_lock_killable(&knobs_lock);
+
+	if (err)
+		return err;
+	err = set(value);
+	/* Who waits for a time that the knobs gave looks at them again. */
+	ksm_domain_for_each(pace_domain, NULL);
+	ksm_scand_wake();
+	mutex_unlock(&knobs_lock);
+	return err;
+}
 
 /* A number from @_min to @_max; others give EINVAL, no number too. */
 #define KNOB_ATTR(_file, _field, _min, _max)				\
@@ -197,14 +227,10 @@ static ssize_t knob_store(const char *buf, size_t count, unsigned int min,
 			  unsigned int max, int (*set)(unsigned int value))
 {
 	unsigned int value;
-	int err;
 
 	if (kstrtouint(buf, 10, &value) || value < min || value > max)
 		return -EINVAL;
-	mutex_lock(&knobs_lock);
-	err = set(value);
-	mutex_unlock(&knobs_lock);
-	return err ?: count;
+	return knob_set(set, value) ?: count;
 }
 
 KNOB_ATTR(run, run, 0, 2);
@@ -237,8 +263,7 @@ static ssize_t advisor_mode_store(struct device *dev,
 
 	if (mode < 0)
 		return -EINVAL;
-	WRITE_ONCE(ksm_knobs.advisor, mode);
-	return count;
+	return knob_set(set_advisor, mode) ?: count;
 }
 static DEVICE_ATTR_RW(advisor_mode);
 
@@ -280,15 +305,17 @@ const struct attribute_group *ksm_attr_groups[] = { &ksm_attr_group, NULL };
 static void show_area(struct seq_file *m, struct ksm_domain *d,
 		      struct ksm_area *area)
 {
-	seq_printf(m, "%llu %d %u %llu %lu %ld %ld %ld %ld %lld %s\n",
+	seq_printf(m, "%llu %d %u %llu %lu %ld %ld %ld %ld %lld ",
 		   area->id, area->pid, area->uid, d->id,
 		   READ_ONCE(area->end) - min(READ_ONCE(area->end), area->first),
 		   atomic_long_read(&area->counts.private),
 		   atomic_long_read(&area->counts.merged),
 		   atomic_long_read(&area->counts.zero),
 		   atomic_long_read(&area->counts.pending),
-		   (long long)atomic64_read(&area->counts.cow_breaks),
-		   area->comm);
+		   (long long)atomic64_read(&area->counts.cow_breaks));
+	/* As in /proc/PID/status: a name may have any character. */
+	seq_escape_str(m, area->comm, ESCAPE_SPACE | ESCAPE_SPECIAL, "\n\\");
+	seq_putc(m, '\n');
 }
 
 static void show_domain(struct ksm_domain *d, void *arg)
@@ -296,8 +323,10 @@ static void show_domain(struct ksm_domain *d, void *arg)
 	struct ksm_area *area;
 
 	mutex_lock(&d->areas_lock);
-	list_for_each_entry(area, &d->areas, in_domain)
+	list_for_each_entry(area, &d->areas, in_domain) {
 		show_area(arg, d, area);
+		cond_resched();
+	}
 	mutex_unlock(&d->areas_lock);
 }
 

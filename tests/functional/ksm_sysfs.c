@@ -275,6 +275,183 @@ static void test_thread_numbers(void)
 	pages_check(mem, 2000, 7, 0);
 }
 
+/* A pass over @pages pages is under way, whose threads were told to do it in one go. */
+static char *begin_long_pass(int fd, unsigned int pages, const char *threads)
+{
+	s64 before = ksm_get("pages_scanned");
+	char *mem = map_area(fd, pages);
+
+	ksm_set("advisor_mode", "none");
+	ksm_set("pages_to_scan", "4294967295");
+	ksm_set("scan_threads", threads);
+	ksm_set("rest_millisecs", "0");
+	pages_fill(mem, pages, 5, 0);
+	ksm_set("run", "1");
+	while (ksm_get("pages_scanned") == before)
+		;
+	return mem;
+}
+
+#define LONG_PASS 60000
+
+/* When the write to run returns, the threads have stopped, in the middle of a pass. */
+static void test_stopped_at_once(void)
+{
+	s64 before = ksm_get("pages_scanned"), scanned;
+	int fd = ksm_open_private();
+
+	begin_long_pass(fd, LONG_PASS, "2");
+	ksm_set("run", "0");
+	scanned = ksm_get("pages_scanned");
+	tap_note("%lld of %d pages scanned", (long long)(scanned - before), LONG_PASS);
+	CHECK(scanned - before < LONG_PASS);
+	sleep_ms(200);
+	CHECK_EQ(ksm_get("pages_scanned"), scanned);
+	ksm_set("run", "1");
+	CHECK_SOON(ksm_stats(fd).pages_merged == LONG_PASS);
+}
+
+/* Nothing merges behind the unmerging. */
+static void test_unmerged_in_a_pass(void)
+{
+	int fd = ksm_open_private();
+	char *mem = begin_long_pass(fd, LONG_PASS, "2");
+
+	ksm_set("run", "2");
+	CHECK_EQ(ksm_stats(fd).pages_merged, 0);
+	sleep_ms(200);
+	CHECK_EQ(ksm_stats(fd).pages_merged, 0);
+	pages_check(mem, LONG_PASS, 5, 0);
+}
+
+/* A thread that is to end does not finish the pass before. */
+static void test_ended_in_a_pass(void)
+{
+	s64 before = ksm_get("pages_scanned"), scanned;
+	int fd = ksm_open_private();
+
+	begin_long_pass(fd, LONG_PASS, "1");
+	ksm_set("scan_threads", "2");
+	ksm_set("scan_threads", "1");
+	ksm_set("run", "0");
+	scanned = ksm_get("pages_scanned") - before;
+	tap_note("%lld of %d pages scanned", (long long)scanned, LONG_PASS);
+	CHECK(scanned < LONG_PASS);
+}
+
+/* A file whose last descriptor and mapping go while all is unmerged. */
+static void test_unmerge_beside_close(void)
+{
+	unsigned int i;
+	pid_t pid;
+	int fd;
+
+	ksm_check_nothing_left();
+	pid = MUST(fork());
+	if (!pid) {
+		for (;;)
+			ksm_set("run", "2");
+	}
+	for (i = 0; i < 200; i++) {
+		char *mem;
+
+		fd = ksm_open_private();
+		mem = map_area(fd, 600);
+		pages_fill(mem, 600, 5, 0);
+		ksm_scan(fd);
+		pages_check(mem, 600, 5, 0);
+		if (i & 1)
+			MUST(munmap(mem, 600 * PAGE));
+		close(fd);
+		if (!(i & 1))
+			MUST(munmap(mem, 600 * PAGE));
+	}
+	MUST(kill(pid, SIGKILL));
+	MUST(waitpid(pid, NULL, 0));
+	ksm_check_nothing_left();
+}
+
+/* Who unmerges all can be killed: the rest stays merged, run is 0, all can be done later. */
+static void test_unmerge_killed(void)
+{
+	int fd = ksm_open_private();
+	char *mem = map_area(fd, LONG_PASS);
+	u64 left;
+	pid_t pid;
+
+	pages_fill(mem, LONG_PASS, 5, 0);
+	ksm_scan(fd);
+	CHECK_EQ(ksm_stats(fd).pages_merged, LONG_PASS);
+	pid = MUST(fork());
+	if (!pid) {
+		ksm_set("run", "2");
+		_exit(0);
+	}
+	/* Others come in meanwhile: these take the locks of all domains and of this one. */
+	while (ksm_stats(fd).pages_merged == LONG_PASS)
+		;
+	MUST(kill(pid, SIGKILL));
+	MUST(waitpid(pid, NULL, 0));
+	left = ksm_stats(fd).pages_merged;
+	tap_note("%llu of %d pages are still merged", (unsigned long long)left, LONG_PASS);
+	CHECK(left);
+	CHECK_EQ(ksm_get("run"), 0);
+	ksm_set("run", "2");
+	CHECK_EQ(ksm_stats(fd).pages_merged, 0);
+	pages_check(mem, LONG_PASS, 5, 0);
+}
+
+/* Threads, or a domain, that wait for sleep_millisecs see that it was lowered. */
+static void check_sleep_lowered(const char *mode)
+{
+	int fd = ksm_open_private();
+	char *mem = map_area(fd, 2000);
+
+	ksm_quiet();
+	ksm_set("advisor_mode", mode);
+	ksm_set("advisor_max_cpu", "400");
+	ksm_set("pages_to_scan", "1");
+	ksm_set("rest_millisecs", "0");
+	ksm_set("sleep_millisecs", "4294967295");
+	pages_fill(mem, 2000, 5, 0);
+	ksm_set("run", "1");
+	CHECK_SOON(ksm_stats(fd).pages_merged > 0);
+	sleep_ms(500);
+	pages_fill(mem, 2000, 6, 0);
+	sleep_ms(500);
+	CHECK(ksm_stats(fd).pages_merged < 2000);
+	ksm_set("sleep_millisecs", "1");
+	CHECK_SOON(ksm_stats(fd).pages_merged == 2000);
+	ksm_set("run", "0");
+	MUST(munmap(mem, 2000 * PAGE));
+	close(fd);
+}
+
+static void test_sleep_lowered(void)
+{
+	check_sleep_lowered("none");
+	check_sleep_lowered("cpu-budget");
+}
+
+/* One percent is for all threads together: each does a chunk, and pauses for long. */
+static void test_budget_of_many_threads(void)
+{
+	s64 before = ksm_get("pages_scanned"), scanned;
+	int fd = ksm_open_private();
+	char *mem = map_area(fd, LONG_PASS);
+
+	ksm_set("scan_threads", "16");
+	ksm_set("advisor_max_cpu", "1");
+	ksm_set("rest_millisecs", "0");
+	pages_fill(mem, LONG_PASS, 5, 0);
+	ksm_set("run", "1");
+	sleep_ms(1500);
+	ksm_set("run", "0");
+	scanned = ksm_get("pages_scanned") - before;
+	tap_note("%lld pages scanned", (long long)scanned);
+	CHECK(scanned > 0 && scanned < 25000);
+}
+
 /* ---- counters of areas and domains ---- */
 
 /* "areas" counts files; a domain is there as long as a file, a descriptor or a directory. */
@@ -405,6 +582,22 @@ static void test_debugfs(void)
 			 program_invocation_short_name, comm);
 }
 
+/* A name with a newline makes no second row. */
+static void test_debugfs_name(void)
+{
+	int fd = ksm_open_private();
+	char old[16], comm[64];
+	u64 row[10];
+
+	MUST(prctl(PR_GET_NAME, old));
+	MUST(prctl(PR_SET_NAME, "a\n1 2 \\b"));
+	map_area(fd, 1);
+	MUST(prctl(PR_SET_NAME, old));
+	areas_row(ksm_stats(fd).domain, row, comm);
+	if (strcmp(comm, "a\\n1 2 \\\\b"))
+		tap_fail("comm: expected a\\n1 2 \\\\b, got %s", comm);
+}
+
 static u64 meminfo_kib(const char *name)
 {
 	FILE *file = fopen("/proc/meminfo", "re");
@@ -456,6 +649,13 @@ static const struct tap_test tests[] = {
 	{ "scan threads, cpu-budget", test_background_budget },
 	{ "scan threads, advisor none", test_background_none },
 	{ "run 0 stops scanning", test_stopped },
+	{ "run 0 stops a pass under way", test_stopped_at_once },
+	{ "run 2 in a pass leaves nothing merged", test_unmerged_in_a_pass },
+	{ "scan_threads is lowered in a pass", test_ended_in_a_pass },
+	{ "run 2 while files go", test_unmerge_beside_close },
+	{ "who writes 2 to run is killed", test_unmerge_killed },
+	{ "sleep_millisecs is lowered", test_sleep_lowered },
+	{ "advisor_max_cpu is for all threads together", test_budget_of_many_threads },
 	{ "an idle area is not visited", test_idle },
 	{ "scan_threads changes under load", test_thread_numbers },
 	{ "scan threads that end before they run leave nothing",
@@ -463,6 +663,7 @@ static const struct tap_test tests[] = {
 	{ "areas and domains are counted", test_areas_and_domains },
 	{ "spare frames are bounded", test_spare },
 	{ "debugfs row of an area", test_debugfs },
+	{ "debugfs row of an area whose maker has a newline in its name", test_debugfs_name },
 };
 
 int main(int argc, char **argv)

@@ -5,7 +5,8 @@
  * that finds a page of it as a candidate.
  *
  * The area is emptied without anybody mapping it.  Who goes through the areas of the
- * domain finds it there only before that; who has a chunk of it has a reference.  When the
+ * domain keeps the inode, if it is not going: the area is emptied after he let it go, by
+ * himself if he is the last.  Who has a chunk of it has a reference.  When the
  * area is freed, its chunk is in no queue and no slot has a frame.  The inode goes when the
  * area is empty: who has a slot with a frame, and the chunk locked, may use it.
  *
@@ -16,16 +17,20 @@
  *	function	62b2502ac47c	ksm_area_release
  *	function	a809c4c63c6f	ksm_area_put
  *	function	71e31b1a95be	chunk_unmerge
- *	function	02b3d658a412	ksm_area_unmerge
+ *	function	1f4f6ec84d1b	ksm_area_unmerge
  *	function	ec531e102e07	ksm_slot_unmerge
- *	function	eb01c8827471	unmerge_domain
+ *	function	81ed04f80d97	ksm_domain_each_area
+ *	function	623a2d613757	area_next
+ *	function	c792ad361044	area_keep
+ *	function	7fe3b69a189f	area_let_go
  *	function	1aadcff1f705	owner_trylock
  *	function	a9f2bb0f8d7d	evict_inode
  *
  *	holds	SLOTS=2
  *	holds	LOOK_ONCE: pages that are not merged any more get frames, too
  *	holds	LEAVE_LATE: the area leaves the domain when it is empty
- *	caught	given_back	LOOK_ONCE LEAVE_LATE: both
+ *	caught	freed	NOT_KEPT: who goes through the areas does not keep the inode
+ *	caught	given_back	KEEP_LATE LOOK_ONCE LEAVE_LATE: an inode that is going is kept
  *	caught	freed	NO_REFERENCE: who finds a candidate takes none of its area
  *	caught	inode_there	INODE_FIRST: the inode goes before the area is emptied
  *	caught	queued	UNQUEUE_FIRST: the chunk leaves the queues before it is emptied
@@ -35,7 +40,7 @@
 mtype = { EMPTY, PRIVATE, CANDIDATE, MERGED };
 mtype slot[SLOTS];
 bool locked;			/* chunk->lock */
-bool walks, in_domain = true;	/* areas_lock is held for the whole walk */
+bool kept, going, in_domain = true;
 bool queued = true, freed, done, inode_there = true;
 byte refs = 1;
 
@@ -59,7 +64,7 @@ inline area_put()
 
 inline leave()
 {
-	atomic { !walks -> in_domain = false }
+	in_domain = false
 }
 
 proctype release()
@@ -67,6 +72,8 @@ proctype release()
 	byte i;
 	bool given_back;
 
+	/* The last iput(). */
+	atomic { !kept -> going = true };
 #ifndef LEAVE_LATE
 	leave();
 #endif
@@ -94,8 +101,17 @@ proctype release()
 proctype unmerge()
 {
 	byte i;
+	bool walks;
 
-	atomic { walks = in_domain };
+	/* area_next() holds areas_lock. */
+#ifdef KEEP_LATE
+	atomic { walks = in_domain; kept = walks };
+#else
+	atomic { walks = in_domain && !going; kept = walks };
+#endif
+#ifdef NOT_KEPT
+	kept = false;
+#endif
 	do
 	:: walks && i < SLOTS ->
 #ifdef LOOK_ONCE
@@ -104,6 +120,7 @@ proctype unmerge()
 			lock();
 			if
 			:: slot[i] == MERGED || slot[i] == EMPTY ->
+				assert(inode_there);
 				slot[i] = PRIVATE;
 				queued = true
 			:: else
@@ -114,7 +131,7 @@ proctype unmerge()
 #else
 		lock();
 		if
-		:: slot[i] == MERGED -> slot[i] = PRIVATE; queued = true
+		:: slot[i] == MERGED -> assert(inode_there); slot[i] = PRIVATE; queued = true
 		:: else
 		fi;
 		unlock();
@@ -122,7 +139,7 @@ proctype unmerge()
 		i++
 	:: else -> break
 	od;
-	walks = false
+	kept = false
 }
 
 /* ksm_scan_chunk(): private slots become candidates, merge, or are looked at later. */

@@ -60,6 +60,12 @@ static void count(struct ksm_domain *d, void *arg)
 	++*(unsigned int *)arg;
 }
 
+/* Reclaim goes on to up to two domains. */
+static bool count_two(struct ksm_domain *d, void *arg)
+{
+	return ++*(unsigned int *)arg < 2;
+}
+
 static unsigned int domains_count(void)
 {
 	unsigned int n = 0;
@@ -196,12 +202,28 @@ static void ksm_domain_try_each_test(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, d);
 	mutex_lock(&domains_lock);
-	ksm_domain_try_each(count, &n);
+	ksm_domain_try_each(count_two, &n);
 	mutex_unlock(&domains_lock);
 	KUNIT_EXPECT_EQ(test, n, 0);
-	ksm_domain_try_each(count, &n);
+	ksm_domain_try_each(count_two, &n);
 	KUNIT_EXPECT_EQ(test, n, 1);
 	ksm_domain_put(d);
+}
+
+/* What reclaim wanted is there: the domains behind are left alone. */
+static void ksm_domain_try_enough_test(struct kunit *test)
+{
+	struct ksm_domain *d[3];
+	unsigned int i, n = 0;
+
+	for (i = 0; i < ARRAY_SIZE(d); i++) {
+		d[i] = ksm_domain_new(INVALID_UID);
+		KUNIT_ASSERT_NOT_NULL(test, d[i]);
+	}
+	ksm_domain_try_each(count_two, &n);
+	KUNIT_EXPECT_EQ(test, n, 2);
+	for (i = 0; i < ARRAY_SIZE(d); i++)
+		ksm_domain_put(d[i]);
 }
 
 static void ksm_domain_areas_test(struct kunit *test)
@@ -273,6 +295,7 @@ static struct kunit_case ksm_domain_cases[] = {
 	KUNIT_CASE(ksm_domain_zero_test),
 	KUNIT_CASE(ksm_domain_no_memory_test),
 	KUNIT_CASE(ksm_domain_try_each_test),
+	KUNIT_CASE(ksm_domain_try_enough_test),
 	KUNIT_CASE(ksm_domain_areas_test),
 	KUNIT_CASE(ksm_domain_owner_test),
 	KUNIT_CASE(ksm_domain_spares_test),

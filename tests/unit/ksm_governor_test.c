@@ -91,6 +91,7 @@ static int ksm_governor_test_init(struct kunit *test)
 	spin_lock_init(&domain->queue_lock);
 	init_waitqueue_head(&domain->pass_done);
 	memset(&ksm_knobs, 0, sizeof(ksm_knobs));
+	ksm_knobs.run = KSM_RUN_MERGE;
 	memset(&scanner, 0, sizeof(scanner));
 	chunks_left = 0;
 	chunks_each = 5;
@@ -110,18 +111,17 @@ static const struct budget_case {
 	{ 20, 1, 1000, 4000 },
 	{ 1, 1, 1000, 99000 },
 	{ 75, 1, 3000, 1000 },
-	/* The threads share it, each has one percent at least. */
+	/* The threads share it, if it is less than one percent for each, too. */
 	{ 100, 2, 1000, 1000 },
 	{ 50, 5, 1000, 9000 },
 	{ 200, 2, 1000, 0 },
 	{ 400, 2, 1000, 0 },
-	{ 10, 64, 1000, 99000 },
-	/* Knobs that were not set yet. */
-	{ 0, 0, 1000, 99000 },
-	{ 30, 0, 3000, 7000 },
+	{ 10, 64, 1000, 639000 },
+	{ 1, 64, 1000, 6399000 },
+	{ 6400, 64, 1000, 0 },
 	{ 50, 1, 0, 0 },
 	/* An hour of work does not overflow. */
-	{ 1, 1, 3600ull * NSEC_PER_SEC, 99 * 3600ull * NSEC_PER_SEC },
+	{ 1, 64, 3600ull * NSEC_PER_SEC, 6399 * 3600ull * NSEC_PER_SEC },
 };
 
 static void ksm_budget_test(struct kunit *test)
@@ -166,6 +166,15 @@ static void ksm_batch_budget_test(struct kunit *test)
 	KUNIT_EXPECT_GT(test, scan_batch(&scanner, domain), 0);
 }
 
+/* Who told the threads to stop does not wait for the pages that a batch had left. */
+static void ksm_batch_stopped_test(struct kunit *test)
+{
+	ksm_knobs.pages_to_scan = UINT_MAX;
+	ksm_knobs.run = KSM_RUN_UNMERGE;
+	scan_batch(&scanner, domain);
+	KUNIT_EXPECT_EQ(test, domain->total.scanned, 0);
+}
+
 /* Other threads have the last chunks: no spinning until they are done. */
 static void ksm_batch_others_test(struct kunit *test)
 {
@@ -202,6 +211,7 @@ static struct kunit_case ksm_governor_cases[] = {
 	KUNIT_CASE(ksm_budget_test),
 	KUNIT_CASE(ksm_batch_pages_test),
 	KUNIT_CASE(ksm_batch_budget_test),
+	KUNIT_CASE(ksm_batch_stopped_test),
 	KUNIT_CASE(ksm_batch_others_test),
 	KUNIT_CASE(ksm_scan_now_test),
 	{ }

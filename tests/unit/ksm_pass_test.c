@@ -349,6 +349,10 @@ static void ksm_pass_budget_test(struct kunit *test)
 	ksm_queue_chunk(&chunks[0], 0);
 	KUNIT_EXPECT_FALSE(test, ksm_pass_pending());
 	KUNIT_EXPECT_TRUE(test, delayed_work_pending(&d->wake));
+	/* A shorter time holds for the wait that has begun, too. */
+	ksm_knobs.sleep_millisecs = 0;
+	ksm_pass_knobs_changed(d);
+	KUNIT_EXPECT_TRUE(test, ksm_pass_pending());
 }
 
 static struct kunit_case ksm_pass_cases[] = {
