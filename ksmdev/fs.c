@@ -9,6 +9,7 @@
 #include <linux/ksmdev.h>
 #include <linux/module.h>
 #include <linux/mount.h>
+#include <linux/overflow.h>
 #include <linux/pagemap.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
@@ -418,21 +419,42 @@ static const struct fs_parameter_spec parameters[] = {
 	{}
 };
 
+/* "8G", of which @rest is what follows.  memparse() alone does not tell of an overflow. */
+static int parse_bytes(const char *text, const char **rest, u64 *bytes)
+{
+	size_t len = strspn(text, "0123456789");
+	char digits[24], one[] = { '1', text[len], '\0' }, *end;
+	u64 number, unit = memparse(one, &end);
+	int err;
+
+	if (len >= sizeof(digits))
+		return -ERANGE;
+	memcpy(digits, text, len);
+	digits[len] = '\0';
+	*rest = text + len + (end - one) - 1;
+	err = kstrtou64(digits, 10, &number);
+	if (!err && check_mul_overflow(number, unit, bytes))
+		err = -ERANGE;
+	return err;
+}
+
 /* "8G", "50%", in pages; 0 means no limit. */
 static int parse_size(struct fs_context *fc, const char *text, unsigned long *pages)
 {
-	char *rest;
-	unsigned long long size = memparse(text, &rest);
+	const char *rest;
+	u64 size;
 
+	if (parse_bytes(text, &rest, &size))
+		return invalfc(fc, "size is no number of bytes, nor N%%");
 	if (*rest == '%') {
-		if (size > 1000)
+		if (!size || size > 1000)
 			return invalfc(fc, "size is not a percentage of the memory");
 		size = (u64)totalram_pages() * size / 100 << PAGE_SHIFT;
 		rest++;
 	}
-	if (*rest || rest == text)
+	if (*rest)
 		return invalfc(fc, "size is no number of bytes, nor N%%");
-	*pages = size ? DIV_ROUND_UP_ULL(size, PAGE_SIZE) : KSM_NO_LIMIT;
+	*pages = size ? size / PAGE_SIZE + !!(size % PAGE_SIZE) : KSM_NO_LIMIT;
 	return 0;
 }
 
@@ -679,7 +701,7 @@ struct file *ksm_fs_unnamed_file(struct ksm_domain *d, enum ksm_area_kind kind,
 	file = unnamed_open(inode, "ksm", O_RDWR | O_LARGEFILE, &ksm_file_fops);
 	/* What open() gives, and alloc_file_pseudo() does not. */
 	if (!IS_ERR(file))
-		file->f_mode |= FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE;
+		file->f_mode |= FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE | FMODE_ATOMIC_POS;
 	return file;
 }
 
