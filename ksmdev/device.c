@@ -236,8 +236,7 @@ static long call_common(struct file *device, unsigned int cmd, unsigned long arg
 	mutex_lock(&c->lock);
 	d = c->domain;
 	ksm_domain_get(d);
-	if (c->file)
-		target.area = ksm_area_of_file(c->file);
+	target.file = c->file;		/* stays, once it is there */
 	mutex_unlock(&c->lock);
 	ret = ksm_ioctl(device, d, &target, cmd, arg);
 	ksm_domain_put(d);
