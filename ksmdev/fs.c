@@ -216,7 +216,7 @@ static int file_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct i
 		err = ksm_file_resize(ksm_inode(inode)->area, attr->ia_size);
 		if (err)
 			return err;
-		/* The VFS asks for new times after ftruncate() and O_TRUNC, not after truncate(). */
+		/* The VFS asks for new times for ftruncate() and O_TRUNC, not for truncate(). */
 		if (attr->ia_size != old)
 			inode_set_mtime_to_ts(inode, inode_set_ctime_current(inode));
 	}
