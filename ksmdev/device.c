@@ -35,17 +35,30 @@ struct ksm_context {
 
 static atomic64_t opener_ids;
 
-/* open("/dev/ksm"): ENOMEM. */
+static void context_free(struct ksm_context *c)
+{
+	if (c->file)
+		fput(c->file);
+	if (c->domain)
+		ksm_domain_put(c->domain);
+	if (c->opener.user)
+		free_uid(c->opener.user);
+	kfree(c);
+}
+
+/* open("/dev/ksm"): ENOMEM; EMFILE if the kernel has no number for a super block left. */
 static int device_open(struct inode *inode, struct file *file)
 {
 	struct ksm_context *c = kzalloc(sizeof(*c), GFP_KERNEL_ACCOUNT);
+	int err;
 
 	if (!c)
 		return -ENOMEM;
 	c->domain = ksm_domain_of_uid(current_euid());
-	if (!c->domain) {
-		kfree(c);
-		return -ENOMEM;
+	err = c->domain ? ksm_fs_pin() : -ENOMEM;
+	if (err) {
+		context_free(c);
+		return err;
 	}
 	mutex_init(&c->lock);
 	c->opener.id = atomic64_inc_return(&opener_ids);
@@ -58,13 +71,8 @@ static int device_open(struct inode *inode, struct file *file)
 
 static int device_release(struct inode *inode, struct file *file)
 {
-	struct ksm_context *c = file->private_data;
-
-	if (c->file)
-		fput(c->file);
-	ksm_domain_put(c->domain);
-	free_uid(c->opener.user);
-	kfree(c);
+	context_free(file->private_data);
+	ksm_fs_unpin();
 	return 0;
 }
 
@@ -228,8 +236,7 @@ static long call_common(struct file *device, unsigned int cmd, unsigned long arg
 	mutex_lock(&c->lock);
 	d = c->domain;
 	ksm_domain_get(d);
-	if (c->file)
-		target.area = ksm_area_of_file(c->file);
+	target.file = c->file;		/* stays, once it is there */
 	mutex_unlock(&c->lock);
 	ret = ksm_ioctl(device, d, &target, cmd, arg);
 	ksm_domain_put(d);

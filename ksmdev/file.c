@@ -100,8 +100,32 @@ static ssize_t ksm_file_read_iter(struct kiocb *iocb, struct iov_iter *to)
 /* ---- size ---- */
 
 /*
- * The last page of a file that ends at @pos within it, if it holds anything: what is behind
- * @pos there has to be zeroed.  A reference keeps it from merging until then.
+ * The page that @pos is in, if it is in the file and holds anything, to zero a part of it.
+ * The reference keeps it from merging until then.
+ */
+static int held_get(struct ksm_area *area, loff_t pos, struct page **page)
+{
+	int err = page_get(area, pos >> PAGE_SHIFT, KSM_USE_LOOK, page);
+
+	if (*page) {
+		put_page(*page);
+		err = page_get(area, pos >> PAGE_SHIFT, KSM_USE_WRITE, page);
+	}
+	return err == -ENXIO ? 0 : err;
+}
+
+/* Zero up to @end what held_get() found for @pos, if anything. */
+static void held_zero(struct page *page, loff_t pos, loff_t end)
+{
+	if (!page)
+		return;
+	memset(page_address(page) + offset_in_page(pos), 0, end - pos);
+	put_page(page);
+}
+
+/*
+ * The last page of a file that ends at @pos within it: what is behind @pos there has to be
+ * zeroed, unless it is broken.
  */
 static int tail_get(struct ksm_area *area, loff_t pos, struct page **page)
 {
@@ -110,20 +134,13 @@ static int tail_get(struct ksm_area *area, loff_t pos, struct page **page)
 	*page = NULL;
 	if (!offset_in_page(pos))
 		return 0;
-	err = page_get(area, pos >> PAGE_SHIFT, KSM_USE_LOOK, page);
-	if (err || !*page)
-		return err == -EIO || err == -ENXIO ? 0 : err;
-	put_page(*page);
-	err = page_get(area, pos >> PAGE_SHIFT, KSM_USE_WRITE, page);
-	return err == -EIO || err == -ENXIO ? 0 : err;
+	err = held_get(area, pos, page);
+	return err == -EIO ? 0 : err;
 }
 
 static void tail_zero(struct page *page, loff_t pos)
 {
-	if (!page)
-		return;
-	memset(page_address(page) + offset_in_page(pos), 0, PAGE_SIZE - offset_in_page(pos));
-	put_page(page);
+	held_zero(page, pos, round_up(pos, PAGE_SIZE));
 }
 
 /* Must hold the inode lock and area->size_lock. */
@@ -359,16 +376,9 @@ static int zero_part(struct ksm_area *area, loff_t pos, loff_t end)
 
 	if (pos >= end)
 		return 0;
-	err = page_get(area, pos >> PAGE_SHIFT, KSM_USE_LOOK, &page);
-	if (err || !page)
-		return err == -ENXIO ? 0 : err;
-	put_page(page);
-	err = page_get(area, pos >> PAGE_SHIFT, KSM_USE_WRITE, &page);
-	if (err)
-		return err == -ENXIO ? 0 : err;
-	memset(page_address(page) + offset_in_page(pos), 0, end - pos);
-	put_page(page);
-	return 0;
+	err = held_get(area, pos, &page);
+	held_zero(page, pos, end);
+	return err;
 }
 
 /* The range reads as zeroes; its whole pages are holes. */
@@ -385,8 +395,8 @@ static int file_punch(struct ksm_area *area, loff_t pos, loff_t end)
 	return err;
 }
 
-/* Each page of the range, which is within the file, has a frame. */
-static int file_fill(struct ksm_area *area, loff_t pos, loff_t end)
+/* Each page of the range has a frame. */
+static int file_fill(struct ksm_area *area, loff_t pos, loff_t end, enum ksm_use use)
 {
 	unsigned long pgoff = pos >> PAGE_SHIFT;
 	struct page *page;
@@ -397,7 +407,7 @@ static int file_fill(struct ksm_area *area, loff_t pos, loff_t end)
 			return -EINTR;
 		if (next_page(area, pgoff, pgoff + 1, true) == pgoff)
 			continue;
-		err = page_get(area, pgoff, KSM_USE_WRITE, &page);
+		err = page_get(area, pgoff, use, &page);
 		if (page)
 			put_page(page);
 		cond_resched();
@@ -405,29 +415,35 @@ static int file_fill(struct ksm_area *area, loff_t pos, loff_t end)
 	return err;
 }
 
-/* The file has its old size after an error. */
+/*
+ * The size of a named file comes after the frames: who has seen it may write there, and would
+ * lose that if it were taken back after an error.  What is charged for a file of /dev/ksm is
+ * its size, which comes first, and stays.  Holds the inode lock.
+ */
 static int file_allocate(struct file *file, int mode, loff_t pos, loff_t end)
 {
+	struct inode *inode = file_inode(file);
 	struct ksm_area *area = ksm_area_of_file(file);
-	loff_t size = i_size_read(file_inode(file));
+	bool named = area->kind == KSM_AREA_NAMED, longer = end > i_size_read(inode);
+	unsigned long pages = DIV_ROUND_UP_ULL(end, PAGE_SIZE);
 	int err = 0;
 
-	if (end > size) {
-		if (mode & FALLOC_FL_KEEP_SIZE)
-			return -EOPNOTSUPP;
-		err = inode_newsize_ok(file_inode(file), end) ?: ksm_file_resize(area, end);
-		if (err)
-			return err;
-	}
-	if (!ksm_area_may_hold(area, DIV_ROUND_UP_ULL(end, PAGE_SIZE) - (pos >> PAGE_SHIFT)))
+	if (longer && mode & FALLOC_FL_KEEP_SIZE)
+		return -EOPNOTSUPP;
+	if (longer)
+		err = inode_newsize_ok(inode, end);
+	if (!err && longer && !named)
+		err = ksm_file_resize(area, end);
+	if (!err && !ksm_area_may_hold(area, pages - (pos >> PAGE_SHIFT)))
 		err = -ENOSPC;
 	if (!err && mode & FALLOC_FL_ZERO_RANGE)
 		err = file_punch(area, pos, end);
 	if (!err)
-		err = file_fill(area, pos, end);
-	/* As long as before; a file of /dev/ksm may have been made longer by mmap() meanwhile. */
-	if (err && end > size && area->kind == KSM_AREA_NAMED)
-		ksm_file_resize(area, size);
+		err = file_fill(area, pos, end, named ? KSM_USE_EXTEND : KSM_USE_WRITE);
+	if (!err && longer && named)
+		err = ksm_file_resize(area, end);
+	if (err && longer && named)
+		ksm_range_drop(area, area->end, pages);
 	return err;
 }
 
@@ -455,6 +471,12 @@ static int ksm_file_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	struct ksm_area *area = ksm_area_of_file(file);
 
+	/* For a path through overlayfs, which does not look at SB_I_NOEXEC. */
+	if (area->kind == KSM_AREA_NAMED) {
+		if (vma->vm_flags & VM_EXEC)
+			return -EPERM;
+		vm_flags_clear(vma, VM_MAYEXEC);
+	}
 	file_accessed(file);
 	vma->vm_ops = READ_ONCE(area->nomerge) ? &ksm_nomerge_vm_ops : &ksm_vm_ops;
 	if (READ_ONCE(area->registrar) == current)
@@ -479,10 +501,9 @@ static unsigned long ksm_file_get_unmapped_area(struct file *file, unsigned long
 
 static long ksm_file_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
-	struct ksm_area *area = ksm_area_of_file(file);
-	struct ksm_target target = { .area = area };
+	struct ksm_target target = { .file = file };
 
-	return ksm_ioctl(file, area->domain, &target, cmd, arg);
+	return ksm_ioctl(file, ksm_area_of_file(file)->domain, &target, cmd, arg);
 }
 
 const struct file_operations ksm_file_fops = {

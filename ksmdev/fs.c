@@ -9,6 +9,7 @@
 #include <linux/ksmdev.h>
 #include <linux/module.h>
 #include <linux/mount.h>
+#include <linux/overflow.h>
 #include <linux/pagemap.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
@@ -20,13 +21,13 @@
 #include "fs.h"
 #include "range.h"
 
-/* What a super block knows of its mount: sb->s_fs_info. */
+/* What a super block knows of its mount, or a request to mount: s_fs_info of both. */
 struct ksm_mount {
 	struct ksm_quota quota;
 	umode_t mode;			/* of the root */
 	kuid_t uid;
 	kgid_t gid;
-	bool has_size;			/* the option was given */
+	bool has_size;			/* of a request: the option was given */
 };
 
 struct ksm_inode {
@@ -38,7 +39,8 @@ struct ksm_inode {
 };
 
 static struct kmem_cache *inode_cache;
-static struct vfsmount *unnamed_mnt;
+static struct vfsmount *unnamed_mnt;	/* while /dev/ksm is open: ksm_fs_pin() */
+static int unnamed_pins;
 
 static const struct inode_operations file_iops, dir_iops, unnamed_dir_iops;
 static const struct file_operations unnamed_dir_fops;
@@ -176,10 +178,14 @@ static struct inode *dir_in(struct super_block *sb, struct inode *dir, umode_t m
 		return inode;
 	k->top = !ksm_inode(dir)->domain;
 	k->domain = k->top ? ksm_domain_new(INVALID_UID) : domain_in(dir);
-	if (k->domain)
-		return inode;
-	iput(inode);
-	return ERR_PTR(-ENOMEM);
+	if (!k->domain) {
+		iput(inode);
+		return ERR_PTR(-ENOMEM);
+	}
+	/* Not the effective user id: setfsuid(). */
+	if (k->top)
+		WRITE_ONCE(k->domain->owner, inode->i_uid);
+	return inode;
 }
 
 /* ---- attributes ---- */
@@ -210,7 +216,7 @@ static int file_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct i
 		err = ksm_file_resize(ksm_inode(inode)->area, attr->ia_size);
 		if (err)
 			return err;
-		/* The VFS asks for new times after ftruncate() only. */
+		/* The VFS asks for new times for ftruncate() and O_TRUNC, not for truncate(). */
 		if (attr->ia_size != old)
 			inode_set_mtime_to_ts(inode, inode_set_ctime_current(inode));
 	}
@@ -236,8 +242,6 @@ static int fileattr_get(struct dentry *dentry, struct fileattr *fa)
 {
 	struct ksm_inode *k = ksm_inode(d_inode(dentry));
 
-	if (d_is_special(dentry))
-		return -ENOTTY;
 	fileattr_fill_flags(fa, (k->area ? k->area->nomerge : k->nomerge) ? FS_NOCOW_FL : 0);
 	return 0;
 }
@@ -415,21 +419,42 @@ static const struct fs_parameter_spec parameters[] = {
 	{}
 };
 
+/* "8G", of which @rest is what follows.  memparse() alone does not tell of an overflow. */
+static int parse_bytes(const char *text, const char **rest, u64 *bytes)
+{
+	size_t len = strspn(text, "0123456789");
+	char digits[24], one[] = { '1', text[len], '\0' }, *end;
+	u64 number, unit = memparse(one, &end);
+	int err;
+
+	if (len >= sizeof(digits))
+		return -ERANGE;
+	memcpy(digits, text, len);
+	digits[len] = '\0';
+	*rest = text + len + (end - one) - 1;
+	err = kstrtou64(digits, 10, &number);
+	if (!err && check_mul_overflow(number, unit, bytes))
+		err = -ERANGE;
+	return err;
+}
+
 /* "8G", "50%", in pages; 0 means no limit. */
 static int parse_size(struct fs_context *fc, const char *text, unsigned long *pages)
 {
-	char *rest;
-	unsigned long long size = memparse(text, &rest);
+	const char *rest;
+	u64 size;
 
+	if (parse_bytes(text, &rest, &size))
+		return invalfc(fc, "size is no number of bytes, nor N%%");
 	if (*rest == '%') {
-		if (size > 1000)
+		if (!size || size > 1000)
 			return invalfc(fc, "size is not a percentage of the memory");
 		size = (u64)totalram_pages() * size / 100 << PAGE_SHIFT;
 		rest++;
 	}
-	if (*rest || rest == text)
+	if (*rest)
 		return invalfc(fc, "size is no number of bytes, nor N%%");
-	*pages = size ? DIV_ROUND_UP_ULL(size, PAGE_SIZE) : KSM_NO_LIMIT;
+	*pages = size ? size / PAGE_SIZE + !!(size % PAGE_SIZE) : KSM_NO_LIMIT;
 	return 0;
 }
 
@@ -536,8 +561,6 @@ static struct ksm_mount *mount_new(struct fs_context *fc)
 		return NULL;
 	m->quota.max = KSM_NO_LIMIT;
 	m->mode = 01777;
-	m->uid = current_fsuid();
-	m->gid = current_fsgid();
 	fc->s_fs_info = m;
 	return m;
 }
@@ -549,6 +572,8 @@ static int fs_init_context(struct fs_context *fc)
 	if (!m)
 		return -ENOMEM;
 	m->quota.max = totalram_pages() / 2;
+	m->uid = current_fsuid();
+	m->gid = current_fsgid();
 	fc->ops = &context_ops;
 	return 0;
 }
@@ -556,6 +581,8 @@ static int fs_init_context(struct fs_context *fc)
 static int unnamed_init_context(struct fs_context *fc)
 {
 	fc->ops = &unnamed_context_ops;
+	/* Whoever opens /dev/ksm first, also in a user namespace. */
+	fc->global = true;
 	return mount_new(fc) ? 0 : -ENOMEM;
 }
 
@@ -614,8 +641,9 @@ static struct file_system_type fs_type = {
 	.kill_sb = kill_super,
 };
 
-/* It has no owner: its mount stays as long as the module. */
+/* Not registered: only ksm_fs_pin() mounts it. */
 static struct file_system_type unnamed_type = {
+	.owner = THIS_MODULE,
 	.name = "ksmfs-unnamed",
 	.init_fs_context = unnamed_init_context,
 	.kill_sb = kill_super,
@@ -623,7 +651,27 @@ static struct file_system_type unnamed_type = {
 
 /* ---- for /dev/ksm ---- */
 
-/* Takes over the reference to @inode.  alloc_file_pseudo() takes none to the module. */
+/*
+ * The mount of the unnamed files, as long as the caller does not unpin it.  Each file and
+ * each path to one (O_PATH) keeps the mount that it was made on, thus the super block, thus the
+ * type, thus the module, and core code drops that after the last call into the module.
+ * The reference by f_op->owner is not enough: O_PATH has none, and fput() drops it
+ * before the inode.  -ENOMEM, -EMFILE.
+ */
+int ksm_fs_pin(void)
+{
+	return simple_pin_fs(&unnamed_type, &unnamed_mnt, &unnamed_pins);
+}
+
+void ksm_fs_unpin(void)
+{
+	simple_release_fs(&unnamed_mnt, &unnamed_pins);
+}
+
+/*
+ * Takes over the reference to @inode.  alloc_file_pseudo() takes none to the module.  The
+ * caller has the mount pinned, here and below.
+ */
 static struct file *unnamed_open(struct inode *inode, const char *name, int flags,
 				 const struct file_operations *fops)
 {
@@ -653,7 +701,7 @@ struct file *ksm_fs_unnamed_file(struct ksm_domain *d, enum ksm_area_kind kind,
 	file = unnamed_open(inode, "ksm", O_RDWR | O_LARGEFILE, &ksm_file_fops);
 	/* What open() gives, and alloc_file_pseudo() does not. */
 	if (!IS_ERR(file))
-		file->f_mode |= FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE;
+		file->f_mode |= FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE | FMODE_ATOMIC_POS;
 	return file;
 }
 
@@ -671,33 +719,24 @@ struct file *ksm_fs_unnamed_dir(void)
 
 int ksm_fs_init(void)
 {
-	int err = -ENOMEM;
-
 	inode_cache = kmem_cache_create("ksmfs_inode", sizeof(struct ksm_inode), 0,
-					SLAB_RECLAIM_ACCOUNT | SLAB_ACCOUNT, inode_once);
-	if (!inode_cache)
-		return err;
-	unnamed_mnt = kern_mount(&unnamed_type);
-	err = PTR_ERR_OR_ZERO(unnamed_mnt);
-	if (err)
-		goto err_cache;
-	err = register_filesystem(&fs_type);
-	if (err)
-		goto err_unmount;
-	return 0;
-
-err_unmount:
-	kern_unmount(unnamed_mnt);
-err_cache:
-	rcu_barrier();		/* inodes are freed after a grace period */
-	kmem_cache_destroy(inode_cache);
-	return err;
+					SLAB_ACCOUNT, inode_once);
+	return inode_cache ? 0 : -ENOMEM;
 }
 
 void ksm_fs_exit(void)
 {
-	unregister_filesystem(&fs_type);
-	kern_unmount(unnamed_mnt);
-	rcu_barrier();
+	rcu_barrier();		/* inodes are freed after a grace period */
 	kmem_cache_destroy(inode_cache);
+}
+
+/* From here on it can be mounted. */
+int ksm_fs_register(void)
+{
+	return register_filesystem(&fs_type);
+}
+
+void ksm_fs_unregister(void)
+{
+	unregister_filesystem(&fs_type);
 }

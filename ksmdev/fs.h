@@ -8,6 +8,7 @@
  * that it shares a frame with.
  *
  * Unnamed files and directories, for /dev/ksm, are on a mount of our own that nobody sees.
+ * It is there while the device is open; after that the files keep it.
  */
 #ifndef _KSMDEV_FS_H
 #define _KSMDEV_FS_H
@@ -16,6 +17,11 @@
 
 int ksm_fs_init(void);
 void ksm_fs_exit(void);
+int ksm_fs_register(void);
+void ksm_fs_unregister(void);
+
+int ksm_fs_pin(void);
+void ksm_fs_unpin(void);
 
 struct file *ksm_fs_unnamed_file(struct ksm_domain *d, enum ksm_area_kind kind,
 				 const struct ksm_opener *opener);

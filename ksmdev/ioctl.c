@@ -93,7 +93,7 @@ static long call_get_stats(struct ksm_domain *d, const struct ksm_target *target
 	else if (target->opener)
 		stats_areas(d, target->opener, &out);
 	else
-		stats_area(target->area, &out);
+		stats_area(ksm_area_of_file(target->file), &out);
 	*arg = out;
 	return 0;
 }

@@ -35,9 +35,19 @@ static int __init ksm_init(void)
 	err = ksm_device_init();
 	if (err)
 		goto err_scand;
+	/*
+	 * Last, and nothing that is in use is taken back: this fails only if another file
+	 * system has the name.
+	 */
+	err = ksm_fs_register();
+	if (err)
+		goto err_device;
 	ksm_debugfs_init();
 	return 0;
 
+err_device:
+	ksm_device_exit();
+	ksm_sweep_stop();
 err_scand:
 	ksm_scand_set_threads(0);
 err_fs:
@@ -52,6 +62,7 @@ err_area:
 static void __exit ksm_exit(void)
 {
 	ksm_debugfs_exit();
+	ksm_fs_unregister();
 	ksm_device_exit();
 	ksm_sweep_stop();
 	ksm_scand_set_threads(0);

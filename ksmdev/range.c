@@ -219,7 +219,8 @@ static int range_apply_pages(struct ksm_area *area, enum range_op op,
 
 static bool target_has(const struct ksm_target *target, const struct ksm_area *area)
 {
-	return target->opener ? area->opener.id == target->opener : area == target->area;
+	return target->opener ? area->opener.id == target->opener :
+				area == ksm_area_of_file(target->file);
 }
 
 /*
@@ -247,18 +248,31 @@ static struct file *range_lookup(const struct ksm_target *target, unsigned long 
 	return file;
 }
 
+/* New times, no set-user-id bits.  The caller holds no mmap_lock, which is inside. */
+static int file_discarded(struct file *file)
+{
+	int err;
+
+	inode_lock(file_inode(file));
+	err = file_modified(file);
+	inode_unlock(file_inode(file));
+	return err;
+}
+
 /* The mapping may reach behind the end of the file, or before its memory; the call may not. */
 static int range_apply_file(struct file *file, enum range_op op, unsigned long pgoff,
 			    unsigned long pages, struct ksm_range *range)
 {
 	struct ksm_area *area = ksm_area_of_file(file);
 	unsigned long end = READ_ONCE(area->end);
+	int err;
 
 	if (!(file->f_mode & FMODE_WRITE))
 		return -EACCES;
 	if (pgoff < area->first || pgoff > end || pages > end - pgoff)
 		return -EINVAL;
-	return range_apply_pages(area, op, pgoff, pages, range);
+	err = op == RANGE_DISCARD ? file_discarded(file) : 0;
+	return err ?: range_apply_pages(area, op, pgoff, pages, range);
 }
 
 static int range_apply_addresses(const struct ksm_target *target, enum range_op op,
@@ -297,11 +311,10 @@ static int range_apply(const struct ksm_target *target, enum range_op op,
 	range->done = 0;
 	if (!(range->flags & KSM_RANGE_OFFSET))
 		return range_apply_addresses(target, op, range);
-	if (!target->area ||
-	    (range->addr + range->len) >> PAGE_SHIFT > READ_ONCE(target->area->end))
+	if (!target->file)
 		return -EINVAL;
-	return range_apply_pages(target->area, op, range->addr >> PAGE_SHIFT,
-				 range->len >> PAGE_SHIFT, range);
+	return range_apply_file(target->file, op, range->addr >> PAGE_SHIFT,
+				range->len >> PAGE_SHIFT, range);
 }
 
 int ksm_range_discard(const struct ksm_target *target, struct ksm_range *range)

@@ -8,11 +8,11 @@
 struct ksm_range;
 
 /*
- * Whose memory a call is about: the file @area (with offsets, too), or if @opener is not 0
- * all files that a descriptor of /dev/ksm has made, of which @area is the one with offsets.
+ * Whose memory a call is about: the file @file (with offsets, too), or if @opener is not 0
+ * all files that a descriptor of /dev/ksm has made, of which @file is the one with offsets.
  */
 struct ksm_target {
-	struct ksm_area *area;
+	struct file *file;
 	u64 opener;
 };
 

@@ -20,6 +20,11 @@ static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
 	vma->vm_flags |= flags;
 }
 
+static inline void vm_flags_clear(struct vm_area_struct *vma, vm_flags_t flags)
+{
+	vma->vm_flags &= ~flags;
+}
+
 static inline int folio_pincount(struct folio *folio)
 {
 	return atomic_read(folio_pincount_ptr(folio));

@@ -4,6 +4,7 @@
  * that a call that fails changes nothing.
  */
 #define _GNU_SOURCE
+#include <pthread.h>
 #include <sys/mount.h>
 #include <sys/vfs.h>
 
@@ -645,6 +646,41 @@ static void test_get_file(void)
 	pages_check(map_area(file, PAGES), PAGES, 5, 1);
 }
 
+#define READS	4000	/* words of the file */
+
+static u8 reads_seen[READS];
+
+static void *file_reader(void *arg)
+{
+	u64 word;
+
+	while (read(*(int *)arg, &word, sizeof(word)) == sizeof(word)) {
+		CHECK(word < READS);
+		__atomic_add_fetch(&reads_seen[word], 1, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+/* All descriptors share one position, and what reads at it moves it in one step. */
+static void test_get_file_position(void)
+{
+	int fd = ksm_open_private(), file = ksm_get_file(fd), again = ksm_get_file(fd);
+	pthread_t thread[2];
+	u64 i;
+
+	for (i = 0; i < READS; i++)
+		CHECK_EQ(pwrite(file, &i, sizeof(i), i * sizeof(i)), sizeof(i));
+	CHECK_EQ(lseek(file, 8, SEEK_SET), 8);
+	CHECK_EQ(lseek(again, 0, SEEK_CUR), 8);
+	CHECK_EQ(lseek(again, 0, SEEK_SET), 0);
+	CHECK_EQ(pthread_create(&thread[0], NULL, file_reader, &file), 0);
+	CHECK_EQ(pthread_create(&thread[1], NULL, file_reader, &again), 0);
+	CHECK_EQ(pthread_join(thread[0], NULL), 0);
+	CHECK_EQ(pthread_join(thread[1], NULL), 0);
+	for (i = 0; i < READS; i++)
+		CHECK_EQ(reads_seen[i], 1);
+}
+
 static void test_create_domain(void)
 {
 	int fd = MUST(open("/dev/ksm", O_RDONLY)), dir = MUST(ioctl(fd, KSM_CREATE_DOMAIN, 0));
@@ -856,6 +892,7 @@ static const struct tap_test tests[] = {
 	{ "statistics of several files", test_stats_of_many },
 	{ "KSM_GET_INFO", test_info },
 	{ "KSM_GET_FILE", test_get_file },
+	{ "KSM_GET_FILE: one position", test_get_file_position },
 	{ "KSM_CREATE_DOMAIN", test_create_domain },
 	{ "bad arguments of KSM_SET_DOMAIN", test_set_domain_errors },
 	{ "a descriptor open for reading", test_read_only_descriptor },

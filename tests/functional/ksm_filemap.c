@@ -188,6 +188,52 @@ static void test_punch_race(void)
 	CHECK(i >= 10);
 }
 
+#define GROWN	4000	/* pages, more than are left */
+
+/* Counts how often the file @arg is longer than a page. */
+static void *size_watcher(void *arg)
+{
+	unsigned long longer = 0;
+
+	while (!race_over)
+		longer += stat_fd(*(int *)arg).st_size != PAGE;
+	return (void *)longer;
+}
+
+/*
+ * fallocate() shows no size that it takes back: what others write behind the old end
+ * meanwhile would be lost.
+ */
+static void test_allocate_race(void)
+{
+	pthread_t thread;
+	unsigned int i;
+	void *longer;
+	s64 room;
+	int fd;
+
+	fs_mount_again("size=16m");
+	MUST(close(file_of("g", 1000, 6, 1)));
+	fd = file_of("f", 1, 5, 0);
+	/* Its pages for slots stay. */
+	CHECK_ERRNO(fallocate(fd, 0, 0, GROWN * PAGE), ENOSPC);
+	room = free_pages();
+	CHECK_EQ(pthread_create(&thread, NULL, size_watcher, &fd), 0);
+	for (i = 0; i < 20; i++) {
+		CHECK_ERRNO(fallocate(fd, i & 1 ? FALLOC_FL_ZERO_RANGE : 0, 100,
+				      GROWN * PAGE), ENOSPC);
+		CHECK_EQ(free_pages(), room);
+	}
+	race_over = true;
+	CHECK_EQ(pthread_join(thread, &longer), 0);
+	CHECK_EQ((long)longer, 0);
+	CHECK_EQ(stat_fd(fd).st_size, PAGE);
+	CHECK_EQ(used_pages(fd), 1);
+	/* What was there behind the end before is zeroes now. */
+	MUST(fallocate(fd, 0, 0, 100 * PAGE));
+	file_bytes(fd, 100, 100 * PAGE - 100, 0);
+}
+
 /* ---- kinds of mappings ---- */
 
 static void test_shared(void)
@@ -852,6 +898,7 @@ static const struct tap_test tests[] = {
 	{ "truncate takes private copies", test_truncate_private },
 	{ "faults that race with truncate", test_truncate_race },
 	{ "faults that race with holes", test_punch_race },
+	{ "fallocate that fails shows no other size", test_allocate_race },
 	{ "shared mappings and descriptors are coherent", test_shared },
 	{ "what cannot be mapped", test_map_errors },
 	{ "a private mapping sees writes before its own", test_private },

@@ -5,6 +5,8 @@
  * What files merge with which others: domains.  Who may ask for what.
  */
 #define _GNU_SOURCE
+#include <sys/fsuid.h>
+
 #include "ksm_fs.h"
 
 #define PAGES	16
@@ -637,6 +639,35 @@ static void test_unmerge(void)
 	file_check(p.b, 0, PAGES, SEED, 1);
 }
 
+/* As a hole that is punched: new times, and no set-user-id bit. */
+static void discard_as_user(void)
+{
+	static const struct timespec old[2] = { { .tv_sec = 1000 }, { .tv_sec = 1000 } };
+	int fd = file_of("f", PAGES, SEED, 1), i;
+	char *mem = map_shared(fd, PAGES);
+
+	for (i = 0; i < 2; i++) {
+		MUST(fchmod(fd, 04755));
+		MUST(futimens(fd, old));
+		MUST(ksm_range_call(fd, KSM_DISCARD, i ? mem : NULL, PAGE,
+				    i ? 0 : KSM_RANGE_OFFSET));
+		CHECK_EQ(stat_fd(fd).st_mode, S_IFREG | 0755);
+		CHECK(stat_fd(fd).st_mtime > 1000);
+	}
+	/* What does not change the contents changes no times. */
+	MUST(futimens(fd, old));
+	ksm_range_do(fd, KSM_UNMERGE, mem, PAGES);
+	ksm_range_do(fd, KSM_MERGE, mem, PAGES);
+	CHECK_EQ(stat_fd(fd).st_mtime, 1000);
+	CHECK_ERRNO(ksm_range_call(fd, KSM_DISCARD, mem, (PAGES + 1) * PAGE, 0), ENOMEM);
+	CHECK_EQ(stat_fd(fd).st_mtime, 1000);
+}
+
+static void test_discard_times(void)
+{
+	as_uid(1000, discard_as_user);
+}
+
 static void test_range_errors(void)
 {
 	static const unsigned long requests[] = { KSM_UNMERGE, KSM_MERGE, KSM_DISCARD };
@@ -732,6 +763,22 @@ static void look_as_user(void)
 	fd = file_of("own", PAGES, 7, 0);
 	CHECK_EQ(ksm_stats(fd).size, PAGES);
 	CHECK(ksm_scan_force(fd).pages_scanned >= PAGES);
+}
+
+static void look_as_owner(void)
+{
+	CHECK_EQ(ksm_domain_stats(MUST(open("d/f", O_RDWR | O_CLOEXEC))).areas, 1);
+}
+
+/* The owner of the domain is that of the directory, also where that is not who runs. */
+static void test_owner_by_fsuid(void)
+{
+	setfsuid(1000);
+	MUST(mkdir("d", 0755));
+	MUST(close(file_of("d/f", PAGES, 7, 0)));
+	setfsuid(0);
+	CHECK_EQ(stat_of("d").st_uid, 1000);
+	as_uid(1000, look_as_owner);
 }
 
 static void test_owner(void)
@@ -893,9 +940,11 @@ static const struct tap_test tests[] = {
 	{ "/dev/ksm joins a directory", test_join },
 	{ "what cannot be joined", test_join_errors },
 	{ "KSM_UNMERGE, KSM_MERGE and KSM_DISCARD", test_unmerge },
+	{ "KSM_DISCARD changes times and mode as a punched hole", test_discard_times },
 	{ "wrong ranges", test_range_errors },
 	{ "which requests a file knows", test_requests },
 	{ "who owns a domain", test_owner },
+	{ "who owns a domain that was made by setfsuid", test_owner_by_fsuid },
 	{ "chattr +C is inherited, and such files do not merge", test_nocow },
 	{ "which attributes there are", test_flags },
 	{ "chattr +C on a domain and on the root", test_nocow_domain },

@@ -277,6 +277,36 @@ static void test_unload_in_use_by_parts(void)
 	module_load();
 }
 
+/* A path to @file, of which nothing is open any more. */
+static void check_path_keeps(int fd, int file)
+{
+	struct stat st;
+	char name[32];
+	int path;
+
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", file);
+	path = MUST(open(name, O_PATH | O_CLOEXEC));
+	close(file);
+	close(fd);
+	check_in_use();
+	MUST(fstat(path, &st));
+	CHECK_EQ(st.st_nlink, 0);
+	close(path);
+	MUST(module_unload());
+	module_load();
+}
+
+static void test_unload_in_use_by_path(void)
+{
+	int fd;
+
+	module_need();
+	fd = ksm_open();
+	check_path_keeps(fd, ksm_get_file(fd));
+	fd = ksm_open();
+	check_path_keeps(fd, MUST(ioctl(fd, KSM_CREATE_DOMAIN, 0)));
+}
+
 static void test_unload_in_use_elsewhere(void)
 {
 	struct turn ready = turn_make();
@@ -345,6 +375,8 @@ static const struct tap_test tests[] = {
 	{ "the module stays while it is used", test_unload_in_use },
 	{ "the module stays while a file, a mapping or a domain is there",
 	  test_unload_in_use_by_parts },
+	{ "the module stays while there is a path to a file or a domain that is closed",
+	  test_unload_in_use_by_path },
 	{ "the module stays while another process maps an area",
 	  test_unload_in_use_elsewhere },
 	{ "load and unload 20 times", test_load_and_unload },

@@ -670,6 +670,12 @@ static void test_mount_options(void)
 		"size=x", "size=1z", "mode=9", "uid=x", "uid=-1", "nonsense",
 		"nonsense=1", "mode",
 	};
+	/* tmpfs takes these for no limit, or for less. */
+	static const char *const wrong_size[] = {
+		"size=16e", "size=17e", "size=18446744073709551616", "size=36893488147419103233",
+		"size=99999999999999999999999999999", "size=18014398509481984k", "size=0%",
+		"size=1001%", "size=18446744073709551615%", "size=k", "size=-1", "size=1kk",
+	};
 	struct stat st;
 	unsigned int i;
 	char buf[4096];
@@ -689,6 +695,12 @@ static void test_mount_options(void)
 		CHECK_ERRNO(fs_try_mount("/tmp", 0, wrong[i]), EINVAL);
 		CHECK_ERRNO(fs_remount(wrong[i]), EINVAL);
 	}
+	for (i = 0; fs_is_ksm && i < ARRAY_SIZE(wrong_size); i++)
+		CHECK_ERRNO(fs_try_mount("/tmp", 0, wrong_size[i]), EINVAL);
+	fs_mount_again(BY_FS("size=18446744073709551615", "size=16383p"));
+	CHECK_EQ(statfs_of(".").f_blocks, BY_FS(1LL << 52, 16383LL << 38));
+	fs_mount_again("size=8e");
+	CHECK_EQ(statfs_of(".").f_blocks, 1LL << 51);
 }
 
 static void test_remount(void)

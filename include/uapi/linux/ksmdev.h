@@ -51,7 +51,9 @@
  * against the size of the mount (ENOSPC, SIGBUS in a fault).  The size of unnamed files
  * counts against the RLIMIT_MEMLOCK of who opened /dev/ksm, summed over all of the user, unless he
  * had CAP_IPC_LOCK: EAGAIN from mmap() and KSM_REGISTER, ENOSPC from
- * calls on the file.  Frames are charged to the memory cgroup of who needs them first.
+ * calls on the file.  The sum is one with what io_uring, perf and AF_XDP count for the user,
+ * and leaves them as much less.  mmap() gives ENFILE if there are too many open files in the
+ * system.  Frames are charged to the memory cgroup of who needs them first.
  *
  * SINCE VERSION 1.  Memory is files; before, it was a character device with an
  * address space of 64 EiB, in which mappings could reach what was not theirs.
@@ -242,6 +244,9 @@ struct ksm_info {
  * two calls took over, and a call that ended with EBUSY half-way (@done) and
  * one that goes on from there are two.  A mapping that grows gives SIGBUS beyond
  * what was registered: such a file keeps its length, and what would change that gives EPERM.
+ * The new mappings do not have the policy that mbind() set, a name of
+ * PR_SET_VMA_ANON_NAME, and what madvise() set with MADV_HUGEPAGE, MADV_NOHUGEPAGE or
+ * MADV_MERGEABLE.  They keep MADV_DONTDUMP.
  * A thread that waits at a futex in the memory during the call is found by FUTEX_WAKE
  * afterwards if both said FUTEX_PRIVATE_FLAG, and not otherwise.
  *
@@ -252,7 +257,7 @@ struct ksm_info {
  *   EACCES      the mapping is not both readable and writable, or the
  *               descriptor is not open for both
  *   ENOMEM      nothing is mapped in a part of the range; or out of memory
- *   EPERM       memory locked by mlock()
+ *   EPERM       memory locked by mlock(), or sealed by mseal()
  *   EBUSY       pages are pinned: a device may be writing to them, or a
  *               userfaultfd watches them, or another thread discards them all
  *               the time; try again when that is over
@@ -260,6 +265,7 @@ struct ksm_info {
  *   EHWPOISON   the hardware has found a page of it broken
  *   EEXIST      the kernel had unmapped the old mapping when it ran out of memory, and another
  *               thread has mapped something else there: up to 2 MiB from @done on are lost
+ *   ENFILE      too many open files in the system
  *   EINTR       a fatal signal
  */
 #define KSM_REGISTER		_IOWR(KSMIO, 0x01, struct ksm_range)
@@ -285,7 +291,7 @@ struct ksm_info {
 /*
  * KSM_DISCARD - forget the contents: the range reads as zeroes for everybody,
  * and its frames are free.  As fallocate() with FALLOC_FL_PUNCH_HOLE and madvise() with
- * MADV_REMOVE do.
+ * MADV_REMOVE do, also to the times of the file and its set-user-id bits.
  *
  *   EINVAL  unaligned, zero length, wraps around, ends behind the end of the file
  *   EACCES  the descriptor is not open for writing
@@ -336,7 +342,8 @@ struct ksm_info {
 
 /*
  * KSM_GET_FILE - returns a new descriptor (close-on-exec, open for reading and writing) of the
- * unnamed file whose memory mmap() of /dev/ksm gives.  On /dev/ksm.
+ * unnamed file whose memory mmap() of /dev/ksm gives.  On /dev/ksm.  All descriptors that it
+ * returns share one open file description, as those of dup() do: position, O_APPEND, locks.
  *
  *   EINVAL  the argument is not 0
  *   EACCES  the descriptor is not open for reading and writing
