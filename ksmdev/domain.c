@@ -211,19 +211,6 @@ unsigned long ksm_domain_bytes(struct ksm_domain *d)
 	return bytes;
 }
 
-/* Call @fn for each domain, one after the other. */
-void ksm_domain_for_each(void (*fn)(struct ksm_domain *d, void *arg), void *arg)
-{
-	struct ksm_domain *d;
-
-	mutex_lock(&domains_lock);
-	list_for_each_entry(d, &domains, all) {
-		fn(d, arg);
-		cond_resched();
-	}
-	mutex_unlock(&domains_lock);
-}
-
 /* The domain after @d, or the first (NULL), with a reference.  Gives back the one to @d. */
 static struct ksm_domain *domain_next(struct ksm_domain *d)
 {
@@ -240,6 +227,17 @@ static struct ksm_domain *domain_next(struct ksm_domain *d)
 	if (d)
 		ksm_domain_put(d);
 	return next;
+}
+
+/* Call @fn, without any lock, for each domain, one after the other. */
+void ksm_domain_for_each(void (*fn)(struct ksm_domain *d, void *arg), void *arg)
+{
+	struct ksm_domain *d = NULL;
+
+	while ((d = domain_next(d))) {
+		fn(d, arg);
+		cond_resched();
+	}
 }
 
 /*
