@@ -248,7 +248,8 @@ struct ksm_info {
  * PR_SET_VMA_ANON_NAME, and what madvise() set with MADV_HUGEPAGE, MADV_NOHUGEPAGE or
  * MADV_MERGEABLE.  They keep MADV_DONTDUMP.
  * A thread that waits at a futex in the memory during the call is found by FUTEX_WAKE
- * afterwards if both said FUTEX_PRIVATE_FLAG, and not otherwise.
+ * afterwards if both said FUTEX_PRIVATE_FLAG, and not otherwise.  pthread_join() is one that
+ * does not say so: no stack of a thread should be registered that another may wait for.
  *
  *   EINVAL      unaligned, zero length, wraps around; more than 1 TiB;
  *               shared, file or device memory; memory that was registered
