@@ -234,16 +234,18 @@ static struct vm_area_struct *vma_at(unsigned long addr)
 static int vma_lookup_check(unsigned long addr, struct old_mapping *old)
 {
 	struct vm_area_struct *vma;
+	int err;
 
 	mmap_read_lock(current->mm);
 	vma = vma_at(addr);
-	if (!IS_ERR(vma)) {
+	err = PTR_ERR_OR_ZERO(vma);
+	if (!err) {
 		old->end = vma->vm_end;
 		old->prot = vma_prot(vma);
 		old->vm_flags = vma_kept_flags(vma);
 	}
 	mmap_read_unlock(current->mm);
-	return PTR_ERR_OR_ZERO(vma);
+	return err;
 }
 
 static int mappings_check(const struct ksm_range *range)
