@@ -237,16 +237,17 @@ static void ksm_zero_test(struct kunit *test)
 /* A fault in the middle stands for a machine check: both leave by the same way. */
 static void ksm_content_copy_test(struct kunit *test)
 {
-	u8 *end = (u8 *)vmalloc(PAGE_SIZE) + PAGE_SIZE;	/* nothing is mapped there */
+	u8 *page = vmalloc(PAGE_SIZE), *end = page + PAGE_SIZE;
 
-	KUNIT_ASSERT_NOT_NULL(test, end - PAGE_SIZE);
+	KUNIT_ASSERT_NOT_NULL(test, page);
 	memset(b, 0, PAGE_SIZE);
 	KUNIT_EXPECT_TRUE(test, ksm_content_copy(b, a));
 	KUNIT_EXPECT_EQ(test, memcmp(a, b, PAGE_SIZE), 0);
+	/* Nothing is mapped behind it. */
 	KUNIT_EXPECT_FALSE(test, ksm_content_copy(b, end));
-	KUNIT_EXPECT_FALSE(test, ksm_content_copy(b, end - PAGE_SIZE + 8));
-	KUNIT_EXPECT_TRUE(test, ksm_content_copy(b, end - PAGE_SIZE));
-	vfree(end - PAGE_SIZE);
+	KUNIT_EXPECT_FALSE(test, ksm_content_copy(b, page + 8));
+	KUNIT_EXPECT_TRUE(test, ksm_content_copy(b, page));
+	vfree(page);
 }
 
 static struct kunit_case ksm_content_cases[] = {
