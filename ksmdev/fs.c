@@ -515,9 +515,13 @@ static int fs_get_tree(struct fs_context *fc)
 	return get_tree_nodev(fc, fill_super_named);
 }
 
+/*
+ * While an unnamed file is there, so is the super block: all have the same st_dev, by which
+ * programs tell such mappings.
+ */
 static int unnamed_get_tree(struct fs_context *fc)
 {
-	return get_tree_nodev(fc, fill_super);
+	return get_tree_single(fc, fill_super);
 }
 
 /* mount -o remount,size=: not below what is used, and not where nothing was counted. */
