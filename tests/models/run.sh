@@ -209,7 +209,9 @@ case ${1:-} in
 *) set -- "" "$@" ;;
 esac
 shift
-[[ $action == renew ]] || command -v spin >/dev/null || die "spin is not there: a Debian package"
+for tool in spin tcc; do
+	[[ $action == renew ]] || command -v $tool >/dev/null || die "$tool is not there: a Debian package"
+done
 if [[ $action == trail ]]; then
 	model_trail "$@"
 	exit
