@@ -8,16 +8,18 @@
  *   exact  Each page has a lock and a value: words [from, to) of a pattern, zeroes
  *          around them.  Who changes a page holds its lock and notes the value that
  *          is to come, makes the change, and notes that it is there.  So a page
- *          has one value, or, after its writer was killed, in each word one of two.
+ *          has one value, or, after its writer was killed, in each byte one of two:
+ *          the kernel's copy ends where the mapping went, in the midst of a word.
  *          The size changes under a lock of the file, with the locks of all pages
  *          from the smaller size on.
  *   lanes  Each actor owns a word of each page and nothing is locked: writers
  *          of one page race, and each must find its word as it left it.
  *          Nothing is cut.
  *   free   Nothing is locked, whatever races.  A word is 0, or made of its index and of
- *          the epoch in which its writer began.  Each cut begins an epoch;
- *          after it, all that is older must be gone, but for what writers
- *          still had in hand (see floor_raise()).
+ *          the epoch in which its writer began, or, while that is at work and
+ *          after it was killed, some bytes are of one and some of another.
+ *          Each cut begins an epoch; after it, all that is older must be
+ *          gone, but for what writers had in hand (see epoch_begin()).
  *
  * Locks are taken in this order: size, then pages, the lower first; those of
  * one file only.  An actor is a thread or a process.  When it is killed, who
@@ -52,7 +54,7 @@ struct lane {
 
 struct page {
 	u32 owner;		/* number of the actor, plus 1 */
-	bool torn;		/* each word is that of now or that of next */
+	bool torn;		/* each byte is that of now or that of next */
 	struct value now, next;
 	u64 floor;		/* no older epoch can be there (free) */
 	struct lane lane[ACTORS];
@@ -257,6 +259,12 @@ static inline unsigned int bytes_differ(u64 a, u64 b)
 	return bytes;
 }
 
+/* Each byte is that of @a or that of @b. */
+static inline bool word_mixed(u64 word, u64 a, u64 b)
+{
+	return bytes_differ(word, a) + bytes_differ(word, b) == bytes_differ(a, b);
+}
+
 static inline unsigned int file_number(const struct file *f)
 {
 	return f - table->files;
@@ -284,7 +292,7 @@ static inline void exact_verify(struct file *f, unsigned int page, const u64 *wo
 		u64 want = value_word(p->now, i);
 
 		if (words[i] == want ||
-		    (p->torn && words[i] == value_word(p->next, i)))
+		    (p->torn && word_mixed(words[i], want, value_word(p->next, i))))
 			continue;
 		wrong += bytes_differ(words[i], want);
 		if (first == count)
@@ -301,6 +309,18 @@ static inline u64 epoch_word(u64 epoch, unsigned int i)
 	return epoch << EPOCH_SHIFT | (i + 1);
 }
 
+/* Each byte is 0, or that of an epoch of these. */
+static inline bool epochs_mixed(u64 word, unsigned int i, u64 first, u64 last)
+{
+	u64 epoch, byte, left = word;
+
+	for (byte = 0xff; byte; byte <<= 8)
+		for (epoch = first; epoch <= last && left & byte; epoch++)
+			if (!((word ^ epoch_word(epoch, i)) & byte))
+				left &= ~byte;
+	return !left;
+}
+
 /* @floor was read before the words. */
 static inline void free_verify(struct file *f, unsigned int page, u64 floor,
 			       const u64 *words, unsigned int count, const char *how)
@@ -313,6 +333,8 @@ static inline void free_verify(struct file *f, unsigned int page, u64 floor,
 
 		if (!words[i] || (words[i] == epoch_word(from, i) &&
 				  from >= floor && from <= epoch))
+			continue;
+		if (epochs_mixed(words[i], i, floor, epoch))
 			continue;
 		wrong_add(bytes_differ(words[i], 0));
 		word_wrong(f, page, i, words[i], epoch_word(floor, i), how);
@@ -506,21 +528,31 @@ static inline void epoch_leave(void)
 }
 
 /*
- * A cut of pages [first, end) that began with @epoch has been made.  A writer who
- * began before and is not done may still bring words of his epoch; there is none
- * whose epoch is not in the table.
+ * A cut is about to be made: begins an epoch, and returns the oldest of which there can be
+ * words after the cut.  A writer of an older epoch may bring them behind it, and be done when
+ * the cut returns: so this looks before the cut who is not done.  There is none whose
+ * epoch is not in the table.
  */
-static inline void floor_raise(struct file *f, unsigned int first, unsigned int end,
-			       u64 epoch)
+static inline u64 epoch_begin(void)
 {
+	u64 oldest = __atomic_add_fetch(&table->epoch, 1, __ATOMIC_SEQ_CST);
 	unsigned int i;
 
 	for (i = 0; i < ACTORS; i++) {
 		u64 other = __atomic_load_n(&table->actors[i].epoch, __ATOMIC_SEQ_CST);
 
-		if (other && other < epoch)
-			epoch = other;
+		if (other && other < oldest)
+			oldest = other;
 	}
+	return oldest;
+}
+
+/* A cut of pages [first, end), for which epoch_begin() returned @epoch, has been made. */
+static inline void floor_raise(struct file *f, unsigned int first, unsigned int end,
+			       u64 epoch)
+{
+	unsigned int i;
+
 	for (i = first; i < end; i++) {
 		u64 *floor = &f->page[i].floor;
 		u64 old = __atomic_load_n(floor, __ATOMIC_SEQ_CST);

@@ -589,7 +589,7 @@ static inline bool cut_exact(const struct cut_args *a, enum cut how)
 
 static inline bool cut_free(const struct cut_args *a, enum cut how)
 {
-	u64 epoch = __atomic_add_fetch(&table->epoch, 1, __ATOMIC_SEQ_CST);
+	u64 epoch = epoch_begin();
 
 	if (cuts_by[how](a))
 		return false;
@@ -661,7 +661,7 @@ static inline bool size_free(struct file *f, enum size how, u64 size)
 			      random_below(size), size));
 		return true;
 	}
-	epoch = __atomic_add_fetch(&table->epoch, 1, __ATOMIC_SEQ_CST);
+	epoch = epoch_begin();
 	MUST(ftruncate(f->fd, size));
 	floor_raise(f, (size + PAGE - 1) / PAGE, option_pages, epoch);
 	return true;
