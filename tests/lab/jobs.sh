@@ -67,9 +67,11 @@ job_kernels() {
 }
 
 # How many CPUs of this machine the suite that was read last keeps busy on a host:
-# Bochs, and QEMU with "one-thread", run those of the emulated machine in turns.
+# Bochs, and QEMU with "one-thread", run those of the emulated machine in turns; those of a
+# suite with "sleepy" sleep half of the time.
 job_cpus() {
-	if [[ $(host_emulator "$1") == bochs || ,$S_OPTIONS, == *,one-thread,* ]]; then
+	if [[ $(host_emulator "$1") == bochs || ,$S_OPTIONS, == *,one-thread,* ||
+		,$S_OPTIONS, == *,sleepy,* ]]; then
 		echo 1
 	else
 		echo "$S_CPUS"
@@ -323,7 +325,7 @@ boot_options() {
 		mips=*) B_MIPS=${option#mips=} ;;
 		mitigations=*) boot_set_mitigations "${option#mitigations=}" ;;
 		append=*) B_APPEND+=" ${option#append=}" ;;
-		- | exit | boot=*) ;;
+		- | exit | sleepy | boot=*) ;;
 		*) die "tests/lab: unknown option: $option" ;;
 		esac
 	done

@@ -18,7 +18,8 @@
 #define BASE	(16 * MIB)
 #define SIZE	(24 * MIB)
 #define PAGES	(SIZE / PAGE)
-#define ROUNDS	4
+
+static unsigned int rounds = 4;		/* KVM_TEARDOWN_ROUNDS says otherwise */
 
 /* A byte in each of rsi pages at rdi. */
 GUEST_FUNCTION
@@ -100,9 +101,9 @@ static void teardown(take_fn take)
 	unsigned long during = 0;
 	unsigned int n;
 
-	for (n = 0; n < ROUNDS; n++)
+	for (n = 0; n < rounds; n++)
 		during += one_round(take);
-	tap_note("%lu pages went while %u VMs did", during, ROUNDS);
+	tap_note("%lu pages went while %u VMs did", during, rounds);
 	CHECK(during > 0);
 }
 
@@ -235,7 +236,7 @@ static void test_exit(void)
 	pid_t pid;
 	int vm;
 
-	for (n = 0; n < ROUNDS * 4; n++) {
+	for (n = 0; n < rounds * 4; n++) {
 		MUST(pipe(pair));
 		pid = MUST(fork());
 		if (!pid) {
@@ -276,7 +277,7 @@ static void test_closers(void)
 	unsigned int n, i;
 	struct machine m;
 
-	for (n = 0; n < ROUNDS * 4; n++) {
+	for (n = 0; n < rounds * 4; n++) {
 		r = (struct round){ .take = take_dontneed,
 				    .mem = map_memory(SIZE) };
 		madvise(r.mem, SIZE, MADV_NOHUGEPAGE);
@@ -316,5 +317,9 @@ static const struct tap_test tests[] = {
 
 int main(int argc, char **argv)
 {
+	const char *wanted = getenv("KVM_TEARDOWN_ROUNDS");
+
+	if (wanted)
+		rounds = atoi(wanted);
 	return tap_main(argc, argv, tests, ARRAY_SIZE(tests), NULL);
 }
