@@ -52,6 +52,7 @@ check_summary() {
 	done
 	budget_table | tee "$OUT/jobs"
 	[[ $COVERAGE ]] || budget_warn
+	jobs_warn_again
 	rm -rf "$JOBS_DIR"
 	echo
 	counts_text "$passed" "$failed" "$skipped"

@@ -161,6 +161,7 @@ boot_run() {
 	B_LOST=
 	[[ -z ${LAB_BOOTS:-} ]] || echo "$B_NAME $B_HOST $B_KERNEL" >>"$LAB_BOOTS"
 	boot_watch
+	! boot_is_stillborn || boot_again
 	rm -f "$B_DIR/initrd" "$B_DIR/boot.iso"
 	boot_files
 	boot_journal
@@ -168,6 +169,21 @@ boot_run() {
 	rc=$?
 	exec {B_LOCK}>&-
 	return "$rc"
+}
+
+# The kernel has died before our init started. With several CPUs QEMU may run, now and then,
+# an instruction that another CPU is just patching.
+boot_is_stillborn() {
+	! grep -qa 'lab: start' "$B_DIR/console.log" && grep -qa 'Kernel panic' "$B_DIR/console.log"
+}
+
+# Once; ./lab check warns of it.
+boot_again() {
+	mv "$B_DIR/console.log" "$B_DIR/console-first.log"
+	: >"$B_DIR/console.log"
+	[[ -z ${LAB_BOOTS:-} ]] || echo "$B_NAME $B_HOST $B_KERNEL" >>"$LAB_BOOTS"
+	[[ $B_QUIET ]] || say "the kernel has died before the lab's init started: booting again"
+	boot_watch
 }
 
 # boot_prepare COMMAND...: the emulator has all it needs, and B_COMMAND starts it.

@@ -249,6 +249,16 @@ job_run() {
 	return "$rc"
 }
 
+# Of boots that took a second try.
+jobs_warn_again() {
+	local i dir
+	for i in "${!JOBS[@]}"; do
+		dir=$(cat "$JOBS_DIR/$i.dir" 2>/dev/null)
+		[[ ! -s $dir/console-first.log ]] ||
+			say "lab: warning: $(job_text "$i") booted twice, as its kernel died before the lab's init started: ${dir#"$ROOT/"}/console-first.log"
+	done
+}
+
 # job_cpu_seconds BASE: BASE.cpu, of all processes of this job that have been waited for.
 job_cpu_seconds() {
 	# In a pipe it would be another shell's.
