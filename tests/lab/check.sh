@@ -36,6 +36,7 @@ lab_check() {
 	jobs_plan "$fast" "$host" "$kernel" "${names[@]}"
 	[[ $jobs =~ ^[1-9][0-9]*$ ]] || die "--jobs needs a positive number, not '$jobs'"
 	((${#JOBS[@]} > 0)) || die "no suite matches (./lab check --list names them)"
+	[[ -z $(suites_twice) ]] || die "$SUITES: more than once: $(suites_twice | paste -sd ' ')"
 	[[ -z $(suites_unlike) ]] || die "$SUITES: who shares a boot differs: $(suites_unlike | paste -sd ' ')"
 	packages_need run check ${COVERAGE:+coverage}
 	JOBS_BEGAN=$SECONDS

@@ -45,6 +45,11 @@ suites_unlike() {
 	}' "$SUITES"
 }
 
+# Names that more than one line has.
+suites_twice() {
+	suite_names | sort | uniq -d
+}
+
 # With "all" before what runs only with --all, or by its name.
 suite_list() {
 	local name when
