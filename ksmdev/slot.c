@@ -164,14 +164,16 @@ static void slot_own(struct ksm_chunk *chunk, unsigned int i, struct page *frame
 	frame->index = chunk->first + i;
 }
 
-static void slot_count_given(struct ksm_area *area, ksm_slot_t old)
+static void slot_count_given(struct ksm_area *area, ksm_slot_t old, enum ksm_use use)
 {
+	bool written = use == KSM_USE_WRITE || use == KSM_USE_EXTEND;
+
 	atomic_long_inc(&area->counts.private);
 	if (old & SLOT_STABLE)
 		atomic_long_dec(&area->counts.merged);
 	else if (old & SLOT_ZERO)
 		atomic_long_dec(&area->counts.zero);
-	if (slot_merged(old))
+	if (written && slot_merged(old))
 		atomic64_inc(&area->counts.cow_breaks);
 }
 
@@ -189,7 +191,8 @@ static bool slot_copy(struct page *frame, struct page *shared)
  * contents (a frame for a slot without one holds zeroes already).  -ENOSPC if the mount is
  * full, -EHWPOISON if the contents cannot be read: then @frame is still the caller's.
  */
-static int slot_give(struct ksm_chunk *chunk, unsigned int i, struct page *frame)
+static int slot_give(struct ksm_chunk *chunk, unsigned int i, enum ksm_use use,
+		     struct page *frame)
 {
 	struct ksm_area *area = chunk->area;
 	ksm_slot_t old = chunk->slots[i];
@@ -207,7 +210,7 @@ static int slot_give(struct ksm_chunk *chunk, unsigned int i, struct page *frame
 		slot_wait_mapped(chunk, i, shared);
 		slot_zap(chunk, i);
 	}
-	slot_count_given(area, old);
+	slot_count_given(area, old, use);
 	if (slot_merged(old))
 		trace_ksm_break(area->id, chunk->first + i, shared, frame);
 	if (shared)
@@ -253,7 +256,7 @@ static int slot_satisfy(struct ksm_chunk *chunk, unsigned int i, enum ksm_use us
 			struct page *frame)
 {
 	if (!(chunk->slots[i] & SLOT_PENDING))
-		return slot_give(chunk, i, frame);
+		return slot_give(chunk, i, use, frame);
 	ksm_slot_resolve(chunk, i, frame);
 	return slot_need(chunk, i, use) != NEED_NOTHING;
 }

@@ -370,6 +370,8 @@ static void test_unmerge(void)
 	check_domain(fd, 40, 60, 0, 1);
 	CHECK_EQ(count_frames(page_at(mem, 60), 40), 40);
 	CHECK_EQ(count_frames(mem, 60), 1);
+	/* Nobody has written. */
+	CHECK_EQ(ksm_stats(fd).cow_breaks, 0);
 	pages_check(mem, 80, 5, 0);
 	pages_check(page_at(mem, 80), 20, 0, 0);
 	CHECK_EQ(ksm_scan_force(fd).pages_merged, 0);

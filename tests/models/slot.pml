@@ -23,7 +23,7 @@
  *	function	a3e3b20f5bbe	ksm_slot_lock
  *	function	7a81f3d6c02f	ksm_slot_lock_own
  *	function	2d7f3257d5f7	slot_usable
- *	function	f6998505335a	slot_give
+ *	function	8307b4f01084	slot_give
  *	function	2ade604126e0	ksm_slot_map
  *	function	af5bbe92f940	ksm_slot_unclean
  *	function	ec531e102e07	ksm_slot_unmerge

@@ -15,7 +15,7 @@
  *
  *	function	24340d11db86	fault_map
  *	function	b734310fdc1d	fault_mkwrite
- *	function	f6998505335a	slot_give
+ *	function	8307b4f01084	slot_give
  *	function	29b6fe944996	slot_wait_mapped
  *	function	37b2904c6cae	slots_drop
  *	function	2ade604126e0	ksm_slot_map
