@@ -223,29 +223,33 @@ static bool target_has(const struct ksm_target *target, const struct ksm_area *a
 				area == ksm_area_of_file(target->file);
 }
 
-/*
- * The file mapped at @addr, with a reference, if it is one of @target: where in it @addr
- * lies, and how many pages from there on, at most to @end, belong together.  NULL if not.
- */
-static struct file *range_lookup(const struct ksm_target *target, unsigned long addr,
-				 unsigned long end, unsigned long *pgoff,
-				 unsigned long *pages)
+/* Pages of a file that are mapped one behind another. */
+struct range_part {
+	struct file *file;		/* with a reference */
+	unsigned long pgoff, pages;
+	bool shared;			/* not MAP_PRIVATE */
+};
+
+/* What is mapped from @addr on, at most to @end, if it is one of @target. */
+static bool range_lookup(const struct ksm_target *target, unsigned long addr,
+			 unsigned long end, struct range_part *part)
 {
 	struct mm_struct *mm = current->mm;
 	struct vm_area_struct *vma;
-	struct file *file = NULL;
 
+	part->file = NULL;
 	mmap_read_lock(mm);
 	vma = find_vma(mm, addr);
 	if (vma && vma->vm_start <= addr &&
 	    (vma->vm_ops == &ksm_vm_ops || vma->vm_ops == &ksm_nomerge_vm_ops) &&
 	    target_has(target, ksm_area_of_file(vma->vm_file))) {
-		file = get_file(vma->vm_file);
-		*pgoff = linear_page_index(vma, addr);
-		*pages = (min(vma->vm_end, end) - addr) >> PAGE_SHIFT;
+		part->file = get_file(vma->vm_file);
+		part->pgoff = linear_page_index(vma, addr);
+		part->pages = (min(vma->vm_end, end) - addr) >> PAGE_SHIFT;
+		part->shared = vma->vm_flags & VM_SHARED;
 	}
 	mmap_read_unlock(mm);
-	return file;
+	return part->file;
 }
 
 /* New times, no set-user-id bits.  The caller holds no mmap_lock, which is inside. */
@@ -275,26 +279,32 @@ static int range_apply_file(struct file *file, enum range_op op, unsigned long p
 	return err ?: range_apply_pages(area, op, pgoff, pages, range);
 }
 
+/* A private mapping may have copies, which MADV_REMOVE does not forget either. */
+static int range_apply_part(const struct range_part *part, enum range_op op,
+			    struct ksm_range *range)
+{
+	if (op == RANGE_DISCARD && !part->shared)
+		return -EACCES;
+	return range_apply_file(part->file, op, part->pgoff, part->pages, range);
+}
+
 static int range_apply_addresses(const struct ksm_target *target, enum range_op op,
 				 struct ksm_range *range)
 {
-	unsigned long end = range->addr + range->len;
-	unsigned long addr, pages, pgoff;
-	struct file *file;
+	unsigned long addr, end = range->addr + range->len;
+	struct range_part part;
 	int err;
 
-	for (addr = range->addr; addr < end; addr += pages << PAGE_SHIFT) {
-		file = range_lookup(target, addr, end, &pgoff, &pages);
-		if (!file)
+	for (addr = range->addr; addr < end; addr += part.pages << PAGE_SHIFT) {
+		if (!range_lookup(target, addr, end, &part))
 			return -ENOMEM;
-		fput(file);
+		fput(part.file);
 	}
-	for (addr = range->addr; addr < end; addr += pages << PAGE_SHIFT) {
-		file = range_lookup(target, addr, end, &pgoff, &pages);
-		if (!file)
+	for (addr = range->addr; addr < end; addr += part.pages << PAGE_SHIFT) {
+		if (!range_lookup(target, addr, end, &part))
 			return -ENOMEM;
-		err = range_apply_file(file, op, pgoff, pages, range);
-		fput(file);
+		err = range_apply_part(&part, op, range);
+		fput(part.file);
 		if (err)
 			return err;
 	}

@@ -673,9 +673,14 @@ static void test_range_errors(void)
 	static const unsigned long requests[] = { KSM_UNMERGE, KSM_MERGE, KSM_DISCARD };
 	struct pair p = make_pair();
 	int ro = MUST(open("d/a", O_RDONLY | O_CLOEXEC));
-	char *anon = map_anon(1);
+	char *anon = map_anon(1), *private = map_private(p.a, 1);
 	unsigned int i;
 
+	/* A copy would stay: as madvise() with MADV_REMOVE. */
+	CHECK_ERRNO(madvise(private, PAGE, MADV_REMOVE), EACCES);
+	CHECK_ERRNO(ksm_range_call(p.a, KSM_DISCARD, private, PAGE, 0), EACCES);
+	ksm_range_do(p.a, KSM_UNMERGE, private, 1);
+	ksm_range_do(p.a, KSM_MERGE, private, 1);
 	for (i = 0; i < ARRAY_SIZE(requests); i++) {
 		unsigned long request = requests[i];
 
