@@ -140,12 +140,33 @@ test_set() {
 	expect_one_line "in one line" ksmctl set run=7
 }
 
+# 96 equal pages in a file of a directory, which is a domain of its own.
+test_scan_path() {
+	chmod 711 "$TMP"
+	mkdir "$TMP/fs"
+	mount -t ksmfs none "$TMP/fs"
+	mkdir "$TMP/fs/d"
+	yes x | head -c 393216 >"$TMP/pages"
+	cp "$TMP/pages" "$TMP/fs/d/f"
+	expect_json "scan of a directory" 1 "pages_scanned=96 pages_merged=95" ksmctl scan --json "$TMP/fs/d"
+	expect_json "scan of a file" 1 "pages_scanned=0 pages_merged=0" ksmctl scan --json "$TMP/fs/d/f"
+	expect "scan of what is elsewhere" 1 'is not of ksmdev' ksmctl scan "$TMP/pages"
+	expect "scan of what is not there" 1 'cannot open .*No such file' ksmctl scan "$TMP/fs/none"
+	expect "scan of a directory without permission" 1 'cannot open .*Permission denied' as_user $NOBODY ksmctl scan "$TMP/fs/d"
+	chmod 777 "$TMP/fs/d"
+	expect "scan of somebody else's directory" 0 '^Pass [0-9]+, ' as_user $NOBODY ksmctl scan "$TMP/fs/d"
+	expect "--force is for the owner" 1 'is for the owner' as_user $NOBODY ksmctl scan --force "$TMP/fs/d"
+	umount "$TMP/fs"
+	chmod 700 "$TMP"
+}
+
 test_scan() {
 	ksmctl set run=0 >/dev/null
 	expect "scan tells what a pass did" 0 '^visited [0-9]+ pages' ksmctl scan
 	expect_json "scan --json" 1 "domain passes pages_scanned pages_hashed pages_merged pages_zero pages_skipped pages_volatile seconds" ksmctl scan --json
 	expect "scan --force" 0 '^Pass ' ksmctl scan --force
-	expect "scan takes no argument" 2 'Usage|Too many' ksmctl scan nonsense
+	expect "scan takes one argument" 2 'Usage|Too many' ksmctl scan one two
+	test_scan_path
 	mode=$(stat -c %a /dev/ksm)
 	chmod 600 /dev/ksm
 	expect "scan without permission says what to look at" 1 'no permission to open /dev/ksm' as_user $NOBODY ksmctl scan

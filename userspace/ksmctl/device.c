@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -29,23 +30,41 @@ static void report_open_error(int error)
 	}
 }
 
-int device_open(void)
+/* @fd, of @path, if it speaks our version of the API; -1, and it is closed, if not. */
+static int api_check(int fd, const char *path)
 {
-	int fd, version;
+	int version = ioctl(fd, KSM_GET_API_VERSION, 0);
 
-	fd = open(KSM_DEVICE, O_RDWR | O_CLOEXEC);
-	if (fd < 0) {
-		report_open_error(errno);
-		return -1;
-	}
-	version = ioctl(fd, KSM_GET_API_VERSION, 0);
 	if (version == KSM_API_VERSION)
 		return fd;
 	if (version < 0)
-		report_failure("%s is not the device of ksmdev", KSM_DEVICE);
+		report_failure("%s is not of ksmdev", path);
 	else
 		report_failure("the module speaks version %d of the API, ksmctl %d: install both from one source",
 			       version, KSM_API_VERSION);
 	close(fd);
+	return -1;
+}
+
+int device_open(void)
+{
+	int fd = open(KSM_DEVICE, O_RDWR | O_CLOEXEC);
+
+	if (fd >= 0)
+		return api_check(fd, KSM_DEVICE);
+	report_open_error(errno);
+	return -1;
+}
+
+/* In a directory a file without a name stands for those that have one. */
+int path_open(const char *path)
+{
+	int fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0 && errno == EISDIR)
+		fd = open(path, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		return api_check(fd, path);
+	report_failure("cannot open %s for writing: %s", path, strerror(errno));
 	return -1;
 }

@@ -26,6 +26,7 @@ _ksmctl() {
 	scan)
 		mapfile -t COMPREPLY < <(compgen -W "--force --json --help" \
 			-- "$cur")
+		[[ $cur == -* ]] || _filedir
 		;;
 	metrics)
 		case $prev in

@@ -29,4 +29,10 @@ int cmd_metrics(int argc, char **argv);
  */
 int device_open(void);
 
+/*
+ * The same with the file @path of a ksmfs, or with a file without a name in the directory
+ * @path there.
+ */
+int path_open(const char *path);
+
 #endif /* KSMCTL_H */

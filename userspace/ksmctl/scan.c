@@ -36,9 +36,10 @@ static void print_json(const struct ksm_scan *scan,
 		{ "pages_skipped", scan->pages_skipped },
 		{ "pages_volatile", scan->pages_volatile },
 	};
-	size_t i;
+	/* Unknown to who does not own it. */
+	size_t i = stats->domain ? 0 : 1;
 
-	for (i = 0; i < ARRAY_SIZE(fields); i++)
+	for (; i < ARRAY_SIZE(fields); i++)
 		json_object_object_add(object, fields[i].name,
 				       json_object_new_int64(fields[i].value));
 	json_object_object_add(object, "seconds",
@@ -49,8 +50,10 @@ static void print_json(const struct ksm_scan *scan,
 static void print_text(const struct ksm_scan *scan,
 		       const struct ksm_stats *stats, double seconds)
 {
-	printf("Pass %llu of domain %llu, %s\n", scan->passes, stats->domain,
-	       format_seconds(seconds).text);
+	printf("Pass %llu", scan->passes);
+	if (stats->domain)
+		printf(" of domain %llu", stats->domain);
+	printf(", %s\n", format_seconds(seconds).text);
 	printf("visited %llu pages: %llu merged, %llu zero, %llu hashed, %llu skipped, %llu volatile\n",
 	       scan->pages_scanned, scan->pages_merged, scan->pages_zero,
 	       scan->pages_hashed, scan->pages_skipped, scan->pages_volatile);
@@ -65,9 +68,11 @@ static int scan_domain(int fd, bool force)
 	if (ioctl(fd, KSM_SCAN, &scan)) {
 		if (errno == EINTR)
 			return report_failure("interrupted; what was merged stays merged");
+		if (errno == EPERM)
+			return report_failure("--force is for the owner of the domain");
 		return report_failure("the pass failed: %s", strerror(errno));
 	}
-	if (ioctl(fd, KSM_GET_STATS, &stats))
+	if (ioctl(fd, KSM_GET_STATS, &stats) && errno != EPERM)
 		return report_failure("no statistics: %s", strerror(errno));
 	if (json_wanted)
 		print_json(&scan, &stats, now() - start);
@@ -75,6 +80,11 @@ static int scan_domain(int fd, bool force)
 		print_text(&scan, &stats, now() - start);
 	return 0;
 }
+
+struct choice {
+	bool force;
+	const char *path;	/* NULL: the domain of the user */
+};
 
 static const struct argp_option options[] = {
 	{ "force", 'f', NULL, 0,
@@ -84,30 +94,36 @@ static const struct argp_option options[] = {
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
-	(void)arg;
-	if (key != 'f')
+	struct choice *choice = state->input;
+
+	if (key == 'f')
+		choice->force = true;
+	else if (key == ARGP_KEY_ARG && !choice->path)
+		choice->path = arg;
+	else
 		return ARGP_ERR_UNKNOWN;
-	*(bool *)state->input = true;
 	return 0;
 }
 
 static const struct argp argp = {
 	.options = options,
 	.parser = parse,
-	.doc = "Run one full pass now over all memory of your user's domain, and say what it did.",
+	.args_doc = "[PATH]",
+	.doc = "Run one full pass now over all memory of your user's domain, or of that to which "
+	       "the file or directory PATH of a ksmfs belongs, and say what it did.",
 	.children = json_child,
 };
 
 int cmd_scan(int argc, char **argv)
 {
-	bool force = false;
+	struct choice choice = { .path = NULL };
 	int fd, status;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &force);
-	fd = device_open();
+	argp_parse(&argp, argc, argv, 0, NULL, &choice);
+	fd = choice.path ? path_open(choice.path) : device_open();
 	if (fd < 0)
 		return STATUS_FAILURE;
-	status = scan_domain(fd, force);
+	status = scan_domain(fd, choice.force);
 	close(fd);
 	return status;
 }
