@@ -10,9 +10,10 @@
  * the first time meanwhile is looked for under the lock under which the mapping is replaced:
  * the step begins anew.  Pages that were never touched stay holes.
  *
- * The file is as long as what was taken over so far, so nobody can reach the rest of it,
- * and nobody but the call changes its length.  When nothing maps the file any more, it is
- * gone; what is unmapped of it before is given back by sweep.c.
+ * The memory begins in the file at the offset that its address has from the last multiple of
+ * 2 MiB, and nothing is before it.  The file ends where what was taken over so far ends, so
+ * nobody can reach the rest of it, and nobody but the call changes its length.  When nothing
+ * maps the file any more, it is gone; what is unmapped of it before is given back by sweep.c.
  */
 #ifndef _KSMDEV_REGISTER_H
 #define _KSMDEV_REGISTER_H

@@ -6,7 +6,8 @@
  *
  *	mount -t ksmfs -o size=8G,mode=0750,gid=kvm none /run/ksm
  *
- * Each regular file of it is memory whose pages may be merged.  Whatever takes
+ * Each regular file of it is memory whose pages may be merged.  The memory of one file is
+ * called an area, in the names below and in those of sysfs.  Whatever takes
  * memory from a file can use it as it is: mmap() with MAP_SHARED or MAP_PRIVATE,
  * read() and write(), ftruncate(), fallocate(), descriptors over unix sockets.
  * A file behaves as a memfd does, with the differences that stand below.
@@ -15,8 +16,11 @@
  * file of ksmfs, which grows with the mappings that are made by mmap() of the
  * descriptor, and whose descriptor KSM_GET_FILE returns.  KSM_REGISTER takes
  * private memory over that a process already has, in place: same addresses,
- * same contents, no concurrent write lost.  Each call makes an unnamed file that
- * is as long as the memory.
+ * same contents, no concurrent write lost.  Each call makes an unnamed file, which
+ * ends where the memory ends.  The memory begins in it at the offset that its address
+ * has from the last multiple of 2 MiB: at 0xd9000, if the address is 0x7f2bad4d9000.
+ * Before that offset the file has nothing, and nothing can be put there: read()
+ * returns 0, write() gives EPERM, fallocate() ENXIO, an access through a mapping SIGBUS.
  *
  * MERGING.  A scanner write-protects pages that have changed, hashes them and
  * maps identical ones to one frame.  The next write to a shared page gets a
@@ -39,6 +43,8 @@
  * VFIO always work, and keep the pages from merging; those of io_uring always fail with
  * EOPNOTSUPP.  A pin for reading keeps the frame that it found:
  * after a write to a page that was merged or never written, it is not the page's any more.
+ * Files of a mount refuse PROT_EXEC: mmap() gives EPERM, mprotect() EACCES.  Unnamed files
+ * allow it, as a memfd does.
  * userfaultfd() refuses the memory (EINVAL), but for UFFD_FEATURE_WP_ASYNC.  mincore() tells
  * what somebody has mapped; merging unmaps.  A futex that processes share gives EFAULT if its
  * memory is mapped for reading only, and is merged or was never written.  There are no seals
@@ -71,7 +77,7 @@
  *
  * COMMON ERRORS of all calls:
  *   ENOTTY  unknown request, or one that this kind of file does not know, or a request
- *           with another structure size
+ *           with another structure size; any request on a directory
  *   EFAULT  the argument structure cannot be read or written
  *   EINVAL  an unknown flag bit is set, or a reserved field is not zero
  *   EINTR   a signal came; fields named "done" tell how far the call got
@@ -116,8 +122,11 @@ struct ksm_range {
  * @flags:		in: 0 or %KSM_SCAN_FORCE
  * @pages_scanned:	out: pages looked at, by this caller or by scan threads
  *			that shared the pass
- * @pages_hashed:	out: of those, pages hashed
- * @pages_merged:	out: pages that now share an existing frame
+ * @pages_hashed:	out: of those, pages hashed.  A page is first compared with the
+ *			frame that the last merge was with, and is hashed only if it
+ *			differs: of 62 equal pages 2 are hashed
+ * @pages_merged:	out: merges of this pass: pages that gave up their frame for
+ *			another one; of 62 equal pages 61, as one keeps its frame
  * @pages_zero:		out: pages of zeroes, whose frame was given back
  * @pages_skipped:	out: pages left alone as they were pinned or in use
  * @pages_volatile:	out: pages left for a later pass as they were written
@@ -166,17 +175,19 @@ struct ksm_set_domain {
  * @flags:		in: 0 for the file, or for all files of a descriptor of
  *			/dev/ksm; %KSM_STATS_DOMAIN for the domain
  * @domain:		out: number of the domain
- * @size:		out: pages from the start to the end of the files
+ * @size:		out: pages from the start to the end of the files; of a file of
+ *			KSM_REGISTER, pages of the memory
  * @pages_private:	out: pages with a frame of their own
  * @pages_merged:	out: pages whose frame is shared or could be: those that
- *			the scanner mapped to a frame of merged content
+ *			the scanner mapped to a frame of merged content, and the one
+ *			whose frame that was; 62 if 62 pages are equal
  * @ksm_zero_pages:	out: pages that were merged as zeroes and take no frame
  * @pages_pending:	out: registered pages whose contents have not been moved yet
  * @pages_shared:	out: frames of merged content (domain only, else 0)
  * @pages_unshared:	out: unchanged pages with no equal so far (domain only)
  * @cow_breaks:		out: copies made because a shared page was written
  * @metadata_bytes:	out: kernel memory beside the frames
- * @areas:		out: files (in the domain, or of the descriptor)
+ * @areas:		out: areas (files) in the domain, or of the descriptor
  * @reserved:		0
  */
 struct ksm_stats {
@@ -276,7 +287,11 @@ struct ksm_info {
  * leave the range out of merging until KSM_MERGE.  On /dev/ksm: memory of its files.  On a
  * file: memory of that.
  *
- *   EINVAL  unaligned, zero length, wraps around, ends behind the end of the file
+ * An address in a MAP_PRIVATE mapping means the page of the file, not the copy of it that the
+ * process may have.
+ *
+ *   EINVAL  unaligned, zero length, wraps around, ends behind the end of the file, or
+ *           begins before the memory in a file of KSM_REGISTER
  *   EACCES  the descriptor is not open for writing, or the one by which an address was
  *           mapped was not
  *   ENOMEM  a part of the range is not a mapping of such a file; or out of memory
@@ -294,8 +309,10 @@ struct ksm_info {
  * and its frames are free.  As fallocate() with FALLOC_FL_PUNCH_HOLE and madvise() with
  * MADV_REMOVE do, also to the times of the file and its set-user-id bits.
  *
- *   EINVAL  unaligned, zero length, wraps around, ends behind the end of the file
- *   EACCES  the descriptor is not open for writing
+ *   EINVAL  unaligned, zero length, wraps around, ends behind the end of the file, or
+ *           begins before the memory in a file of KSM_REGISTER
+ *   EACCES  the descriptor is not open for writing, or the one by which an address was
+ *           mapped was not; an address is in a MAP_PRIVATE mapping, as for MADV_REMOVE
  *   ENOMEM  a part of the range is not a mapping of such a file
  */
 #define KSM_DISCARD		_IOWR(KSMIO, 0x04, struct ksm_range)
@@ -356,7 +373,8 @@ struct ksm_info {
 /*
  * KSM_CREATE_DOMAIN - returns a new descriptor (close-on-exec) of an unnamed directory, which
  * is a domain, for KSM_DOMAIN_JOIN.  It belongs to the caller and has mode 0700: fchmod() and
- * fchown() let others in.  No files can be made in it.  On /dev/ksm.
+ * fchown() let others in.  It cannot be used as a directory otherwise: openat() (also of "."),
+ * mkdirat(), fchdir(), getdents() and O_TMPFILE in it give ENOTDIR.  On /dev/ksm.
  *
  *   EINVAL  the argument is not 0
  *   EMFILE, ENFILE  too many descriptors
