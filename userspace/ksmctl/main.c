@@ -16,7 +16,7 @@ static const struct command commands[] = {
 
 static const struct tool tool = {
 	.name = "ksmctl",
-	.doc = "Watch and control /dev/ksm, which merges equal pages of memory.\vCommands:\n"
+	.doc = "Watch and control ksmdev, which merges equal pages of ksmfs and /dev/ksm.\vCommands:\n"
 	       "  status             what is shared and saved, and the settings\n"
 	       "  top                the same, live\n"
 	       "  areas              the files whose pages may merge (root)\n"
