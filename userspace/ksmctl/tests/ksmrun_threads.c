@@ -291,8 +291,8 @@ void case_fork_free(void)
 	struct freed freed = { 0 };
 	int i, replaced = 0;
 
-	for (i = 0; i < 100; i++) {
-		freed.delay = i / 2 * 250;
+	for (i = 0; i < 50; i++) {
+		freed.delay = i / 2 * 500;
 		freed.replace = i % 2;
 		fork_while_freed(&freed);
 		replaced += freed.replaced;
