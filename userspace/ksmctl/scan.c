@@ -109,8 +109,7 @@ static const struct argp argp = {
 	.options = options,
 	.parser = parse,
 	.args_doc = "[PATH]",
-	.doc = "Run one full pass now over all memory of your user's domain, or of that to which "
-	       "the file or directory PATH of a ksmfs belongs, and say what it did.",
+	.doc = "Run one full pass now over all memory of your user's domain, or of that to which the file or directory PATH of a ksmfs belongs, and say what it did.",
 	.children = json_child,
 };
 
