@@ -5,6 +5,8 @@
  */
 #define _GNU_SOURCE
 #include <ftw.h>
+#include <pthread.h>
+#include <sys/mount.h>
 #include <sys/utsname.h>
 
 #include "ksm_test.h"
@@ -158,6 +160,67 @@ static void test_killed_in_a_call(void)
 		MUST(kill(pid, SIGKILL));
 		CHECK(WIFSIGNALED(tap_wait(pid)));
 	}
+	check_nothing_left(before);
+}
+
+/* ---- a mount goes while its files are gone through ---- */
+
+static bool walker_stops;
+
+/* run = 2 and the sums go through all files of all mounts, and are in none. */
+static void *walker_run(void *unused)
+{
+	(void)unused;
+	while (!__atomic_load_n(&walker_stops, __ATOMIC_RELAXED)) {
+		ksm_set("run", "2");
+		ksm_get("pages_sharing");
+		ksm_set("run", "1");
+	}
+	return NULL;
+}
+
+/* Two files of the mount @folder with equal pages, in a domain of their own. */
+static void mount_fill(const char *folder)
+{
+	char name[64], page[PAGE];
+	unsigned int i, n;
+
+	snprintf(name, sizeof(name), "%s/d", folder);
+	MUST(mkdir(name, 0755));
+	page_fill(page, 7);
+	for (n = 0; n < 2; n++) {
+		int fd;
+
+		snprintf(name, sizeof(name), "%s/d/%u", folder, n);
+		fd = MUST(open(name, O_CREAT | O_RDWR | O_CLOEXEC, 0644));
+		for (i = 0; i < 300; i++)
+			CHECK_EQ(write(fd, page, PAGE), PAGE);
+		if (n)
+			ksm_scan_force(fd);
+		close(fd);
+	}
+}
+
+/* Who goes through the files does not make the mount busy, and may be who ends it. */
+static void test_unmounted(void)
+{
+	char folder[] = "/tmp/ksm_life.XXXXXX";
+	s64 before = mem_free();
+	pthread_t thread;
+	unsigned int i;
+
+	MUST((long)(mkdtemp(folder) ? 0 : -1));
+	walker_stops = false;
+	CHECK_EQ(pthread_create(&thread, NULL, walker_run, NULL), 0);
+	for (i = 0; i < 40; i++) {
+		MUST(mount("none", folder, "ksmfs", 0, NULL));
+		mount_fill(folder);
+		MUST(umount2(folder, 0));
+	}
+	__atomic_store_n(&walker_stops, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	MUST(rmdir(folder));
+	ksm_set("run", "0");
 	check_nothing_left(before);
 }
 
@@ -371,6 +434,7 @@ static const struct tap_test tests[] = {
 	{ "KSM_DISCARD, then exit", test_discarded },
 	{ "kill -9 while scan threads run", test_killed_while_scanning },
 	{ "kill -9 within calls", test_killed_in_a_call },
+	{ "umount while run = 2 and others go through all files", test_unmounted },
 	{ "open and close 2,000 areas", test_open_close },
 	{ "the module stays while it is used", test_unload_in_use },
 	{ "the module stays while a file, a mapping or a domain is there",
