@@ -42,6 +42,7 @@ struct reg_step {
 	vm_flags_t vm_flags;		/* of the old mapping, to be kept */
 	struct page **pages;		/* pinned; NULL: never touched */
 	bool disturbed;			/* they are others */
+	unsigned long lost;		/* where a page is that cannot be pinned; or 0 */
 	bool may_map;			/* they are not: the old mapping may be gone by now */
 	bool unmapped;			/* it is: there are none */
 	unsigned int waits;		/* that the call has left */
@@ -49,6 +50,11 @@ struct reg_step {
 };
 
 /* ---- pending slots ---- */
+
+static unsigned long step_addr(const struct reg_step *s, unsigned int i)
+{
+	return s->addr + ((unsigned long)i << PAGE_SHIFT);
+}
 
 static void step_unpin(struct reg_step *s)
 {
@@ -269,7 +275,7 @@ static int mappings_check(const struct ksm_range *range)
  */
 static long step_pin_run(struct reg_step *s, unsigned int i)
 {
-	unsigned long addr = s->addr + ((unsigned long)i << PAGE_SHIFT);
+	unsigned long addr = step_addr(s, i);
 	struct vm_area_struct *vma;
 	long got;
 
@@ -349,24 +355,61 @@ static int step_wait_quiet(struct reg_step *s)
 
 static unsigned long step_end(struct reg_step *s)
 {
-	return s->addr + ((unsigned long)s->nr << PAGE_SHIFT);
+	return step_addr(s, s->nr);
+}
+
+/*
+ * Nothing was ever put at @addr, or only the page of zeroes.  An entry of swap whose page
+ * cannot be read, of a frame that is broken, or of a guard page is something, though a pin
+ * finds nothing there.  Must hold mmap_lock for writing, and the lock of the mapping: no table
+ * goes away.
+ */
+static bool never_touched(struct mm_struct *mm, unsigned long addr)
+{
+	pgd_t *pgd = pgd_offset(mm, addr);
+	p4d_t *p4d;
+	pud_t *pud;
+	pmd_t pmd;
+	pte_t pte;
+
+	mmap_assert_write_locked(mm);
+	if (pgd_none(*pgd))
+		return true;
+	p4d = p4d_offset(pgd, addr);
+	if (p4d_none(*p4d))
+		return true;
+	pud = pud_offset(p4d, addr);
+	if (pud_none(*pud))
+		return true;
+	pmd = READ_ONCE(*pmd_offset(pud, addr));
+	if (!pmd_present(pmd) || pmd_leaf(pmd))
+		return pmd_none(pmd);
+	pte = READ_ONCE(*pte_offset_kernel(&pmd, addr));
+	return pte_none(pte) || (pte_present(pte) && is_zero_pfn(pte_pfn(pte)));
+}
+
+/* @page is what is mapped at @addr. */
+static bool page_is_at(struct page *page, unsigned long addr)
+{
+	struct page *now;
+
+	if (get_user_pages_fast_only(addr, 1, 0, &now) != 1)
+		return false;
+	put_page(now);
+	return now == page;
 }
 
 /* Page @i of the step is mapped as it was pinned; or is still not there. */
 static bool page_undisturbed(struct reg_step *s, unsigned int i)
 {
-	unsigned long addr = s->addr + ((unsigned long)i << PAGE_SHIFT);
-	struct page *page = NULL;
-	long got;
+	unsigned long addr = step_addr(s, i);
 
 	if (s->pages[i])
-		got = get_user_pages_fast_only(addr, 1, 0, &page);
-	else
-		got = compat_get_user_pages(addr, 1, FOLL_DUMP | FOLL_HWPOISON, &page);
-	if (got != 1)
-		return !s->pages[i] && got != -EHWPOISON;
-	put_page(page);
-	return page == s->pages[i];
+		return page_is_at(s->pages[i], addr);
+	if (never_touched(current->mm, addr))
+		return true;
+	s->lost = addr;
+	return false;
 }
 
 static bool step_is_mapped(struct reg_step *s)
@@ -388,7 +431,7 @@ static bool step_is_kept(struct reg_step *s)
 
 	for (i = 0; i < s->nr; i++)
 		if (s->pages[i])
-			return page_undisturbed(s, i);
+			return page_is_at(s->pages[i], step_addr(s, i));
 	return step_is_mapped(s);
 }
 
@@ -490,6 +533,7 @@ static int step_take(struct reg_step *s)
 	int err = step_pin(s);
 
 	s->disturbed = false;
+	s->lost = 0;
 	s->may_map = false;
 	s->unmapped = false;
 	if (err)
@@ -503,6 +547,21 @@ static int step_take(struct reg_step *s)
 	return step_map(s);
 }
 
+/* The step was disturbed each time: by another thread, or by a page that nobody can have. */
+static int step_refused(struct reg_step *s)
+{
+	struct page *page;
+	long got = 0;
+
+	mmap_read_lock(current->mm);
+	if (s->lost)
+		got = compat_get_user_pages(s->lost, 1, 0, &page);
+	mmap_read_unlock(current->mm);
+	if (got == 1)
+		put_page(page);
+	return got == -EFAULT ? -EIO : -EBUSY;
+}
+
 static int register_step(struct reg_step *s)
 {
 	int tries = STEP_TRIES, err;
@@ -514,7 +573,7 @@ static int register_step(struct reg_step *s)
 		err = step_take(s);
 	} while (s->disturbed && --tries && !fatal_signal_pending(current));
 	if (err)
-		return s->disturbed ? -EBUSY : err;
+		return s->disturbed ? step_refused(s) : err;
 	pending_open(s, step_wait_quiet(s));
 	pending_resolve_all(s);
 	return 0;

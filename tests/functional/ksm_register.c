@@ -6,9 +6,12 @@
 #include <linux/io_uring.h>
 #include <linux/userfaultfd.h>
 #include <pthread.h>
+#include <sys/mount.h>
+#include <sys/swap.h>
 #include <sys/uio.h>
 
 #include "ksm_test.h"
+#include "swap.h"
 
 #define THREADS		4
 
@@ -583,6 +586,62 @@ static void test_userfaultfd(void)
 	pages_check(mem, 64, 5, 1);
 }
 
+/* ---- swap ---- */
+
+/* A device of null_blk, whose sectors can be made unreadable. */
+#define NULLB		"/sys/kernel/config/nullb/unreadable"
+#define NULLB_DEVICE	"/dev/unreadable"
+
+static void nullb_set(const char *name, const char *value)
+{
+	char path[80];
+
+	snprintf(path, sizeof(path), NULLB "/%s", name);
+	CHECK_EQ(file_write(path, value), 0);
+}
+
+static void swap_to_nullb(void)
+{
+	int fd;
+
+	if (system("modprobe -q null_blk nr_devices=0"))
+		tap_skip("the kernel has no null_blk");
+	mount("none", "/sys/kernel/config", "configfs", 0, NULL);
+	MUST(mkdir(NULLB, 0755));
+	nullb_set("memory_backed", "1");
+	nullb_set("irqmode", "0");
+	nullb_set("size", "16");
+	nullb_set("power", "1");
+	fd = MUST(open(NULLB_DEVICE, O_RDWR | O_CLOEXEC));
+	swap_make(fd);
+	MUST(close(fd));
+	MUST(swapon(NULLB_DEVICE, 0));
+}
+
+/* What is lost is lost: but nobody takes it for zeroes. */
+static void test_unreadable(void)
+{
+	int fd = ksm_open_private();
+	char *mem = map_anon(64);
+
+	swap_to_nullb();
+	pages_fill(mem, 64, 5, 1);
+	/* The first time they stay in the swap cache until they are written. */
+	MUST(madvise(page_at(mem, 16), 32 * PAGE, MADV_PAGEOUT));
+	pages_check(mem, 64, 5, 1);
+	MUST(madvise(page_at(mem, 16), 32 * PAGE, MADV_PAGEOUT));
+	nullb_set("badblocks", "+8-32767");
+	check_refused(fd, mem, 64, EIO);
+	pages_check(mem, 16, 5, 1);
+	pages_check(page_at(mem, 48), 16, 5 + 48, 1);
+	do_register(fd, mem, 16);
+	MUST(madvise(page_at(mem, 16), 32 * PAGE, MADV_DONTNEED));
+	do_register(fd, page_at(mem, 16), 48);
+	nullb_set("badblocks", "-8-32767");
+	MUST(swapoff(NULLB_DEVICE));
+	MUST(rmdir(NULLB));
+}
+
 /* After fork() both have the same frames; the child keeps its contents. */
 static void test_parent_of_a_fork(void)
 {
@@ -971,6 +1030,7 @@ static const struct tap_test tests[] = {
 	{ "pinned pages give EBUSY", test_pinned },
 	{ "pinned pages behind two chunks", test_pinned_behind },
 	{ "a userfaultfd gives EBUSY", test_userfaultfd },
+	{ "pages that cannot be read back from swap give EIO", test_unreadable },
 	{ "fork before, the parent registers", test_parent_of_a_fork },
 	{ "fork before, the child registers", test_child_of_a_fork },
 	{ "fork after: the child has no registered memory", test_fork_after },

@@ -18,10 +18,10 @@
  *	function	c9ae3223cbac	pending_set
  *	function	d78620d24d55	pending_undo
  *	function	bae3fc426a12	pending_open
- *	function	d0e83b762f5a	step_take
+ *	function	a74aa7719b8a	step_take
  *	function	900d149b5fc3	step_map
  *	function	cf956a74dc40	step_wait_quiet
- *	function	168cb90c402d	page_undisturbed
+ *	function	23488910f467	page_undisturbed
  *	function	8271811538e5	step_undisturbed
  *	function	64f976757670	ksm_register_may_map
  *	function	3baa36c63d50	pending_resolve_one

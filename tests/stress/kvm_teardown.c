@@ -13,6 +13,7 @@
 #include <sys/swap.h>
 
 #include "kvm_guest.h"
+#include "swap.h"
 
 #define VCPUS	100
 #define BASE	(16 * MIB)
@@ -165,25 +166,13 @@ static void test_fork(void) { teardown(take_fork); }
 
 #define SWAP_DEVICE	"/dev/ram0"
 
-/* What mkswap writes: the kernel's union swap_header, version 1. */
-static void make_swap(int fd)
-{
-	u32 header[PAGE / 4] = { 0 };
-	off_t size = lseek(fd, 0, SEEK_END);
-
-	header[1024 / 4] = 1;
-	header[1024 / 4 + 1] = size / PAGE - 1;
-	memcpy((char *)header + PAGE - 10, "SWAPSPACE2", 10);
-	CHECK_EQ(pwrite(fd, header, sizeof(header), 0), (long)sizeof(header));
-}
-
 static void test_pageout(void)
 {
 	int fd = open(SWAP_DEVICE, O_RDWR | O_CLOEXEC);
 
 	if (fd < 0)
 		tap_skip("no " SWAP_DEVICE " to swap to (modprobe brd)");
-	make_swap(fd);
+	swap_make(fd);
 	close(fd);
 	if (swapon(SWAP_DEVICE, 0) && errno != EBUSY)
 		tap_fail("swapon: %s", strerrorname_np(errno));

@@ -275,6 +275,7 @@ struct ksm_info {
  *               the time; try again when that is over
  *   EAGAIN      RLIMIT_MEMLOCK would be exceeded
  *   EHWPOISON   the hardware has found a page of it broken
+ *   EIO         a page cannot be read back from swap, or is a guard page (MADV_GUARD_INSTALL)
  *   EEXIST      the kernel had unmapped the old mapping when it ran out of memory, and another
  *               thread has mapped something else there: up to 2 MiB from @done on are lost
  *   ENFILE      too many open files in the system
