@@ -227,7 +227,7 @@ static bool target_has(const struct ksm_target *target, const struct ksm_area *a
 struct range_part {
 	struct file *file;		/* with a reference */
 	unsigned long pgoff, pages;
-	bool shared;			/* not MAP_PRIVATE */
+	bool shared;			/* its writes reach the file */
 };
 
 /* What is mapped from @addr on, at most to @end, if it is one of @target. */
@@ -263,68 +263,70 @@ static int file_discarded(struct file *file)
 	return err;
 }
 
-/* The mapping may reach behind the end of the file, or before its memory; the call may not. */
-static int range_apply_file(struct file *file, enum range_op op, unsigned long pgoff,
-			    unsigned long pages, struct ksm_range *range)
+/*
+ * What the call may do there.  The mapping may reach behind the end of the file, or before its
+ * memory; the call may not.  A private mapping may have copies, which would stay: as
+ * MADV_REMOVE, KSM_DISCARD refuses it.
+ */
+static int part_check(const struct range_part *part, enum range_op op)
 {
-	struct ksm_area *area = ksm_area_of_file(file);
+	struct ksm_area *area = ksm_area_of_file(part->file);
 	unsigned long end = READ_ONCE(area->end);
-	int err;
 
-	if (!(file->f_mode & FMODE_WRITE))
+	if (!(part->file->f_mode & FMODE_WRITE))
 		return -EACCES;
-	if (pgoff < area->first || pgoff > end || pages > end - pgoff)
-		return -EINVAL;
-	err = op == RANGE_DISCARD ? file_discarded(file) : 0;
-	return err ?: range_apply_pages(area, op, pgoff, pages, range);
-}
-
-/* A private mapping may have copies, which MADV_REMOVE does not forget either. */
-static int range_apply_part(const struct range_part *part, enum range_op op,
-			    struct ksm_range *range)
-{
 	if (op == RANGE_DISCARD && !part->shared)
 		return -EACCES;
-	return range_apply_file(part->file, op, part->pgoff, part->pages, range);
+	if (part->pgoff < area->first || part->pgoff > end || part->pages > end - part->pgoff)
+		return -EINVAL;
+	return 0;
 }
 
-static int range_apply_addresses(const struct ksm_target *target, enum range_op op,
-				 struct ksm_range *range)
+static int part_apply(const struct range_part *part, enum range_op op, struct ksm_range *range)
 {
-	unsigned long addr, end = range->addr + range->len;
-	struct range_part part;
-	int err;
+	int err = part_check(part, op);
 
-	for (addr = range->addr; addr < end; addr += part.pages << PAGE_SHIFT) {
+	if (!err && op == RANGE_DISCARD)
+		err = file_discarded(part->file);
+	return err ?: range_apply_pages(ksm_area_of_file(part->file), op, part->pgoff,
+					part->pages, range);
+}
+
+/* All parts of the range; without @range they are only checked. */
+static int parts_walk(const struct ksm_target *target, enum range_op op, unsigned long addr,
+		      unsigned long end, struct ksm_range *range)
+{
+	struct range_part part;
+	int err = 0;
+
+	for (; addr < end && !err; addr += part.pages << PAGE_SHIFT) {
 		if (!range_lookup(target, addr, end, &part))
 			return -ENOMEM;
+		err = range ? part_apply(&part, op, range) : part_check(&part, op);
 		fput(part.file);
 	}
-	for (addr = range->addr; addr < end; addr += part.pages << PAGE_SHIFT) {
-		if (!range_lookup(target, addr, end, &part))
-			return -ENOMEM;
-		err = range_apply_part(&part, op, range);
-		fput(part.file);
-		if (err)
-			return err;
-	}
-	return 0;
+	return err;
 }
 
 static int range_apply(const struct ksm_target *target, enum range_op op,
 		       struct ksm_range *range)
 {
 	int err = ksm_range_check(range, KSM_RANGE_OFFSET);
+	unsigned long end = range->addr + range->len;
 
 	if (err)
 		return err;
 	range->done = 0;
+	/* What is refused is so before anything is done, if nobody changes the mappings. */
 	if (!(range->flags & KSM_RANGE_OFFSET))
-		return range_apply_addresses(target, op, range);
+		return parts_walk(target, op, range->addr, end, NULL) ?:
+		       parts_walk(target, op, range->addr, end, range);
 	if (!target->file)
 		return -EINVAL;
-	return range_apply_file(target->file, op, range->addr >> PAGE_SHIFT,
-				range->len >> PAGE_SHIFT, range);
+	return part_apply(&(struct range_part) { .file = target->file, .shared = true,
+						 .pgoff = range->addr >> PAGE_SHIFT,
+						 .pages = range->len >> PAGE_SHIFT },
+			  op, range);
 }
 
 int ksm_range_discard(const struct ksm_target *target, struct ksm_range *range)

@@ -513,6 +513,31 @@ static void test_discard_huge_hole(void)
 	check_domain(fd, 0, 0, 0, 0);
 }
 
+/* A range of which one part is refused, the last one: nothing of it is done. */
+static void test_discard_refused(void)
+{
+	int fd = ksm_open_private(), file = ksm_get_file(fd);
+	char *mem = map_area(fd, 8);
+	char path[32];
+	int reader;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
+	reader = MUST(open(path, O_RDONLY | O_CLOEXEC));
+	pages_fill(mem, 8, 5, 1);
+	MUST((long)mmap(page_at(mem, 4), 4 * PAGE, PROT_READ, MAP_SHARED | MAP_FIXED, reader,
+			4 * PAGE));
+	CHECK_ERRNO(ksm_range_call(fd, KSM_DISCARD, mem, 8 * PAGE, 0), EACCES);
+	CHECK_ERRNO(ksm_range_call(fd, KSM_UNMERGE, mem, 8 * PAGE, 0), EACCES);
+	MUST((long)mmap(page_at(mem, 4), 4 * PAGE, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_FIXED, file, 4 * PAGE));
+	CHECK_ERRNO(ksm_range_call(fd, KSM_DISCARD, mem, 8 * PAGE, 0), EACCES);
+	MUST((long)mmap(page_at(mem, 4), 4 * PAGE, PROT_READ | PROT_WRITE,
+			MAP_SHARED | MAP_FIXED, file, 6 * PAGE));
+	CHECK_ERRNO(ksm_range_call(fd, KSM_DISCARD, mem, 8 * PAGE, 0), EINVAL);
+	pages_check(mem, 4, 5, 1);
+	pages_check(page_at(mem, 4), 2, 11, 1);
+}
+
 /* What lies between holes of terabytes, in the range and just outside of it. */
 static void test_discard_between_holes(void)
 {
@@ -740,6 +765,7 @@ static const struct tap_test tests[] = {
 	{ "KSM_DISCARD of every page that shares", test_discard_all_merged },
 	{ "KSM_DISCARD of registered memory", test_discard_registered },
 	{ "KSM_DISCARD of a whole area", test_discard_huge_hole },
+	{ "KSM_DISCARD of a range that is refused in part", test_discard_refused },
 	{ "KSM_DISCARD between holes of terabytes", test_discard_between_holes },
 	{ "volatile pages are visited less often", test_volatile },
 	{ "a volatile page that calms down merges", test_volatile_calms_down },
