@@ -118,7 +118,8 @@ static vm_fault_t fault_map(struct vm_fault *vmf)
 		return fault_error(err);
 	vmf->page = ksm_slot_map(chunk, ksm_slot_index(vmf->pgoff));
 	mutex_unlock(&chunk->lock);
-	return VM_FAULT_LOCKED;
+	/* If it broke just now, the access faults again, and sees that. */
+	return vmf->page ? VM_FAULT_LOCKED : VM_FAULT_NOPAGE;
 }
 
 static vm_fault_t ksm_fault(struct vm_fault *vmf)

@@ -114,8 +114,9 @@ static struct page *slot_zero_frame(struct ksm_chunk *chunk, unsigned int i)
 }
 
 /*
- * The frame of slot @i, or the one of zeroes, is about to be mapped: returns it locked,
- * with a reference.
+ * The frame of slot @i, or the one of zeroes, is about to be mapped: returns it locked, with a
+ * reference.  NULL if it was found broken while its lock was waited for: core mm unmaps a broken
+ * page by its mapping, and a frame that several slots have has none.
  */
 struct page *ksm_slot_map(struct ksm_chunk *chunk, unsigned int i)
 {
@@ -125,7 +126,11 @@ struct page *ksm_slot_map(struct ksm_chunk *chunk, unsigned int i)
 	slot_set(chunk, i, !(slot & SLOT_PENDING), slot | SLOT_MAPPED);
 	get_page(page);
 	lock_page(page);
-	return page;
+	if (likely(!PageHWPoison(page)))
+		return page;
+	unlock_page(page);
+	put_page(page);
+	return NULL;
 }
 
 /* Nobody maps the frame of slot @i any more. */

@@ -24,13 +24,13 @@
  *	function	7a81f3d6c02f	ksm_slot_lock_own
  *	function	2d7f3257d5f7	slot_usable
  *	function	8307b4f01084	slot_give
- *	function	2ade604126e0	ksm_slot_map
+ *	function	ec8563e79e6d	ksm_slot_map
  *	function	af5bbe92f940	ksm_slot_unclean
  *	function	ec531e102e07	ksm_slot_unmerge
  *	function	b96558208786	ksm_slot_promote
  *	function	2b802a668b82	ksm_slot_merge
  *	function	37b2904c6cae	slots_drop
- *	function	24340d11db86	fault_map
+ *	function	a9cd17bc15c5	fault_map
  *	function	b734310fdc1d	fault_mkwrite
  *	function	fca47609bf9c	page_get
  *	function	4218b6bf751e	file_shrink

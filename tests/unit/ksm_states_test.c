@@ -454,9 +454,13 @@ static void ksm_states_poison_test(struct kunit *test)
 
 		bring(test, from, 1234);
 		map();
-		mutex_unlock(&chunk->lock);
 		page = slot_page(chunk->slots[SLOT]);
 		SetPageHWPoison(page);
+		/* Broken since it was looked at: not mapped, and nothing is held. */
+		KUNIT_EXPECT_NULL(test, ksm_slot_map(chunk, SLOT));
+		KUNIT_EXPECT_FALSE(test, PageLocked(page));
+		KUNIT_EXPECT_EQ(test, page_count(page), 1);
+		mutex_unlock(&chunk->lock);
 		zaps = 0;
 		KUNIT_EXPECT_EQ(test, ksm_slot_lock(chunk, SLOT, KSM_USE_READ, true), -EHWPOISON);
 		KUNIT_EXPECT_EQ(test, ksm_slot_lock(chunk, SLOT, KSM_USE_WRITE, true), -EHWPOISON);
