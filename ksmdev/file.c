@@ -200,11 +200,16 @@ int ksm_file_resize(struct ksm_area *area, loff_t size)
 	return err == -EAGAIN ? -ENOSPC : err;
 }
 
-/* The file of /dev/ksm is at least @size bytes long, for a mapping. -EAGAIN over the limit. */
+/*
+ * The file of /dev/ksm is at least @size bytes long, for a mapping: without the inode lock, as
+ * mmap_lock is held.  -EAGAIN over the limit, -EPERM for registered memory.
+ */
 int ksm_file_grow(struct ksm_area *area, loff_t size)
 {
 	int err = 0;
 
+	if (area->kind == KSM_AREA_REGISTERED)
+		return -EPERM;
 	mutex_lock(&area->size_lock);
 	if (size > i_size_read(area->mapping->host))
 		err = file_extend(area, size);
@@ -214,13 +219,21 @@ int ksm_file_grow(struct ksm_area *area, loff_t size)
 
 /* ---- write ---- */
 
-/* What was written reaches up to @pos.  Must hold the inode lock. */
-static int write_reached(struct ksm_area *area, loff_t pos)
+/*
+ * What was written reaches up to @pos; the file had @size bytes before.  -ESTALE if it reaches
+ * behind that, and a mapping has made the file longer meanwhile: file_clear_tail() may have
+ * zeroed what was written.  Must hold the inode lock.
+ */
+static int write_reached(struct ksm_area *area, loff_t size, loff_t pos)
 {
 	int err = 0;
 
+	if (pos <= size || area->kind == KSM_AREA_REGISTERED)
+		return 0;
 	mutex_lock(&area->size_lock);
-	if (pos > i_size_read(area->mapping->host))
+	if (i_size_read(area->mapping->host) != size)
+		err = -ESTALE;
+	else
 		err = ksm_area_set_end(area, pos);
 	mutex_unlock(&area->size_lock);
 	return err == -EAGAIN ? -ENOSPC : err;
@@ -232,6 +245,7 @@ static ssize_t write_page(struct ksm_area *area, loff_t pos, struct iov_iter *fr
 	size_t len = min(PAGE_SIZE - offset_in_page(pos), iov_iter_count(from)), got;
 	/* The end of registered memory moves without the inode lock. */
 	bool registered = area->kind == KSM_AREA_REGISTERED;
+	loff_t size = i_size_read(area->mapping->host);
 	struct page *page;
 	int err;
 
@@ -242,9 +256,13 @@ static ssize_t write_page(struct ksm_area *area, loff_t pos, struct iov_iter *fr
 		return err == -ENXIO ? -EPERM : err;
 	got = copy_from_iter(page_address(page) + offset_in_page(pos), len, from);
 	put_page(page);
-	err = got ? write_reached(area, pos + got) : -EFAULT;
+	err = got ? write_reached(area, size, pos + got) : -EFAULT;
 	if (!err)
 		return got;
+	if (err == -ESTALE) {
+		iov_iter_revert(from, got);
+		return err;
+	}
 	/* Nothing stays behind the end, which a mapping of /dev/ksm may have moved. */
 	mutex_lock(&area->size_lock);
 	ksm_range_drop(area, area->end, (pos >> PAGE_SHIFT) + 1);
@@ -260,6 +278,9 @@ static ssize_t write_pages(struct kiocb *iocb, struct iov_iter *from)
 	while (iov_iter_count(from)) {
 		got = fatal_signal_pending(current) ? -EINTR :
 		      write_page(area, iocb->ki_pos, from);
+		/* The page is within the file by now: once more. */
+		if (got == -ESTALE)
+			continue;
 		if (got <= 0)
 			break;
 		iocb->ki_pos += got;
@@ -433,7 +454,9 @@ static int file_allocate(struct file *file, int mode, loff_t pos, loff_t end)
 	if (longer)
 		err = inode_newsize_ok(inode, end);
 	if (!err && longer && !named)
-		err = ksm_file_resize(area, end);
+		err = ksm_file_grow(area, end);
+	if (err == -EAGAIN)
+		err = -ENOSPC;
 	if (!err && !ksm_area_may_hold(area, pages - (pos >> PAGE_SHIFT)))
 		err = -ENOSPC;
 	if (!err && mode & FALLOC_FL_ZERO_RANGE)
@@ -449,15 +472,18 @@ static int file_allocate(struct file *file, int mode, loff_t pos, loff_t end)
 
 static long ksm_file_fallocate(struct file *file, int mode, loff_t pos, loff_t len)
 {
+	struct ksm_area *area = ksm_area_of_file(file);
 	struct inode *inode = file_inode(file);
 	int err;
 
 	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
 		return -EOPNOTSUPP;
+	if (pos >> PAGE_SHIFT < area->first)
+		return -ENXIO;
 	inode_lock(inode);
 	err = file_modified(file);
 	if (!err && mode & FALLOC_FL_PUNCH_HOLE)
-		err = file_punch(ksm_area_of_file(file), pos,
+		err = file_punch(area, pos,
 				 min(pos + len, round_up(i_size_read(inode), PAGE_SIZE)));
 	else if (!err)
 		err = file_allocate(file, mode, pos, pos + len);

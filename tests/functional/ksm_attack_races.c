@@ -927,6 +927,73 @@ static void attack_self(void)
 	pages_check(mem, SELF_PAGES, 6, 1);
 }
 
+enum { LONGER_PAGES = 8, LONGER_FROM = 100, LONGER_BYTES = 3000 };
+
+/* A file of /dev/ksm that a mapping makes longer beside calls on the file. */
+struct longer {
+	pthread_barrier_t start, end;
+	int fd, file;
+	bool over;
+};
+
+static void *longer_run(void *arg)
+{
+	struct longer *l = arg;
+	char *mem;
+
+	for (;;) {
+		pthread_barrier_wait(&l->start);
+		if (l->over)
+			return NULL;
+		mem = map_area(l->fd, LONGER_PAGES);
+		*(volatile char *)page_at(mem, LONGER_PAGES - 2) = 7;
+		MUST(munmap(mem, LONGER_PAGES * PAGE));
+		pthread_barrier_wait(&l->end);
+	}
+}
+
+/* @turn of both: fallocate(), which is not ftruncate(); write(), which is not zeroed. */
+static void longer_call(struct longer *l, unsigned int turn, const char *text)
+{
+	char now[LONGER_BYTES], at;
+
+	MUST(ftruncate(l->file, LONGER_FROM));
+	pthread_barrier_wait(&l->start);
+	if (turn & 1)
+		MUST(fallocate(l->file, 0, 0, 2 * PAGE));
+	else
+		CHECK_EQ(pwrite(l->file, text, LONGER_BYTES, LONGER_FROM), LONGER_BYTES);
+	pthread_barrier_wait(&l->end);
+	CHECK_EQ(pread(l->file, &at, 1, (LONGER_PAGES - 2) * PAGE), 1);
+	CHECK_EQ(at, 7);
+	CHECK_EQ(pread(l->file, now, LONGER_BYTES, LONGER_FROM), LONGER_BYTES);
+	if (!(turn & 1) && memcmp(now, text, LONGER_BYTES))
+		tap_fail("write() of %d bytes: expected them in the file, got others",
+			 LONGER_BYTES);
+}
+
+static void attack_longer(void)
+{
+	struct longer l = { .over = false };
+	char text[LONGER_BYTES];
+	unsigned int turns = 0;
+	pthread_t thread;
+
+	be_user(LONGER_PAGES);
+	memset(text, 'x', sizeof(text));
+	l.fd = ksm_open_private();
+	l.file = ksm_get_file(l.fd);
+	pthread_barrier_init(&l.start, NULL, 2);
+	pthread_barrier_init(&l.end, NULL, 2);
+	thread = thread_start(longer_run, &l);
+	for (attack_begin(); attack_lasts(); turns++)
+		longer_call(&l, turns, text);
+	l.over = true;
+	pthread_barrier_wait(&l.start);
+	thread_end(thread);
+	tap_note("%u turns", turns);
+}
+
 /* A file is cut in the middle of a merged page, while others share the frame. */
 static void attack_cut_merged(void)
 {
@@ -985,6 +1052,7 @@ ATTACK(claim)
 ATTACK(sharers)
 ATTACK(rested)
 ATTACK(self)
+ATTACK(longer)
 ATTACK(cut_merged)
 
 static const struct tap_test tests[] = {
@@ -1009,6 +1077,7 @@ static const struct tap_test tests[] = {
 	{ "one content merged, written and discarded at once", test_sharers },
 	{ "one KSM_SCAN merges what was written before it, after a long rest", test_rested },
 	{ "read() and write() of a mapping of the same file beside ftruncate()", test_self },
+	{ "mmap() makes the file longer beside write() and fallocate()", test_longer },
 	{ "a file cut in the middle of a merged page", test_cut_merged },
 };
 

@@ -369,6 +369,30 @@ static void attack_failed_map(void)
 
 enum { VICTIM_PAGES = 64 };
 
+/* Not at a multiple of 2 MiB: the memory begins within its file. */
+#define VICTIM_AT	((char *)0x1800000d9000UL)
+
+/* In the file nothing is, and nothing can be, before the registered memory. */
+static void map_files_before(int fd, unsigned long first)
+{
+	static const int modes[] = {
+		0, FALLOC_FL_KEEP_SIZE, FALLOC_FL_ZERO_RANGE,
+		FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+	};
+	char byte, *map = map_at(fd, (first - 1) * PAGE, 2);
+	unsigned int i;
+
+	CHECK_EQ(pread(fd, &byte, 1, first * PAGE - 1), 0);
+	CHECK_ERRNO(pwrite(fd, "x", 1, first * PAGE - 1), EPERM);
+	for (i = 0; i < ARRAY_SIZE(modes); i++)
+		CHECK_ERRNO(fallocate(fd, modes[i], (first - 1) * PAGE, 3 * PAGE), ENXIO);
+	bus_catch();
+	CHECK_EQ(peek(map), -BUS_ADRERR);
+	CHECK_EQ(poke(map, 1), -BUS_ADRERR);
+	pages_check(page_at(map, 1), 1, 5, 0);
+	MUST(munmap(map, 2 * PAGE));
+}
+
 /*
  * Root opens the file of registered memory.  Its length is what was registered, whoever
  * asks; its contents are as those of any file.
@@ -388,6 +412,7 @@ static void map_files_use(pid_t pid, char *mem, struct turn *used, struct turn *
 	first = size / PAGE - VICTIM_PAGES;
 	map = map_at(fd, first * PAGE, VICTIM_PAGES);
 	pages_check(map, VICTIM_PAGES, 5, 0);
+	map_files_before(fd, first);
 	CHECK_EQ(range_try(fd, KSM_REGISTER, map_anon(1), 1, NULL), -ENOTTY);
 	CHECK_ERRNO(ioctl(fd, KSM_GET_FILE, 0), ENOTTY);
 	CHECK_ERRNO(ftruncate(fd, size + PAGE), EPERM);
@@ -410,7 +435,8 @@ static void map_files_use(pid_t pid, char *mem, struct turn *used, struct turn *
 static void attack_map_files(void)
 {
 	struct turn ready = turn_make(), used = turn_make(), seen = turn_make();
-	char *mem = map_anon(VICTIM_PAGES);
+	char *mem = (char *)MUST(mmap(VICTIM_AT, VICTIM_PAGES * PAGE, PROT_READ | PROT_WRITE,
+				      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0));
 	pid_t pid = tap_fork();
 	int fd;
 
