@@ -288,20 +288,27 @@ static struct ksm_area *area_next(struct ksm_domain *d, struct ksm_area *area)
 }
 
 /*
- * Call @fn, without any lock, for each area of each domain until it fails.  Those that come
- * meanwhile are visited, those that go need not be.
+ * Call @fn, without any lock, for each area of each domain.  Those that come meanwhile are
+ * visited, those that go need not be.  -ENOMEM is for one area, whose memory cgroup may be full:
+ * the others have their turn, and it is returned at the end.  Any other error ends it.
  */
 int ksm_domain_each_area(int (*fn)(struct ksm_area *area))
 {
 	struct ksm_domain *d = NULL;
 	struct ksm_area *area = NULL;
-	int err = 0;
+	int err = 0, ret = 0;
 
-	while (!err && (d = domain_next(d)))
-		while (!err && (area = area_next(d, area)))
+	while (!err && (d = domain_next(d))) {
+		while (!err && (area = area_next(d, area))) {
 			err = fn(area);
+			if (err == -ENOMEM) {
+				ret = err;
+				err = 0;
+			}
+		}
+	}
 	if (!err)
-		return 0;
+		return ret;
 	area_let_go(area);
 	ksm_domain_put(d);
 	return err;

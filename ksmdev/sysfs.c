@@ -117,7 +117,7 @@ TOTAL_ATTR(scan_cpu_ns, ksm_scand_cpu_ns());
 /* ---- knobs ---- */
 
 /*
- * Unmerge everything.  An error leaves the rest merged, and run at 0.  As with KSM, who asks
+ * Unmerge everything.  An error leaves something merged, and run at 0.  As with KSM, who asks
  * for so much memory is the first to be killed for it.
  */
 static int unmerge_all(void)

@@ -251,7 +251,22 @@ static void check_oom(const char *group, unsigned int limit, void (*fn)(void))
 	CHECK_SOON(ksm_get("areas") == areas);
 	CHECK_SOON(cgroup_value(group, "memory.current", NULL) < 2 * MIB);
 	CHECK_SOON(cgroup_gone(group));
-	CHECK_SOON(mem_free() > before - SLACK_KIB);
+	CHECK_SOON(mem_free() > before - SLACK_KIB - mem_kept());
+}
+
+/* @pages of one content, merged. */
+static char *map_merged(int fd, unsigned long pages)
+{
+	const unsigned long part = 4 * MIB_PAGES;
+	char *mem = map_area(fd, pages);
+	unsigned long i;
+
+	for (i = 0; i < pages; i += part) {
+		pages_fill(page_at(mem, i), pages - i < part ? pages - i : part, 5, 0);
+		ksm_scan_force(fd);
+	}
+	CHECK_EQ(ksm_stats(fd).pages_merged, pages);
+	return mem;
 }
 
 static void oom_by_fault(void)
@@ -263,16 +278,9 @@ static void oom_by_fault(void)
 
 static void oom_by_cow(void)
 {
-	const unsigned long pages = 64 * MIB_PAGES, part = 4 * MIB_PAGES;
-	int fd = ksm_open_private();
-	char *mem = map_area(fd, pages);
-	unsigned long i;
+	const unsigned long pages = 64 * MIB_PAGES;
+	char *mem = map_merged(ksm_open_private(), pages);
 
-	for (i = 0; i < pages; i += part) {
-		pages_fill(page_at(mem, i), part, 5, 0);
-		ksm_scan_force(fd);
-	}
-	CHECK_EQ(ksm_stats(fd).pages_merged, pages);
 	pages_fill(mem, pages, 1, 1);
 }
 
@@ -307,16 +315,11 @@ static void test_oom_by_register(void)
 /* KSM_UNMERGE needs more than there is: killed, or ENOMEM and nothing lost. */
 static void unmerge_too_much(void)
 {
-	const unsigned long pages = 64 * MIB_PAGES, part = 4 * MIB_PAGES;
+	const unsigned long pages = 64 * MIB_PAGES;
 	int fd = ksm_open_private();
-	char *mem = map_area(fd, pages);
+	char *mem = map_merged(fd, pages);
 	struct ksm_range range = { .addr = (u64)mem, .len = pages * PAGE };
-	unsigned long i;
 
-	for (i = 0; i < pages; i += part) {
-		pages_fill(page_at(mem, i), part, 5, 0);
-		ksm_scan_force(fd);
-	}
 	CHECK_ERRNO(ioctl(fd, KSM_UNMERGE, &range), ENOMEM);
 	CHECK(range.done < range.len);
 	ksm_range_do(fd, KSM_MERGE, mem, pages);
@@ -343,6 +346,32 @@ static void test_oom_by_unmerge(void)
 			 tap_status_text(status));
 	CHECK_SOON(ksm_get("areas") == 0);
 	CHECK_SOON(cgroup_gone("ksm-oom-unmerge"));
+}
+
+/* One file is over its limit, and nobody is there to be killed for it: the others are not. */
+static void test_run_at_the_limit(void)
+{
+	const unsigned long pages = 64 * MIB_PAGES;
+	int before = ksm_open_private(), over = ksm_open_private(), after = ksm_open_private();
+	char *mem;
+
+	cgroup_make("ksm-run");
+	CHECK_EQ(cgroup_write("ksm-run", "memory.max", "32M"), 0);
+	cgroup_write("ksm-run", "memory.swap.max", "0");
+	map_merged(before, 100);
+	cgroup_enter("ksm-run");
+	mem = map_merged(over, pages);
+	CHECK_EQ(file_write(CGROUP "/cgroup.procs", "0"), 0);
+	map_merged(after, 100);
+	CHECK_EQ(ksm_try_set("run", "2"), -ENOMEM);
+	CHECK_EQ(ksm_get("run"), 0);
+	CHECK_EQ(ksm_stats(before).pages_merged, 0);
+	CHECK_EQ(ksm_stats(after).pages_merged, 0);
+	CHECK(ksm_stats(over).pages_merged > 0);
+	pages_check(mem, pages, 5, 0);
+	MUST(munmap(mem, pages * PAGE));
+	MUST(close(over));
+	CHECK_SOON(cgroup_gone("ksm-run"));
 }
 
 /* Merging needs little memory; without any, pages just stay as they are. */
@@ -567,6 +596,7 @@ static const struct tap_test tests[] = {
 	{ "over memory.max: killed in KSM_REGISTER, nothing left",
 	  test_oom_by_register },
 	{ "over memory.max in KSM_UNMERGE", test_oom_by_unmerge },
+	{ "over memory.max of one file in a write of 2 to run", test_run_at_the_limit },
 	{ "merging at the limit", test_merge_at_the_limit },
 	{ "RLIMIT_MEMLOCK: mmap gives EAGAIN", test_memlock_mmap },
 	{ "RLIMIT_MEMLOCK: areas of a user add up", test_memlock_sum },

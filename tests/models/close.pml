@@ -19,7 +19,7 @@
  *	function	71e31b1a95be	chunk_unmerge
  *	function	1f4f6ec84d1b	ksm_area_unmerge
  *	function	ec531e102e07	ksm_slot_unmerge
- *	function	81ed04f80d97	ksm_domain_each_area
+ *	function	3c6fa7afc075	ksm_domain_each_area
  *	function	623a2d613757	area_next
  *	function	c792ad361044	area_keep
  *	function	7fe3b69a189f	area_let_go
