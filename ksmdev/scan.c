@@ -199,19 +199,31 @@ static bool slot_unmapped_alone(struct ksm_chunk *chunk, unsigned int i)
 	return true;
 }
 
+static int page_mappings(struct page *page)
+{
+	smp_rmb();	/* in the order that page_only_mapped() tells */
+	return atomic_read(&page->_mapcount) + 1;
+}
+
 /*
  * References before mappings: a mapping that goes gives its reference back after it
- * stopped to count, so that in the other order one of GUP could hide behind it.  And again
- * after them: one that comes, by fork(), has its reference first.
+ * stopped to count, so that in the other order one of GUP could hide behind it.  And both
+ * again: one that comes, by fork(), has its reference first, and one of GUP could hide
+ * behind one that comes and one that goes.  At once: there is no time for more of them.
  */
 static bool page_only_mapped(struct page *page)
 {
-	int references = page_count(page), mappings;
+	int references, mappings;
+	bool only;
 
+	preempt_disable();
+	references = page_count(page);
+	mappings = page_mappings(page);
 	smp_rmb();	/* as said above */
-	mappings = atomic_read(&page->_mapcount) + 1;
-	smp_rmb();	/* as said above */
-	return references == mappings + 1 && references == page_count(page);
+	only = references == mappings + 1 && references == page_count(page) &&
+	       mappings == page_mappings(page);
+	preempt_enable();
+	return only;
 }
 
 /* Write-protect the page of slot @i; false if somebody could still write. */

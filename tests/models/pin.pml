@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * A page of ksmdev is protected: mapped for writing twice, pinned by get_user_pages() of
- * others, unmapped by others.
+ * others, unmapped by others, copied by fork().
  *
  * The scanner makes both PTEs read-only and then counts: as many references as mappings,
  * and two of its own, mean that nobody can write any more.  Who pins takes the reference
  * first and looks again whether the PTE is as it was.  Who unmaps takes the PTE away, then
- * the mapping from the count, then the reference.  From the time that the scanner takes
+ * the mapping from the count, then the reference; fork() has the reference first.  The scanner
+ * looks at both counts twice, as one of each could hide a pin.  (Two forks and an end of a
+ * mapping could still, between four loads with preemption off.)  From the time that the scanner takes
  * the page for protected, it does not change.
  *
  * README says what the rows are.
@@ -14,10 +16,12 @@
  *	module	ksmdev
  *
  *	function	3d2f1dc99591	protect_one
- *	function	d1a3ee9143af	page_only_mapped
+ *	function	b4309f8b9f33	page_only_mapped
  *
  *	holds	PINS=2
- *	caught	protected	MAPPINGS_FIRST: they are counted before the references
+ *	holds	PINS=1 FORK
+ *	caught	protected	MAPPINGS_FIRST COUNT_ONCE: they are counted before the references
+ *	caught	protected	FORK COUNT_ONCE: the mappings are not counted again
  *	caught	protected	COUNT_FIRST: it counts, and then makes PTEs read-only
  *	caught	protected	NO_LOOK: who pins does not look again
  */
@@ -32,7 +36,7 @@ byte pinned;
 
 active proctype scanner()
 {
-	byte r, m;
+	byte r, m, r2, m2;
 
 #ifdef COUNT_FIRST
 	r = refs;
@@ -49,11 +53,31 @@ active proctype scanner()
 	r = refs;
 	m = mappings;
 #endif
+#ifdef COUNT_FIRST
+	r2 = r;
+	m2 = m;
+#else
+	r2 = refs;
+#ifdef COUNT_ONCE
+	m2 = m;
+#else
+	m2 = mappings;
+#endif
+#endif
 	if
-	:: r == m + 2 -> protected = true
+	:: r == m + 2 && r2 == r && m2 == m -> protected = true
 	:: else
 	fi
 }
+
+#ifdef FORK
+/* A copy that nobody may write to. */
+active proctype forker()
+{
+	refs++;
+	mappings++
+}
+#endif
 
 /* It writes for as long as it has the pin. */
 active [PINS] proctype pinner()
