@@ -442,17 +442,16 @@ static bool match_find(struct ksm_scanner *s, struct ksm_chunk *chunk,
 		       struct page *page, struct match *m)
 {
 	struct ksm_table *t = &s->domain->table;
-	struct hlist_node *node, *next;
 	unsigned int skip = m->tried;
+	struct hlist_node *node;
 	bool found = false;
 
 	m->busy = false;
 	spin_lock(&t->lock);
-	for (node = ksm_table_bucket(t, page->private)->first; node && !found;
-	     node = next) {
+again:
+	hlist_for_each(node, ksm_table_bucket(t, page->private)) {
 		struct page *p = node_page(node);
 
-		next = node->next;
 		if (p->private != page->private || !nodes_may_share(p, page) || PageHWPoison(p))
 			continue;
 		if (skip) {
@@ -460,6 +459,11 @@ static bool match_find(struct ksm_scanner *s, struct ksm_chunk *chunk,
 			continue;
 		}
 		found = match_take(s, chunk, p, m);
+		if (found)
+			break;
+		/* A full frame has left the table, which may have moved the others. */
+		skip = m->tried;
+		goto again;
 	}
 	if (!found) {
 		ksm_table_add(t, page);
