@@ -702,6 +702,8 @@ struct file *ksm_fs_unnamed_file(struct ksm_domain *d, enum ksm_area_kind kind,
 	inode = file_new(unnamed_mnt->mnt_sb, NULL, 0600, d, kind, opener);
 	if (IS_ERR(inode))
 		return ERR_CAST(inode);
+	/* Open for writing, for good: else MADV_COLLAPSE takes it for a program's text. */
+	atomic_inc(&inode->i_writecount);
 	file = unnamed_open(inode, "ksm", O_RDWR | O_LARGEFILE, &ksm_file_fops);
 	/* What open() gives, and alloc_file_pseudo() does not. */
 	if (!IS_ERR(file))
