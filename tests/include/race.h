@@ -17,7 +17,8 @@
  *          Nothing is cut.
  *   free   Nothing is locked, whatever races.  A word is 0, or made of its index and of
  *          the epoch in which its writer began, or, while that is at work and
- *          after it was killed, some bytes are of one and some of another.
+ *          after it was killed, the low bytes are of one of these and the others of
+ *          another one.
  *          Each cut begins an epoch; after it, all that is older must be
  *          gone, but for what writers had in hand (see epoch_begin()).
  *
@@ -38,7 +39,12 @@
 #define OPS_MAX		48U
 #define PATTERNS	6U	/* of which most pages are; 0 means zeroes */
 #define LANE_STRIDE	(PAGE_WORDS / ACTORS)
-#define EPOCH_SHIFT	16
+
+/* Of a word of a free file: its index and the epoch, and from EPOCH_AGAIN on ~epoch. */
+#define INDEX_BITS	10
+#define EPOCH_BITS	27
+#define EPOCH_MASK	((1ULL << EPOCH_BITS) - 1)
+#define EPOCH_AGAIN	(INDEX_BITS + EPOCH_BITS)
 
 enum kind { EXACT, LANES, FREE };
 
@@ -304,21 +310,57 @@ static inline void exact_verify(struct file *f, unsigned int page, const u64 *wo
 	word_wrong(f, page, first, words[first], value_word(p->now, first), how);
 }
 
+/*
+ * The epoch is there twice, so that parts of two words never look like a third: the
+ * part that has one of the two as a whole says what the other one must be.
+ */
 static inline u64 epoch_word(u64 epoch, unsigned int i)
 {
-	return epoch << EPOCH_SHIFT | (i + 1);
+	return ~epoch << EPOCH_AGAIN | epoch << INDEX_BITS | (i + 1);
 }
 
-/* Each byte is 0, or that of an epoch of these. */
-static inline bool epochs_mixed(u64 word, unsigned int i, u64 first, u64 last)
+static inline u64 word_epoch(u64 word)
 {
-	u64 epoch, byte, left = word;
+	return word >> INDEX_BITS & EPOCH_MASK;
+}
 
-	for (byte = 0xff; byte; byte <<= 8)
-		for (epoch = first; epoch <= last && left & byte; epoch++)
-			if (!((word ^ epoch_word(epoch, i)) & byte))
-				left &= ~byte;
-	return !left;
+/* The bits below @end are 0, or those of a word of an epoch in [first, last]. */
+static inline bool low_fits(u64 word, unsigned int end, unsigned int i, u64 first, u64 last)
+{
+	u64 bits = (1ULL << end) - 1, known = bits >> INDEX_BITS & EPOCH_MASK;
+	/* The first one that has the bits of an epoch that are there. */
+	u64 epoch = first + ((word_epoch(word) - first) & known);
+
+	return !(word & bits) ||
+	       (epoch <= last && !((word ^ epoch_word(epoch, i)) & bits));
+}
+
+/* The same of the bits from @start on. */
+static inline bool high_fits(u64 word, unsigned int start, unsigned int i, u64 first, u64 last)
+{
+	u64 bits = ~0ULL << start, epoch = (~word & bits) >> EPOCH_AGAIN;
+
+	if (epoch < first)
+		epoch = first;
+	return !(word & bits) ||
+	       (epoch <= last && !((word ^ epoch_word(epoch, i)) & bits));
+}
+
+/* A whole word must be of one of these epochs, and so must both parts of a torn one. */
+static inline bool free_word_fits(u64 word, unsigned int i, u64 first, u64 last)
+{
+	u64 epoch = word_epoch(word);
+	unsigned int bits;
+
+	if (!word)
+		return true;
+	if (word == epoch_word(epoch, i))
+		return epoch >= first && epoch <= last;
+	for (bits = 8; bits < 64; bits += 8)
+		if (low_fits(word, bits, i, first, last) &&
+		    high_fits(word, bits, i, first, last))
+			return true;
+	return false;
 }
 
 /* @floor was read before the words. */
@@ -329,12 +371,7 @@ static inline void free_verify(struct file *f, unsigned int page, u64 floor,
 	unsigned int i;
 
 	for (i = 0; i < count; i++) {
-		u64 from = words[i] >> EPOCH_SHIFT;
-
-		if (!words[i] || (words[i] == epoch_word(from, i) &&
-				  from >= floor && from <= epoch))
-			continue;
-		if (epochs_mixed(words[i], i, floor, epoch))
+		if (free_word_fits(words[i], i, floor, epoch))
 			continue;
 		wrong_add(bytes_differ(words[i], 0));
 		word_wrong(f, page, i, words[i], epoch_word(floor, i), how);
@@ -538,6 +575,7 @@ static inline u64 epoch_begin(void)
 	u64 oldest = __atomic_add_fetch(&table->epoch, 1, __ATOMIC_SEQ_CST);
 	unsigned int i;
 
+	CHECK(oldest <= EPOCH_MASK);
 	for (i = 0; i < ACTORS; i++) {
 		u64 other = __atomic_load_n(&table->actors[i].epoch, __ATOMIC_SEQ_CST);
 
