@@ -566,9 +566,9 @@ static inline void epoch_leave(void)
 
 /*
  * A cut is about to be made: begins an epoch, and returns the oldest of which there can be
- * words after the cut.  A writer of an older epoch may bring them behind it, and be done when
- * the cut returns: so this looks before the cut who is not done.  There is none whose
- * epoch is not in the table.
+ * words after the cut.  A writer of an older epoch may bring them after the cut, and be done
+ * when the cut returns: so look, before the cut, which writers are not done.  There is none
+ * whose epoch is not in the table.
  */
 static inline u64 epoch_begin(void)
 {
