@@ -150,7 +150,10 @@ test_scan_path() {
 	cp "$TMP/pages" "$TMP/fs/d/f"
 	expect_json "scan of a directory" 1 "pages_scanned=96 pages_merged=95" ksmctl scan --json "$TMP/fs/d"
 	expect_json "scan of a file" 1 "pages_scanned=0 pages_merged=0" ksmctl scan --json "$TMP/fs/d/f"
-	expect "scan of what is elsewhere" 1 'is not of ksmdev' ksmctl scan "$TMP/pages"
+	expect "scan of what is elsewhere" 1 'is not a file or directory of ksmfs' ksmctl scan "$TMP/pages"
+	mknod "$TMP/device" c 1 77
+	expect "scan does not open a device" 1 'is not a file or directory of ksmfs' ksmctl scan "$TMP/device"
+	expect_one_line "in one line" ksmctl scan "$TMP/device"
 	expect "scan of what is not there" 1 'cannot open .*No such file' ksmctl scan "$TMP/fs/none"
 	expect "scan of a directory without permission" 1 'cannot open .*Permission denied' as_user $NOBODY ksmctl scan "$TMP/fs/d"
 	chmod 777 "$TMP/fs/d"
