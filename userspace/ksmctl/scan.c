@@ -19,65 +19,74 @@ static double now(void)
 	return ts.tv_sec + ts.tv_nsec / 1e9;
 }
 
-static void print_json(const struct ksm_scan *scan,
-		       const struct ksm_stats *stats, double seconds)
+static void add_number(struct json_object *object, const char *name, __u64 value)
+{
+	json_object_object_add(object, name, json_object_new_int64(value));
+}
+
+/* @scan is NULL if its numbers are not for the user. */
+static void print_json(const struct ksm_scan *scan, __u64 domain, double seconds)
 {
 	struct json_object *object = json_object_new_object();
-	const struct {
-		const char *name;
-		__u64 value;
-	} fields[] = {
-		{ "domain", stats->domain },
-		{ "passes", scan->passes },
-		{ "pages_scanned", scan->pages_scanned },
-		{ "pages_hashed", scan->pages_hashed },
-		{ "pages_merged", scan->pages_merged },
-		{ "pages_zero", scan->pages_zero },
-		{ "pages_skipped", scan->pages_skipped },
-		{ "pages_volatile", scan->pages_volatile },
-	};
-	/* Unknown to who does not own it. */
-	size_t i = stats->domain ? 0 : 1;
 
-	for (; i < ARRAY_SIZE(fields); i++)
-		json_object_object_add(object, fields[i].name,
-				       json_object_new_int64(fields[i].value));
+	if (scan) {
+		add_number(object, "domain", domain);
+		add_number(object, "passes", scan->passes);
+		add_number(object, "pages_scanned", scan->pages_scanned);
+		add_number(object, "pages_hashed", scan->pages_hashed);
+		add_number(object, "pages_merged", scan->pages_merged);
+		add_number(object, "pages_zero", scan->pages_zero);
+		add_number(object, "pages_skipped", scan->pages_skipped);
+		add_number(object, "pages_volatile", scan->pages_volatile);
+	}
 	json_object_object_add(object, "seconds",
 			       json_object_new_double(seconds));
 	json_print(object, false);
 }
 
-static void print_text(const struct ksm_scan *scan,
-		       const struct ksm_stats *stats, double seconds)
+static void print_text(const struct ksm_scan *scan, __u64 domain, double seconds)
 {
-	printf("Pass %llu", scan->passes);
-	if (stats->domain)
-		printf(" of domain %llu", stats->domain);
-	printf(", %s\n", format_seconds(seconds).text);
+	struct format_text took = format_seconds(seconds);
+
+	if (!scan) {
+		printf("Pass done, %s; its numbers are for the owner of the domain\n", took.text);
+		return;
+	}
+	printf("Pass %llu of domain %llu, %s\n", scan->passes, domain, took.text);
 	printf("visited %llu pages: %llu merged, %llu zero, %llu hashed, %llu skipped, %llu volatile\n",
 	       scan->pages_scanned, scan->pages_merged, scan->pages_zero,
 	       scan->pages_hashed, scan->pages_skipped, scan->pages_volatile);
+}
+
+static int scan_failed(void)
+{
+	switch (errno) {
+	case EINTR:
+		return report_failure("interrupted; what was merged stays merged");
+	case EPERM:
+		return report_failure("--force is for the owner of the domain");
+	default:
+		return report_failure("the pass failed: %s", strerror(errno));
+	}
 }
 
 static int scan_domain(int fd, bool force)
 {
 	struct ksm_scan scan = { .flags = force ? KSM_SCAN_FORCE : 0 };
 	struct ksm_stats stats = { .flags = KSM_STATS_DOMAIN };
-	double start = now();
+	double start = now(), seconds;
+	bool mine;
 
-	if (ioctl(fd, KSM_SCAN, &scan)) {
-		if (errno == EINTR)
-			return report_failure("interrupted; what was merged stays merged");
-		if (errno == EPERM)
-			return report_failure("--force is for the owner of the domain");
-		return report_failure("the pass failed: %s", strerror(errno));
-	}
-	if (ioctl(fd, KSM_GET_STATS, &stats) && errno != EPERM)
+	if (ioctl(fd, KSM_SCAN, &scan))
+		return scan_failed();
+	seconds = now() - start;
+	mine = !ioctl(fd, KSM_GET_STATS, &stats);
+	if (!mine && errno != EPERM)
 		return report_failure("no statistics: %s", strerror(errno));
 	if (json_wanted)
-		print_json(&scan, &stats, now() - start);
+		print_json(mine ? &scan : NULL, stats.domain, seconds);
 	else
-		print_text(&scan, &stats, now() - start);
+		print_text(mine ? &scan : NULL, stats.domain, seconds);
 	return 0;
 }
 
