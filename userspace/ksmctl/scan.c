@@ -90,7 +90,7 @@ static int scan_domain(int fd, bool force)
 	return 0;
 }
 
-struct choice {
+struct arguments {
 	bool force;
 	const char *path;	/* NULL: the domain of the user */
 };
@@ -103,12 +103,12 @@ static const struct argp_option options[] = {
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
-	struct choice *choice = state->input;
+	struct arguments *arguments = state->input;
 
 	if (key == 'f')
-		choice->force = true;
-	else if (key == ARGP_KEY_ARG && !choice->path)
-		choice->path = arg;
+		arguments->force = true;
+	else if (key == ARGP_KEY_ARG && !arguments->path)
+		arguments->path = arg;
 	else
 		return ARGP_ERR_UNKNOWN;
 	return 0;
@@ -124,14 +124,14 @@ static const struct argp argp = {
 
 int cmd_scan(int argc, char **argv)
 {
-	struct choice choice = { .path = NULL };
+	struct arguments arguments = { .path = NULL };
 	int fd, status;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &choice);
-	fd = choice.path ? path_open(choice.path) : device_open();
+	argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+	fd = arguments.path ? path_open(arguments.path) : device_open();
 	if (fd < 0)
 		return STATUS_FAILURE;
-	status = scan_domain(fd, choice.force);
+	status = scan_domain(fd, arguments.force);
 	close(fd);
 	return status;
 }
