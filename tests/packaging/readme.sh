@@ -46,6 +46,7 @@ sudo mokutil --import /var/lib/dkms/mok.pub|never: it asks for a password, and t
 ./lab bench kvm|never: it measures for minutes
 ./lab bench fleet|never: it measures for half an hour
 ./lab help|here
+ksmctl scan PATH|suite ksmctl
 ksmctl run -- CMD|suite ksmctl
 kvmlitectl exec -- CMD|suite kvmlitectl
 kvmlitectl exec -- qemu-system-x86_64 -accel kvm,kernel-irqchip=off ...|suite qemu-vtx

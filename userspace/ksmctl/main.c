@@ -21,7 +21,7 @@ static const struct tool tool = {
 	       "  top                the same, live\n"
 	       "  areas              the files whose pages may merge (root)\n"
 	       "  set KEY=VALUE...   change settings (root)\n"
-	       "  scan               run one full pass now over memory of your domain\n"
+	       "  scan [PATH]        run one full pass now over your domain, or that of PATH\n"
 	       "  run -- CMD...      run a program and merge what it marks with\n"
 	       "                     madvise(MADV_MERGEABLE)\n"
 	       "  metrics            statistics for Prometheus\n"
