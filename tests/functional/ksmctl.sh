@@ -140,16 +140,31 @@ test_set() {
 	expect_one_line "in one line" ksmctl set run=7
 }
 
-# 96 equal pages in a file of a directory, which is a domain of its own.
+# The domain of the latest scan --json.
+domain() {
+	sed -n 's/.*"domain": *\([0-9]*\).*/\1/p' "$TMP/out"
+}
+
+# Each file has 96 equal pages. A directory is a domain of its own, and the root of the
+# mount is in that of the user.
 test_scan_path() {
 	chmod 711 "$TMP"
 	mkdir "$TMP/fs"
 	mount -t ksmfs none "$TMP/fs"
 	mkdir "$TMP/fs/d"
 	yes x | head -c 393216 >"$TMP/pages"
+	# A domain lasts as long as something is in it.
+	: >"$TMP/fs/r"
+	expect_json "scan without PATH" 1 "domain" ksmctl scan --json
+	mine=$(domain)
+	cp "$TMP/pages" "$TMP/fs/r"
 	cp "$TMP/pages" "$TMP/fs/d/f"
 	expect_json "scan of a directory" 1 "pages_scanned=96 pages_merged=95" ksmctl scan --json "$TMP/fs/d"
-	expect_json "scan of a file" 1 "pages_scanned=0 pages_merged=0" ksmctl scan --json "$TMP/fs/d/f"
+	dir=$(domain)
+	cp "$TMP/pages" "$TMP/fs/d/g"
+	expect_json "scan of a file" 1 "domain=$dir pages_scanned=96 pages_merged=96" ksmctl scan --json "$TMP/fs/d/f"
+	expect_json "scan of the root of a mount" 1 "domain=$mine pages_scanned=96 pages_merged=95" ksmctl scan --json "$TMP/fs"
+	same "scan took the domain of the directory" yes "$([ "$dir" != "$mine" ] && echo yes)"
 	expect "scan of what is elsewhere" 1 'is not a file or directory of ksmfs' ksmctl scan "$TMP/pages"
 	mknod "$TMP/device" c 1 77
 	expect "scan does not open a device" 1 'is not a file or directory of ksmfs' ksmctl scan "$TMP/device"
@@ -170,7 +185,7 @@ test_scan() {
 	expect "scan tells what a pass did" 0 '^visited [0-9]+ pages' ksmctl scan
 	expect_json "scan --json" 1 "domain passes pages_scanned pages_hashed pages_merged pages_zero pages_skipped pages_volatile seconds" ksmctl scan --json
 	expect "scan --force" 0 '^Pass ' ksmctl scan --force
-	expect "scan takes one argument" 2 'Usage|Too many' ksmctl scan one two
+	expect "scan takes at most one argument" 2 'Usage|Too many' ksmctl scan one two
 	test_scan_path
 	mode=$(stat -c %a /dev/ksm)
 	chmod 600 /dev/ksm
