@@ -668,19 +668,38 @@ static void test_discard_times(void)
 	as_uid(1000, discard_as_user);
 }
 
+/* The page of the file is meant, not the copy of it that the mapping has. */
+static void test_range_private(void)
+{
+	struct pair p = make_merged();
+	char *private = map_private(p.a, PAGES);
+
+	page_fill(private, SEED + 100);
+	CHECK(share(p.mem_a, p.mem_b));
+	ksm_range_do(p.a, KSM_UNMERGE, private, 1);
+	CHECK(!share(p.mem_a, p.mem_b));
+	check_shared(&p, 1, PAGES - 1);
+	merge(p.a);
+	CHECK(!share(p.mem_a, p.mem_b));
+	ksm_range_do(p.a, KSM_MERGE, private, 1);
+	merge(p.a);
+	check_shared(&p, 0, PAGES);
+	/* The copy would stay: as madvise() with MADV_REMOVE. */
+	CHECK_ERRNO(madvise(private, PAGE, MADV_REMOVE), EACCES);
+	CHECK_ERRNO(ksm_range_call(p.a, KSM_DISCARD, private, PAGE, 0), EACCES);
+	pages_check(private, 1, SEED + 100, 0);
+	pages_check(p.mem_a, PAGES, SEED, 1);
+	pages_check(p.mem_b, PAGES, SEED, 1);
+}
+
 static void test_range_errors(void)
 {
 	static const unsigned long requests[] = { KSM_UNMERGE, KSM_MERGE, KSM_DISCARD };
 	struct pair p = make_pair();
 	int ro = MUST(open("d/a", O_RDONLY | O_CLOEXEC));
-	char *anon = map_anon(1), *private = map_private(p.a, 1);
+	char *anon = map_anon(1);
 	unsigned int i;
 
-	/* A copy would stay: as madvise() with MADV_REMOVE. */
-	CHECK_ERRNO(madvise(private, PAGE, MADV_REMOVE), EACCES);
-	CHECK_ERRNO(ksm_range_call(p.a, KSM_DISCARD, private, PAGE, 0), EACCES);
-	ksm_range_do(p.a, KSM_UNMERGE, private, 1);
-	ksm_range_do(p.a, KSM_MERGE, private, 1);
 	for (i = 0; i < ARRAY_SIZE(requests); i++) {
 		unsigned long request = requests[i];
 
@@ -946,6 +965,7 @@ static const struct tap_test tests[] = {
 	{ "what cannot be joined", test_join_errors },
 	{ "KSM_UNMERGE, KSM_MERGE and KSM_DISCARD", test_unmerge },
 	{ "KSM_DISCARD changes times and mode as a punched hole", test_discard_times },
+	{ "ranges of a private mapping", test_range_private },
 	{ "wrong ranges", test_range_errors },
 	{ "which requests a file knows", test_requests },
 	{ "who owns a domain", test_owner },
