@@ -177,12 +177,16 @@ boot_is_stillborn() {
 	! grep -qa 'lab: start' "$B_DIR/console.log" && grep -qa 'Kernel panic' "$B_DIR/console.log"
 }
 
-# Once; ./lab check warns of it.
+# Once. It is always said: a mistake of ours that kills a kernel now and then looks the same.
 boot_again() {
-	mv "$B_DIR/console.log" "$B_DIR/console-first.log"
+	local log
+	for log in console emulator bochs; do
+		[[ ! -e $B_DIR/$log.log ]] || mv "$B_DIR/$log.log" "$B_DIR/$log-first.log"
+	done
 	: >"$B_DIR/console.log"
 	[[ -z ${LAB_BOOTS:-} ]] || echo "$B_NAME $B_HOST $B_KERNEL" >>"$LAB_BOOTS"
-	[[ $B_QUIET ]] || say "the kernel has died before the lab's init started: booting again"
+	status_clear
+	say "lab: warning: the kernel of $B_NAME $B_HOST $B_KERNEL died before the lab's init started: booting again"
 	boot_watch
 }
 
