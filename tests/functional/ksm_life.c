@@ -165,15 +165,20 @@ static void test_killed_in_a_call(void)
 
 /* ---- a mount goes while its files are gone through ---- */
 
+#define UNMOUNTS	40U
+
 static bool walker_stops;
+static unsigned int walks_begun, walks_ended;
 
 /* run = 2 and the sums go through all files of all mounts, and are in none. */
 static void *walker_run(void *unused)
 {
 	(void)unused;
 	while (!__atomic_load_n(&walker_stops, __ATOMIC_RELAXED)) {
+		__atomic_add_fetch(&walks_begun, 1, __ATOMIC_SEQ_CST);
 		ksm_set("run", "2");
 		ksm_get("pages_sharing");
+		__atomic_add_fetch(&walks_ended, 1, __ATOMIC_SEQ_CST);
 		ksm_set("run", "1");
 	}
 	return NULL;
@@ -201,26 +206,40 @@ static void mount_fill(const char *folder)
 	}
 }
 
-/* Who goes through the files does not make the mount busy, and may be who ends it. */
+/* Returns whether a walk was under way meanwhile. */
+static bool unmount(const char *folder)
+{
+	unsigned int ended = __atomic_load_n(&walks_ended, __ATOMIC_SEQ_CST);
+
+	MUST(umount2(folder, 0));
+	return __atomic_load_n(&walks_begun, __ATOMIC_SEQ_CST) != ended;
+}
+
+/*
+ * Who goes through the files does not make the mount busy, and may be who ends it.  With one
+ * CPU a walk is seldom interrupted, so go on until enough of them have been.
+ */
 static void test_unmounted(void)
 {
 	char folder[] = "/tmp/ksm_life.XXXXXX";
+	unsigned int i, met = 0;
 	s64 before = mem_free();
 	pthread_t thread;
-	unsigned int i;
 
 	MUST((long)(mkdtemp(folder) ? 0 : -1));
 	walker_stops = false;
 	CHECK_EQ(pthread_create(&thread, NULL, walker_run, NULL), 0);
-	for (i = 0; i < 40; i++) {
+	for (i = 0; met < UNMOUNTS && i < 10 * UNMOUNTS; i++) {
 		MUST(mount("none", folder, "ksmfs", 0, NULL));
 		mount_fill(folder);
-		MUST(umount2(folder, 0));
+		met += unmount(folder);
 	}
 	__atomic_store_n(&walker_stops, true, __ATOMIC_RELAXED);
 	pthread_join(thread, NULL);
 	MUST(rmdir(folder));
 	ksm_set("run", "0");
+	tap_note("a walk was under way in %u of %u unmounts, of %u walks", met, i, walks_ended);
+	CHECK(met > 0);
 	check_nothing_left(before);
 }
 
