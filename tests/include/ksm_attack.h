@@ -62,15 +62,16 @@ static inline pthread_t thread_start(void *(*fn)(void *), void *arg)
 	return thread;
 }
 
-/* A thread whose work should be over, or is so soon. */
+/* A thread whose work is over with the attack, or soon after it. */
 static inline void thread_end(pthread_t thread)
 {
 	struct timespec limit;
+	s64 left = attack_end - now_ms();
 
 	clock_gettime(CLOCK_REALTIME, &limit);
-	limit.tv_sec += 60;
+	limit.tv_sec += 60 + (left > 0 ? left / 1000 : 0);
 	if (pthread_timedjoin_np(thread, NULL, &limit))
-		tap_fail("a thread hangs: expected its end within 60 s");
+		tap_fail("a thread hangs: expected its end within 60 s after the attack's");
 }
 
 static inline void *scan_always(void *arg)
