@@ -88,12 +88,12 @@ static int move(struct kvml_vcpu *vcpu, struct fxregs_state *fx)
 
 int kvml_exec_mov_sse(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
-	struct fxregs_state fx __aligned(16);
+	struct fxregs_state fx;
 	int r = check_enabled(vcpu);
 
 	if (r)
 		return r;
-	kvml_fpu_save_legacy(vcpu, &fx);
+	kvml_fpu_get_legacy(vcpu, &fx);
 	if (e->insn.flags & KVML_INSN_MMX) {
 		if (fx.swd & SW_ES)
 			return kvml_queue_exception(vcpu, X86_TRAP_MF);
@@ -101,23 +101,23 @@ int kvml_exec_mov_sse(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 	}
 	r = move(vcpu, &fx);
 	if (!r)
-		kvml_fpu_load_legacy(vcpu, &fx);
+		kvml_fpu_set_legacy(vcpu, &fx);
 	return r;
 }
 
 /* FNSTCW (D9), FNINIT (DB), FNSTSW (DD). */
 int kvml_exec_x87(struct kvml_vcpu *vcpu, struct kvml_emul *e)
 {
-	struct fxregs_state fx __aligned(16);
+	struct fxregs_state fx;
 
 	if (kvml_reg(vcpu, KVML_CR0) & (X86_CR0_TS | X86_CR0_EM))
 		return kvml_queue_exception(vcpu, X86_TRAP_NM);
-	kvml_fpu_save_legacy(vcpu, &fx);
+	kvml_fpu_get_legacy(vcpu, &fx);
 	e->value = e->insn.opcode == 0xd9 ? fx.cwd : fx.swd;
 	if (e->insn.opcode != 0xdb)
 		return 0;
 	memset(&fx, 0, offsetof(struct fxregs_state, mxcsr));
 	fx.cwd = 0x37f;
-	kvml_fpu_load_legacy(vcpu, &fx);
+	kvml_fpu_set_legacy(vcpu, &fx);
 	return 0;
 }

@@ -62,7 +62,7 @@ static int handle_exception(struct kvml_vcpu *vcpu)
 		return kvml_emulate_ud(vcpu);
 	case NM_VECTOR:
 		/* If the guest has set TS itself, the instruction faults again. */
-		if (vcpu->fpu_loaded)
+		if (vcpu->fpu_on)
 			return kvml_queue_exception(vcpu, NM_VECTOR);
 		kvml_fpu_use(vcpu);
 		return 1;

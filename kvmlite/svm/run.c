@@ -247,8 +247,8 @@ bool kvml_svm_run(struct kvml_vcpu *vcpu)
 	u64 host = kvml_svm_host_save(svm);
 
 	kvml_svm_asid_prepare(svm);
-	if (unlikely(svm->fpu_trap == vcpu->fpu_loaded))
-		kvml_svm_set_fpu_trap(svm, !vcpu->fpu_loaded);
+	if (unlikely(svm->fpu_trap == vcpu->fpu_on))
+		kvml_svm_set_fpu_trap(svm, !vcpu->fpu_on);
 	kvml_debug_enter(vcpu);
 	kvml_fpu_enter_xcr0(vcpu);
 	kvml_svm_set_xss(0);

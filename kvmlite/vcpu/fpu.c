@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* FPU state. See fpu.h. */
 #include <linux/cpu.h>
+#include <linux/gfp.h>
 #include <linux/module.h>
+
+#include <asm/fpu/api.h>
 
 #include "base/kick.h"
 #include "cpuid/cpuid.h"
@@ -23,8 +26,11 @@ void __init kvml_fpu_init(void)
 
 int kvml_fpu_alloc(struct kvml_vcpu *vcpu)
 {
-	if (!fpu_alloc_guest_fpstate(&vcpu->fpu))
+	BUILD_BUG_ON(KVML_XSAVE_SIZE > PAGE_SIZE);
+	vcpu->fpu = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	if (!vcpu->fpu)
 		return -ENOMEM;
+	kvml_xstate_reset(vcpu->fpu, ~0ull);
 	vcpu->xcr0 = XFEATURE_MASK_FP;
 	vcpu->xcr0_entry = kvml_host_xcr0;
 	return 0;
@@ -32,14 +38,36 @@ int kvml_fpu_alloc(struct kvml_vcpu *vcpu)
 
 void kvml_fpu_free(struct kvml_vcpu *vcpu)
 {
-	if (vcpu->fpu.fpstate)
-		fpu_free_guest_fpstate(&vcpu->fpu);
+	free_page((unsigned long)vcpu->fpu);
 }
 
-static void load(struct kvml_vcpu *vcpu)
+void kvml_fpu_load(struct kvml_vcpu *vcpu)
 {
-	fpu_swap_kvm_fpstate(&vcpu->fpu, true);
-	vcpu->fpu_loaded = true;
+	u64 mask = kvml_xcr0_supported();
+
+	vcpu->stat.fpu_reload++;
+	kernel_fpu_begin_mask(0);
+	if (kvml_host_xcr0)
+		asm volatile("xrstor64 %0" : : "m" (*vcpu->fpu), "a" ((u32)mask),
+			     "d" ((u32)(mask >> 32)) : "memory");
+	else
+		asm volatile("fxrstorq %0" : : "m" (vcpu->fpu->i387));
+}
+
+/*
+ * XSAVE: by what the others leave out they rely on what the CPU remembers of the last
+ * XRSTOR, with a guest in between.
+ */
+void kvml_fpu_save(struct kvml_vcpu *vcpu)
+{
+	u64 mask = kvml_xcr0_supported();
+
+	if (kvml_host_xcr0)
+		asm volatile("xsave64 %0" : "+m" (*vcpu->fpu) : "a" ((u32)mask),
+			     "d" ((u32)(mask >> 32)) : "memory");
+	else
+		asm volatile("fxsaveq %0" : "+m" (vcpu->fpu->i387));
+	kernel_fpu_end();
 }
 
 /*
@@ -53,49 +81,15 @@ static bool may_trap(struct kvml_vcpu *vcpu)
 
 void kvml_fpu_begin(struct kvml_vcpu *vcpu)
 {
-	if (may_trap(vcpu) && !vcpu->fpu_eager)
-		return;
+	vcpu->fpu_on = !may_trap(vcpu) || vcpu->fpu_eager;
 	if (vcpu->fpu_eager)
 		vcpu->fpu_eager--;
-	load(vcpu);
 }
 
 void kvml_fpu_use(struct kvml_vcpu *vcpu)
 {
 	vcpu->fpu_eager = EAGER_RUNS;
-	load(vcpu);
-}
-
-void kvml_fpu_end(struct kvml_vcpu *vcpu)
-{
-	if (!vcpu->fpu_loaded)
-		return;
-	vcpu->fpu_loaded = false;
-	fpu_swap_kvm_fpstate(&vcpu->fpu, false);
-}
-
-/* The guest's registers stay on the CPU until fpregs_unlock(). */
-static void lock_registers(struct kvml_vcpu *vcpu)
-{
-	if (!vcpu->fpu_loaded)
-		kvml_fpu_use(vcpu);
-	fpregs_lock();
-	if (test_thread_flag(TIF_NEED_FPU_LOAD))
-		switch_fpu_return();
-}
-
-void kvml_fpu_save_legacy(struct kvml_vcpu *vcpu, struct fxregs_state *fx)
-{
-	lock_registers(vcpu);
-	asm volatile("fxsaveq %0" : "=m" (*fx));
-	fpregs_unlock();
-}
-
-void kvml_fpu_load_legacy(struct kvml_vcpu *vcpu, const struct fxregs_state *fx)
-{
-	lock_registers(vcpu);
-	asm volatile("fxrstorq %0" : : "m" (*fx));
-	fpregs_unlock();
+	vcpu->fpu_on = true;
 }
 
 /* ---- XCR0 ---- */
@@ -166,42 +160,55 @@ int kvml_fpu_set_xcrs(struct kvml_vcpu *vcpu, const struct kvm_xcrs *in)
 /* A component in its initial state is not in memory: XSTATE_BV says so. */
 static u64 in_memory(struct kvml_vcpu *vcpu)
 {
-	return kvml_host_xcr0 ?
-	       vcpu->fpu.fpstate->regs.xsave.header.xfeatures :
-	       XFEATURE_MASK_FPSSE;
+	return kvml_host_xcr0 ? vcpu->fpu->header.xfeatures : XFEATURE_MASK_FPSSE;
+}
+
+/* All of it is in memory. */
+static void *whole(struct kvml_vcpu *vcpu)
+{
+	kvml_xstate_reset(vcpu->fpu, ~in_memory(vcpu));
+	return &vcpu->fpu->i387;
+}
+
+/* What was written counts. */
+static void changed(struct kvml_vcpu *vcpu)
+{
+	if (kvml_host_xcr0)
+		vcpu->fpu->header.xfeatures |= XFEATURE_MASK_FPSSE;
+}
+
+void kvml_fpu_get_legacy(struct kvml_vcpu *vcpu, struct fxregs_state *fx)
+{
+	memcpy(fx, whole(vcpu), sizeof(*fx));
+}
+
+void kvml_fpu_set_legacy(struct kvml_vcpu *vcpu, const struct fxregs_state *fx)
+{
+	memcpy(whole(vcpu), fx, sizeof(*fx));
+	changed(vcpu);
 }
 
 void kvml_fpu_get(struct kvml_vcpu *vcpu, struct kvm_fpu *out)
 {
-	const struct fxregs_state *fx = &vcpu->fpu.fpstate->regs.fxsave;
-	u64 present = in_memory(vcpu);
+	const struct fxregs_state *fx = whole(vcpu);
 
 	memset(out, 0, sizeof(*out));
-	out->fcw = 0x37f;
-	out->mxcsr = MXCSR_DEFAULT;
-	if (present & XFEATURE_MASK_FP) {
-		memcpy(out->fpr, fx->st_space, sizeof(out->fpr));
-		out->fcw = fx->cwd;
-		out->fsw = fx->swd;
-		out->ftwx = fx->twd;
-		out->last_opcode = fx->fop;
-		out->last_ip = fx->rip;
-		out->last_dp = fx->rdp;
-	}
-	if (present & XFEATURE_MASK_SSE) {
-		memcpy(out->xmm, fx->xmm_space, sizeof(out->xmm));
-		out->mxcsr = fx->mxcsr;
-	}
+	memcpy(out->fpr, fx->st_space, sizeof(out->fpr));
+	out->fcw = fx->cwd;
+	out->fsw = fx->swd;
+	out->ftwx = fx->twd;
+	out->last_opcode = fx->fop;
+	out->last_ip = fx->rip;
+	out->last_dp = fx->rdp;
+	memcpy(out->xmm, fx->xmm_space, sizeof(out->xmm));
+	out->mxcsr = fx->mxcsr;
 }
 
 /* MXCSR stays, as in KVM: VMMs leave the field 0. */
 void kvml_fpu_set(struct kvml_vcpu *vcpu, const struct kvm_fpu *in)
 {
-	union fpregs_state *regs = &vcpu->fpu.fpstate->regs;
-	struct fxregs_state *fx = &regs->fxsave;
+	struct fxregs_state *fx = whole(vcpu);
 
-	if (!(in_memory(vcpu) & XFEATURE_MASK_SSE))
-		fx->mxcsr = MXCSR_DEFAULT;
 	memcpy(fx->st_space, in->fpr, sizeof(in->fpr));
 	fx->cwd = in->fcw;
 	fx->swd = in->fsw;
@@ -210,27 +217,32 @@ void kvml_fpu_set(struct kvml_vcpu *vcpu, const struct kvm_fpu *in)
 	fx->rip = in->last_ip;
 	fx->rdp = in->last_dp;
 	memcpy(fx->xmm_space, in->xmm, sizeof(in->xmm));
-	if (kvml_host_xcr0)
-		regs->xsave.header.xfeatures |= XFEATURE_MASK_FPSSE;
+	changed(vcpu);
 }
 
 int kvml_fpu_get_xsave(struct kvml_vcpu *vcpu, void __user *arg)
 {
-	void *buf __free(kfree) = kzalloc(KVML_XSAVE_SIZE, GFP_KERNEL_ACCOUNT);
+	u64 told = in_memory(vcpu) & (vcpu->xcr0_allowed | XFEATURE_MASK_FPSSE);
+	struct xregs_state *buf __free(kfree) = NULL;
 
+	whole(vcpu);
+	buf = kmemdup(vcpu->fpu, KVML_XSAVE_SIZE, GFP_KERNEL_ACCOUNT);
 	if (!buf)
 		return -ENOMEM;
-	fpu_copy_guest_fpstate_to_uabi(&vcpu->fpu, buf, KVML_XSAVE_SIZE,
-				       vcpu->xcr0_allowed | XFEATURE_MASK_FPSSE, 0);
+	kvml_xstate_reset(buf, ~told);
+	buf->header.xfeatures = told;
 	return copy_to_user(arg, buf, KVML_XSAVE_SIZE) ? -EFAULT : 0;
 }
 
 int kvml_fpu_set_xsave(struct kvml_vcpu *vcpu, const void __user *arg)
 {
-	void *buf __free(kfree) = memdup_user(arg, KVML_XSAVE_SIZE);
-	u32 pkru = 0;
+	struct xregs_state *buf __free(kfree) = memdup_user(arg, KVML_XSAVE_SIZE);
 
 	if (IS_ERR(buf))
 		return PTR_ERR(buf);
-	return fpu_copy_uabi_to_guest_fpstate(&vcpu->fpu, buf, kvml_xcr0_supported(), &pkru);
+	if (!kvml_xstate_valid(buf))
+		return -EINVAL;
+	memcpy(vcpu->fpu, buf, KVML_XSAVE_SIZE);
+	whole(vcpu);
+	return 0;
 }

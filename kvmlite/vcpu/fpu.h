@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * FPU, SSE and AVX state, by the kernel's guest-FPU functions: it is on the
- * CPU while KVM_RUN is in progress (the kernel saves it when it preempts us)
- * and in vcpu->fpu.fpstate otherwise.
+ * FPU, SSE and AVX state: vcpu->fpu, a page, as XSAVE writes it in its standard format,
+ * which is that of KVM_GET_XSAVE.  It is in the CPU from right before an entry to right
+ * after the exit, in a section of kernel_fpu_begin(): what the kernel has for a guest's
+ * FPU state is for its own KVM alone since 6.19.  The first entry after a return to
+ * userspace saves the VMM's registers, the next return loads them.
  *
- * Lazily: KVM_RUN may begin without it (vcpu->fpu_loaded is false).  Then the
- * vendor runs the guest with CR0.TS set, so that the first instruction that
- * needs it gives #NM, and that exit calls kvml_fpu_use().  Until then the CPU
- * has the VMM's registers, which some CPUs let the guest read by speculation
- * (CVE-2018-3665): only for hosts without mitigations, unless asked for.
+ * Lazily: KVM_RUN may begin without it (vcpu->fpu_on is false).  Then the vendor runs
+ * the guest with CR0.TS set, so that the first instruction that needs it gives #NM, and
+ * that exit calls kvml_fpu_use().  Until then the CPU has the VMM's registers, which some
+ * CPUs let the guest read by speculation (CVE-2018-3665): only for hosts without
+ * mitigations, unless asked for.
  *
  * XCR0 is not part of it.  A guest with CR4.OSXSAVE runs on its own: the
- * vendor switches it right around the entry, with interrupts off, as the
- * kernel saves and restores with the host's.
+ * vendor switches it right around the entry, with interrupts off, as registers are
+ * saved and loaded with the host's.
  */
 #ifndef _KVMLITE_FPU_H
 #define _KVMLITE_FPU_H
@@ -28,16 +30,18 @@ void kvml_fpu_init(void);
 
 int kvml_fpu_alloc(struct kvml_vcpu *vcpu);
 void kvml_fpu_free(struct kvml_vcpu *vcpu);
-/* KVM_RUN begins, the guest needs it, KVM_RUN ends. */
+/* KVM_RUN begins, and the guest needs it. */
 void kvml_fpu_begin(struct kvml_vcpu *vcpu);
 void kvml_fpu_use(struct kvml_vcpu *vcpu);
-void kvml_fpu_end(struct kvml_vcpu *vcpu);
+/* The x87, MMX and XMM registers, in the format of FXSAVE with REX.W. */
+void kvml_fpu_get_legacy(struct kvml_vcpu *vcpu, struct fxregs_state *fx);
+void kvml_fpu_set_legacy(struct kvml_vcpu *vcpu, const struct fxregs_state *fx);
 /*
- * Between these: the x87, MMX and XMM registers, in the format of FXSAVE with
- * REX.W; loads them if need be.  @fx is aligned to 16 bytes.
+ * Interrupts off, until the second one: the CPU has the guest's registers, the VMM's are
+ * in memory.  What the CPU has beyond them stays as it is.
  */
-void kvml_fpu_save_legacy(struct kvml_vcpu *vcpu, struct fxregs_state *fx);
-void kvml_fpu_load_legacy(struct kvml_vcpu *vcpu, const struct fxregs_state *fx);
+void kvml_fpu_load(struct kvml_vcpu *vcpu);
+void kvml_fpu_save(struct kvml_vcpu *vcpu);
 
 /* Interrupts off. */
 static inline void kvml_fpu_enter_xcr0(struct kvml_vcpu *vcpu)

@@ -62,13 +62,13 @@ struct kvml_vcpu {
 
 	struct kvml_events event;	/* (v) */
 
-	struct fpu_guest fpu;		/* (v) fpu.c */
+	struct xregs_state *fpu;	/* (v) fpu.c */
 	u64 xcr0;
 	u64 xcr0_entry;			/* to run on: the host's, or xcr0 */
 	u64 xcr0_allowed;		/* what CPUID offers */
 	bool osxsave;			/* CR4.OSXSAVE */
 	bool mwait;			/* IA32_MISC_ENABLE.MWAIT */
-	bool fpu_loaded;		/* the CPU has the guest's FPU state */
+	bool fpu_on;			/* (v) the guest runs with it: fpu.h */
 	u8 fpu_eager;			/* KVM_RUNs that load it at once */
 
 	struct kvml_cpuid *cpuid;	/* (v) cpuid.c; NULL before SET_CPUID2 */

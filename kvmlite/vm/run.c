@@ -36,7 +36,7 @@ static int handle_requests(struct kvml_vcpu *vcpu)
 	}
 	if (test_and_clear_bit(KVML_REQ_LOAD, &vcpu->requests))
 		kvml_vcpu_reload(vcpu);
-	if (test_and_clear_bit(KVML_REQ_FPU, &vcpu->requests) && !vcpu->fpu_loaded)
+	if (test_and_clear_bit(KVML_REQ_FPU, &vcpu->requests) && !vcpu->fpu_on)
 		kvml_fpu_use(vcpu);
 	clear_bit(KVML_REQ_EVENT, &vcpu->requests);
 	return 1;
@@ -126,12 +126,12 @@ static int enter_guest(struct kvml_vcpu *vcpu)
 	}
 	if (unlikely(kvml_events_any(&vcpu->event)))
 		kvml_inject_events(vcpu);
-	if (unlikely(test_thread_flag(TIF_NEED_FPU_LOAD)) && vcpu->fpu_loaded) {
-		vcpu->stat.fpu_reload++;
-		switch_fpu_return();
-	}
+	if (vcpu->fpu_on)
+		kvml_fpu_load(vcpu);
 	guest_timing_enter_irqoff();
 	done = kvml_ops->run(vcpu);
+	if (vcpu->fpu_on)
+		kvml_fpu_save(vcpu);
 	WRITE_ONCE(vcpu->mode, KVML_OUTSIDE);
 	account_guest_end();
 	local_irq_enable();
@@ -221,7 +221,6 @@ static int run_locked(struct kvml_vcpu *vcpu)
 	kvml_vcpu_load(vcpu);
 	kvml_fpu_begin(vcpu);
 	ret = run_loaded(vcpu);
-	kvml_fpu_end(vcpu);
 	kvml_vcpu_put(vcpu);
 	return ret;
 }

@@ -33,7 +33,7 @@ struct kvml_vcpu_stat {
 	u64 irq_injections;		/* interrupts injected */
 	u64 nmi_injections;		/* NMIs injected */
 	u64 tlb_flush;			/* second-stage TLB flushes */
-	u64 fpu_reload;			/* FPU state loaded again after preemption */
+	u64 fpu_reload;			/* entries with the guest's FPU state */
 	u64 userspace_exits;		/* KVM_RUN returned */
 };
 

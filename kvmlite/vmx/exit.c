@@ -73,7 +73,7 @@ static int handle_exception(struct kvml_vcpu *vcpu)
 		return kvml_emulate_ud(vcpu);
 	}
 	/* If the guest has set TS itself, the instruction faults again. */
-	if (vector == NM_VECTOR && !vcpu->fpu_loaded) {
+	if (vector == NM_VECTOR && !vcpu->fpu_on) {
 		kvml_fpu_use(vcpu);
 		return 1;
 	}

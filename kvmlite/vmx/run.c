@@ -302,8 +302,8 @@ bool kvml_vmx_run(struct kvml_vcpu *vcpu)
 	if (static_branch_unlikely(&kvml_vmx_host_pebs))
 		kvml_vmx_host_pebs_off(vmx);
 	sync_host(vmx);
-	if (unlikely(vmx->fpu_trap == vcpu->fpu_loaded))
-		kvml_vmx_set_fpu_trap(vmx, !vcpu->fpu_loaded);
+	if (unlikely(vmx->fpu_trap == vcpu->fpu_on))
+		kvml_vmx_set_fpu_trap(vmx, !vcpu->fpu_on);
 	if (vcpu->reg_dirty & VMCS_REGS)
 		kvml_vmx_regs_flush(vmx);
 	/* A step ends the shadow of STI; entry insists on it (SDM 27.3.1.5). */
