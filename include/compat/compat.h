@@ -13,6 +13,7 @@
 #include <linux/mm.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
+#include <asm/msr.h>
 
 #if KERNEL_VERSION(6, 3, 0) > LINUX_VERSION_CODE
 static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
@@ -271,6 +272,15 @@ static inline void follow_pfnmap_end(struct follow_pfnmap_args *args)
 				 BIT_ULL(MSR_ZEN4_BP_CFG_BP_SPEC_REDUCE_BIT) : 0)
 #else
 #define COMPAT_BP_SPEC_REDUCE	0ull
+#endif
+
+/* MSRs by names that tell their size: since 6.16. */
+#ifndef rdmsrq
+#define rdmsrq		rdmsrl
+#define rdmsrq_safe	rdmsrl_safe
+#define wrmsrq		wrmsrl
+#define wrmsrq_safe	wrmsrl_safe
+#define native_wrmsrq	native_wrmsrl
 #endif
 
 #endif /* _COMPAT_COMPAT_H */

@@ -17,8 +17,8 @@ static void __init osvw_init(u64 *osvw)
 	u64 length = 0, status = 0;
 
 	if (boot_cpu_has(X86_FEATURE_OSVW) &&
-	    (rdmsrl_safe(MSR_AMD64_OSVW_ID_LENGTH, &length) ||
-	     rdmsrl_safe(MSR_AMD64_OSVW_STATUS, &status)))
+	    (rdmsrq_safe(MSR_AMD64_OSVW_ID_LENGTH, &length) ||
+	     rdmsrq_safe(MSR_AMD64_OSVW_STATUS, &status)))
 		length = 0;
 	if (length < 64)
 		status &= BIT_ULL(length) - 1;
@@ -57,7 +57,7 @@ int __init kvml_svm_caps_init(void)
 	if (!boot_cpu_has(X86_FEATURE_SVM))
 		return -ENODEV;
 	/* APM volume 2, 15.30.1. */
-	if (!rdmsrl_safe(MSR_VM_CR, &vm_cr) && vm_cr & SVM_VM_CR_SVM_DIS_MASK) {
+	if (!rdmsrq_safe(MSR_VM_CR, &vm_cr) && vm_cr & SVM_VM_CR_SVM_DIS_MASK) {
 		pr_err("kvmlite: the firmware has switched AMD-V off: switch it on in the BIOS setup (SVM mode)\n");
 		return -EOPNOTSUPP;
 	}

@@ -15,9 +15,9 @@ static bool set_bit_of(u32 msr, u64 bit)
 {
 	u64 value;
 
-	if (rdmsrl_safe(msr, &value) || value & bit)
+	if (rdmsrq_safe(msr, &value) || value & bit)
 		return false;
-	return !wrmsrl_safe(msr, value | bit);
+	return !wrmsrq_safe(msr, value | bit);
 }
 
 /* SRSO on Zen 5: branches of a guest do not train the host's (16 KiB of code more). */
@@ -30,8 +30,8 @@ static void restore_speculation(void)
 	if (!this_cpu_read(bp_spec_reduced))
 		return;
 	this_cpu_write(bp_spec_reduced, false);
-	if (!rdmsrl_safe(MSR_ZEN4_BP_CFG, &value))
-		wrmsrl_safe(MSR_ZEN4_BP_CFG, value & ~COMPAT_BP_SPEC_REDUCE);
+	if (!rdmsrq_safe(MSR_ZEN4_BP_CFG, &value))
+		wrmsrq_safe(MSR_ZEN4_BP_CFG, value & ~COMPAT_BP_SPEC_REDUCE);
 }
 
 void kvml_svm_errata_enable(void)
@@ -70,12 +70,12 @@ bool kvml_svm_erratum_383(void)
 	u64 status;
 
 	if (likely(!READ_ONCE(erratum_383)) ||
-	    rdmsrl_safe(MSR_IA32_MC0_STATUS, &status) || !svm_is_erratum_383(status))
+	    rdmsrq_safe(MSR_IA32_MC0_STATUS, &status) || !svm_is_erratum_383(status))
 		return false;
 	for (bank = 0; bank < 6; bank++)
-		wrmsrl_safe(MSR_IA32_MC0_STATUS + 4 * bank, 0);
-	if (!rdmsrl_safe(MSR_IA32_MCG_STATUS, &status))
-		wrmsrl_safe(MSR_IA32_MCG_STATUS, status & ~MCG_STATUS_MCIP);
+		wrmsrq_safe(MSR_IA32_MC0_STATUS + 4 * bank, 0);
+	if (!rdmsrq_safe(MSR_IA32_MCG_STATUS, &status))
+		wrmsrq_safe(MSR_IA32_MCG_STATUS, status & ~MCG_STATUS_MCIP);
 	flush_host_tlb();
 	return true;
 }

@@ -12,7 +12,7 @@ DEFINE_STATIC_KEY_FALSE(kvml_svm_has_xss);
 static void load_tsc_aux(u64 from, u64 to)
 {
 	if (boot_cpu_has(X86_FEATURE_RDTSCP) && from != to)
-		wrmsrl(MSR_TSC_AUX, to);
+		wrmsrq(MSR_TSC_AUX, to);
 }
 
 /*

@@ -33,7 +33,7 @@ DECLARE_STATIC_KEY_FALSE(kvml_svm_has_xss);
 static inline void kvml_svm_set_xss(u64 xss)
 {
 	if (static_branch_unlikely(&kvml_svm_has_xss))
-		wrmsrl(MSR_IA32_XSS, xss);
+		wrmsrq(MSR_IA32_XSS, xss);
 }
 
 /* When AMD-V is switched on in this CPU: what to put back. */

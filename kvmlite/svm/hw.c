@@ -15,7 +15,7 @@ int kvml_svm_hw_enable(void)
 						    cpuid_edx(SVM_CPUID_FUNC));
 	u64 efer;
 
-	rdmsrl(MSR_EFER, efer);
+	rdmsrq(MSR_EFER, efer);
 	if (efer & EFER_SVME)
 		return -EBUSY;
 	if (missing) {
@@ -24,9 +24,9 @@ int kvml_svm_hw_enable(void)
 		return -EIO;
 	}
 	/* The firmware may have switched it off in this one. */
-	if (wrmsrl_safe(MSR_EFER, efer | EFER_SVME))
+	if (wrmsrq_safe(MSR_EFER, efer | EFER_SVME))
 		return -EIO;
-	wrmsrl(MSR_VM_HSAVE_PA, page_to_phys(this_cpu_read(kvml_svm_pages.hsave)));
+	wrmsrq(MSR_VM_HSAVE_PA, page_to_phys(this_cpu_read(kvml_svm_pages.hsave)));
 	kvml_svm_errata_enable();
 	kvml_svm_asid_init();
 	kvml_svm_host_read_msrs();
@@ -38,9 +38,9 @@ void kvml_svm_hw_disable(void)
 	u64 efer;
 
 	kvml_svm_errata_disable();
-	wrmsrl(MSR_VM_HSAVE_PA, 0);
-	rdmsrl(MSR_EFER, efer);
-	wrmsrl(MSR_EFER, efer & ~EFER_SVME);
+	wrmsrq(MSR_VM_HSAVE_PA, 0);
+	rdmsrq(MSR_EFER, efer);
+	wrmsrq(MSR_EFER, efer & ~EFER_SVME);
 }
 
 void kvml_svm_hw_exit(void)

@@ -53,7 +53,7 @@ static unsigned int __init c_bit(void)
 
 	if (cpuid_eax(0x80000000) < CPUID_ENCRYPTION)
 		return NPT_NO_C_BIT;
-	if (rdmsrl_safe(MSR_AMD64_SYSCFG, &syscfg) || !(syscfg & MSR_AMD64_SYSCFG_MEM_ENCRYPT))
+	if (rdmsrq_safe(MSR_AMD64_SYSCFG, &syscfg) || !(syscfg & MSR_AMD64_SYSCFG_MEM_ENCRYPT))
 		return NPT_NO_C_BIT;
 	return cpuid_ebx(CPUID_ENCRYPTION) & 0x3f;
 }

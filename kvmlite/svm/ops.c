@@ -50,7 +50,7 @@ int __init kvml_svm_probe(void)
 	if (err)
 		return err;
 	if (boot_cpu_has(X86_FEATURE_XSAVES))
-		rdmsrl(MSR_IA32_XSS, kvml_svm_host_xss);
+		rdmsrq(MSR_IA32_XSS, kvml_svm_host_xss);
 	if (kvml_svm_host_xss)
 		static_branch_enable(&kvml_svm_has_xss);
 	kvml_svm_npt_init();

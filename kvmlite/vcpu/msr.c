@@ -282,7 +282,7 @@ static int set_pred_cmd(struct access *a)
 	if (a->data & ~(a->host ? bits : bits & mine))
 		return 1;
 	if (a->data)
-		wrmsrl(MSR_IA32_PRED_CMD, a->data);
+		wrmsrq(MSR_IA32_PRED_CMD, a->data);
 	return 0;
 }
 
@@ -584,7 +584,7 @@ static u64 arch_capabilities(void)
 
 	if (!boot_cpu_has(X86_FEATURE_ARCH_CAPABILITIES))
 		return 0;
-	rdmsrl(MSR_IA32_ARCH_CAPABILITIES, data);
+	rdmsrq(MSR_IA32_ARCH_CAPABILITIES, data);
 	return data & ARCH_CAP_OFFERED;
 }
 
@@ -672,7 +672,7 @@ static int get_feature(struct kvml_vcpu *unused, struct kvm_msr_entry *entry)
 		return 1;
 	switch (entry->index) {
 	case MSR_IA32_UCODE_REV:
-		return rdmsrl_safe(MSR_IA32_UCODE_REV, &entry->data);
+		return rdmsrq_safe(MSR_IA32_UCODE_REV, &entry->data);
 	case MSR_IA32_ARCH_CAPABILITIES:
 		entry->data = arch_capabilities();
 		return 0;

@@ -76,7 +76,7 @@ static int __init control_choose(const struct control *c)
 	u64 allowed;
 	u32 missing;
 
-	if (rdmsrl_safe(c->msr, &allowed))
+	if (rdmsrq_safe(c->msr, &allowed))
 		allowed = 0;
 	missing = c->required & ~(allowed >> 32);
 	if (missing) {
@@ -100,7 +100,7 @@ static int __init ept_choose(void)
 	struct kvml_vmx_caps *caps = &kvml_vmx_caps;
 	u64 cap;
 
-	rdmsrl(MSR_IA32_VMX_EPT_VPID_CAP, cap);
+	rdmsrq(MSR_IA32_VMX_EPT_VPID_CAP, cap);
 	caps->ept_vpid = cap & EPT_VPID_USED;
 	if (!(cap & VMX_EPT_PAGE_WALK_4_BIT) || !(cap & VMX_EPTP_WB_BIT) ||
 	    !(cap & VMX_EPT_INVEPT_BIT)) {
@@ -131,7 +131,7 @@ static void __init preemption_timer_choose(void)
 
 	if (!(caps->pin & PIN_BASED_VMX_PREEMPTION_TIMER))
 		return;
-	rdmsrl(MSR_IA32_VMX_MISC, misc);
+	rdmsrq(MSR_IA32_VMX_MISC, misc);
 	value = ((u64)tsc_khz * PREEMPTION_MS) >> (misc & 0x1f);
 	caps->preemption_timer = clamp_t(u64, value, 1, U32_MAX);
 }
@@ -142,7 +142,7 @@ static bool control_fits(const struct control *c)
 	u32 chosen = *c->result;
 	u64 allowed;
 
-	return !rdmsrl_safe(c->msr, &allowed) &&
+	return !rdmsrq_safe(c->msr, &allowed) &&
 	       !(chosen & ~(u32)(allowed >> 32)) && !((u32)allowed & ~chosen);
 }
 
@@ -151,10 +151,10 @@ static bool fixed_bits_fit(void)
 	const struct kvml_vmx_caps *caps = &kvml_vmx_caps;
 	u64 cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1;
 
-	rdmsrl(MSR_IA32_VMX_CR0_FIXED0, cr0_fixed0);
-	rdmsrl(MSR_IA32_VMX_CR0_FIXED1, cr0_fixed1);
-	rdmsrl(MSR_IA32_VMX_CR4_FIXED0, cr4_fixed0);
-	rdmsrl(MSR_IA32_VMX_CR4_FIXED1, cr4_fixed1);
+	rdmsrq(MSR_IA32_VMX_CR0_FIXED0, cr0_fixed0);
+	rdmsrq(MSR_IA32_VMX_CR0_FIXED1, cr0_fixed1);
+	rdmsrq(MSR_IA32_VMX_CR4_FIXED0, cr4_fixed0);
+	rdmsrq(MSR_IA32_VMX_CR4_FIXED1, cr4_fixed1);
 	return !(cr0_fixed0 & ~caps->cr0_fixed0) &&
 	       !(caps->cr0_fixed1 & ~cr0_fixed1) &&
 	       !(cr4_fixed0 & ~caps->cr4_fixed0) && !(caps->cr4_fixed1 & ~cr4_fixed1);
@@ -166,13 +166,13 @@ static const char *what_is_less(void)
 	unsigned int i;
 	u64 value;
 
-	rdmsrl(MSR_IA32_VMX_BASIC, value);
+	rdmsrq(MSR_IA32_VMX_BASIC, value);
 	if ((value & GENMASK(30, 0)) != caps->revision)
 		return "VMCS revision";
 	for (i = 0; i < ARRAY_SIZE(controls); i++)
 		if (!control_fits(&controls[i]))
 			return controls[i].name;
-	rdmsrl(MSR_IA32_VMX_EPT_VPID_CAP, value);
+	rdmsrq(MSR_IA32_VMX_EPT_VPID_CAP, value);
 	if (caps->ept_vpid & ~value)
 		return "EPT and VPID";
 	return fixed_bits_fit() ? NULL : "CR0 and CR4";
@@ -198,7 +198,7 @@ int __init kvml_vmx_caps_init(void)
 
 	if (!boot_cpu_has(X86_FEATURE_VMX))
 		return -ENODEV;
-	if (rdmsrl_safe(MSR_IA32_FEAT_CTL, &feature) ||
+	if (rdmsrq_safe(MSR_IA32_FEAT_CTL, &feature) ||
 	    !(feature & FEAT_CTL_LOCKED) || !(feature & FEAT_CTL_VMX_ENABLED_OUTSIDE_SMX)) {
 		pr_err("kvmlite: the firmware has switched VT-x off: switch it on in the BIOS setup\n");
 		return -EOPNOTSUPP;
@@ -207,7 +207,7 @@ int __init kvml_vmx_caps_init(void)
 		pr_err("kvmlite: the kernel uses FRED, which kvmlite does not support with VT-x: boot with fred=off\n");
 		return -EOPNOTSUPP;
 	}
-	rdmsrl(MSR_IA32_VMX_BASIC, basic);
+	rdmsrq(MSR_IA32_VMX_BASIC, basic);
 	if (!(basic & BIT_ULL(55))) {
 		pr_err("kvmlite: this CPU has no true VMX controls (MSR %#x)\n",
 		       MSR_IA32_VMX_BASIC);
@@ -219,10 +219,10 @@ int __init kvml_vmx_caps_init(void)
 		if (err)
 			return err;
 	}
-	rdmsrl(MSR_IA32_VMX_CR0_FIXED0, caps->cr0_fixed0);
-	rdmsrl(MSR_IA32_VMX_CR0_FIXED1, caps->cr0_fixed1);
-	rdmsrl(MSR_IA32_VMX_CR4_FIXED0, caps->cr4_fixed0);
-	rdmsrl(MSR_IA32_VMX_CR4_FIXED1, caps->cr4_fixed1);
+	rdmsrq(MSR_IA32_VMX_CR0_FIXED0, caps->cr0_fixed0);
+	rdmsrq(MSR_IA32_VMX_CR0_FIXED1, caps->cr0_fixed1);
+	rdmsrq(MSR_IA32_VMX_CR4_FIXED0, caps->cr4_fixed0);
+	rdmsrq(MSR_IA32_VMX_CR4_FIXED1, caps->cr4_fixed1);
 	preemption_timer_choose();
 	return ept_choose();
 }

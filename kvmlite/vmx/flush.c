@@ -36,7 +36,7 @@ static noinstr void fill_l1d(void)
 static noinstr void flush_l1d(void)
 {
 	if (cpu_feature_enabled(X86_FEATURE_FLUSH_L1D))
-		native_wrmsrl(MSR_IA32_FLUSH_CMD, L1D_FLUSH);
+		native_wrmsrq(MSR_IA32_FLUSH_CMD, L1D_FLUSH);
 	else
 		fill_l1d();
 }
@@ -101,7 +101,7 @@ static bool __init hypervisor_flushes(void)
 	u64 caps = 0;
 
 	if (boot_cpu_has(X86_FEATURE_ARCH_CAPABILITIES))
-		rdmsrl(MSR_IA32_ARCH_CAPABILITIES, caps);
+		rdmsrq(MSR_IA32_ARCH_CAPABILITIES, caps);
 	return caps & ARCH_CAP_SKIP_VMENTRY_L1DFLUSH;
 }
 

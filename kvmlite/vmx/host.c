@@ -50,7 +50,7 @@ void kvml_vmx_host_save(struct vmx_vcpu *vmx)
 	savesegment(es, vmx->host_es);
 	vmcs_write(HOST_FS_BASE, current->thread.fsbase);
 	/* Not by way of paravirtual operations: there is no VMX under any. */
-	native_wrmsrl(MSR_KERNEL_GS_BASE, vmx->kernel_gs_base);
+	native_wrmsrq(MSR_KERNEL_GS_BASE, vmx->kernel_gs_base);
 	vmx->host_saved = true;
 }
 
@@ -62,7 +62,7 @@ void __init kvml_vmx_host_perf_init(void)
 {
 	u64 value;
 
-	if (boot_cpu_has(X86_FEATURE_PEBS) && !rdmsrl_safe(MSR_IA32_PEBS_ENABLE, &value))
+	if (boot_cpu_has(X86_FEATURE_PEBS) && !rdmsrq_safe(MSR_IA32_PEBS_ENABLE, &value))
 		static_branch_enable(&kvml_vmx_host_pebs);
 }
 
@@ -77,16 +77,16 @@ void kvml_vmx_host_pebs_off(struct vmx_vcpu *vmx)
 	if (likely(!vmx->host_pebs))
 		return;
 	vmx->host_counters = __rdmsr(MSR_CORE_PERF_GLOBAL_CTRL);
-	native_wrmsrl(MSR_CORE_PERF_GLOBAL_CTRL, vmx->host_counters & ~vmx->host_pebs);
-	native_wrmsrl(MSR_IA32_PEBS_ENABLE, 0);
+	native_wrmsrq(MSR_CORE_PERF_GLOBAL_CTRL, vmx->host_counters & ~vmx->host_pebs);
+	native_wrmsrq(MSR_IA32_PEBS_ENABLE, 0);
 }
 
 void kvml_vmx_host_pebs_on(struct vmx_vcpu *vmx)
 {
 	if (likely(!vmx->host_pebs))
 		return;
-	native_wrmsrl(MSR_IA32_PEBS_ENABLE, vmx->host_pebs);
-	native_wrmsrl(MSR_CORE_PERF_GLOBAL_CTRL, vmx->host_counters);
+	native_wrmsrq(MSR_IA32_PEBS_ENABLE, vmx->host_pebs);
+	native_wrmsrq(MSR_CORE_PERF_GLOBAL_CTRL, vmx->host_counters);
 }
 
 /*
@@ -110,7 +110,7 @@ void kvml_vmx_vcpu_put(struct kvml_vcpu *vcpu)
 		loadsegment(ds, vmx->host_ds);
 		loadsegment(es, vmx->host_es);
 	}
-	native_wrmsrl(MSR_KERNEL_GS_BASE, current->thread.gsbase);
+	native_wrmsrq(MSR_KERNEL_GS_BASE, current->thread.gsbase);
 	invalidate_tss_limit();
 	load_fixmap_gdt(smp_processor_id());
 }

@@ -286,7 +286,7 @@ int kvml_vmx_get_msr(struct kvml_vcpu *vcpu, u32 index, u64 *data)
 	} else if (index == MSR_KERNEL_GS_BASE) {
 		preempt_disable();
 		if (vmx->host_saved)
-			rdmsrl(MSR_KERNEL_GS_BASE, vmx->kernel_gs_base);
+			rdmsrq(MSR_KERNEL_GS_BASE, vmx->kernel_gs_base);
 		preempt_enable();
 		*data = vmx->kernel_gs_base;
 	} else if (index == MSR_CSTAR) {
@@ -328,7 +328,7 @@ int kvml_vmx_set_msr(struct kvml_vcpu *vcpu, u32 index, u64 data)
 		preempt_disable();
 		vmx->kernel_gs_base = data;
 		if (vmx->host_saved)
-			wrmsrl(MSR_KERNEL_GS_BASE, data);
+			wrmsrq(MSR_KERNEL_GS_BASE, data);
 		preempt_enable();
 	} else if (index == MSR_CSTAR) {
 		vmx->cstar = data;

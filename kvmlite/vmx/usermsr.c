@@ -48,7 +48,7 @@ static void user_msrs_restore(struct user_return_notifier *notifier)
 	for (i = 0; i < VMX_USER_MSRS; i++) {
 		if (m->now[i] == m->host[i])
 			continue;
-		wrmsrl(user_msr_index[i], m->host[i]);
+		wrmsrq(user_msr_index[i], m->host[i]);
 		m->now[i] = m->host[i];
 	}
 }
@@ -57,7 +57,7 @@ static void user_msr_load(struct user_msrs *m, unsigned int i, u64 value)
 {
 	if (m->now[i] == value)
 		return;
-	wrmsrl(user_msr_index[i], value);
+	wrmsrq(user_msr_index[i], value);
 	m->now[i] = value;
 	if (m->registered)
 		return;
@@ -93,7 +93,7 @@ void kvml_vmx_usermsr_read_host(void)
 	for (i = 0; i < VMX_USER_MSRS; i++) {
 		if (i == VMX_TSC_AUX && !boot_cpu_has(X86_FEATURE_RDTSCP))
 			continue;
-		rdmsrl(user_msr_index[i], m->host[i]);
+		rdmsrq(user_msr_index[i], m->host[i]);
 		m->now[i] = m->host[i];
 	}
 }

@@ -8,8 +8,8 @@
 static u32 written_msr;
 static u64 written;
 
-#undef wrmsrl
-#define wrmsrl(msr, value)	(written_msr = (msr), written = (value))
+#undef wrmsrq
+#define wrmsrq(msr, value)	(written_msr = (msr), written = (value))
 
 #include "vcpu/apic_base.c"
 #include "base/tsc.c"

@@ -56,10 +56,10 @@ static int fake_rdmsr(u32 msr, u64 *value)
 	return -EIO;
 }
 
-#undef rdmsrl
-#define rdmsrl(msr, value)	((void)fake_rdmsr(msr, &(value)))
-#undef rdmsrl_safe
-#define rdmsrl_safe		fake_rdmsr
+#undef rdmsrq
+#define rdmsrq(msr, value)	((void)fake_rdmsr(msr, &(value)))
+#undef rdmsrq_safe
+#define rdmsrq_safe		fake_rdmsr
 #undef boot_cpu_has
 #define boot_cpu_has(feature)	msrs.vmx
 /* The tests come later than __init. */

@@ -40,7 +40,7 @@ static u32 revision(void)
 {
 	u64 basic;
 
-	rdmsrl(MSR_IA32_VMX_BASIC, basic);
+	rdmsrq(MSR_IA32_VMX_BASIC, basic);
 	return (u32)basic & 0x7fffffff;
 }
 
