@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What differs between the supported kernels, 6.1 and 6.12, and only here.
+ * What differs between the supported kernels, 6.1 to 7.3, and only here.
  * Force-included before every source file; the code itself is written for the
  * newest kernel.
  */
@@ -14,6 +14,10 @@
 #include <linux/shrinker.h>
 #include <linux/slab.h>
 #include <asm/msr.h>
+#include <asm/processor.h>
+#if __has_include("asm/cpuid/api.h")
+#include <asm/cpuid/api.h>
+#endif
 
 #if KERNEL_VERSION(6, 3, 0) > LINUX_VERSION_CODE
 static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
@@ -186,7 +190,7 @@ static inline void compat_shrinker_unregister(struct shrinker *s)
 #endif
 
 /* COMPAT_SYSCORE(NAME, SUSPEND, RESUME): callbacks that take a pointer. */
-#if KERNEL_VERSION(6, 12, 0) > LINUX_VERSION_CODE
+#ifndef COMPAT_SYSCORE_OBJECT
 #define COMPAT_SYSCORE(name, suspend_fn, resume_fn)			\
 	static int name##_suspend(void) { return suspend_fn(NULL); }	\
 	static void name##_resume(void) { resume_fn(NULL); }		\
@@ -281,6 +285,30 @@ static inline void follow_pfnmap_end(struct follow_pfnmap_args *args)
 #define wrmsrq		wrmsrl
 #define wrmsrq_safe	wrmsrl_safe
 #define native_wrmsrq	native_wrmsrl
+#endif
+
+/* The bits of page->mapping that make it no address_space's address: since 6.17. */
+#ifndef FOLIO_MAPPING_FLAGS
+#define FOLIO_MAPPING_FLAGS	PAGE_MAPPING_FLAGS
+#endif
+
+/* Device memory has no mark of its own in page tables any more: since 6.17. */
+#ifndef _PAGE_DEVMAP
+#define _PAGE_DEVMAP	0
+#endif
+
+/* What the calls of mmu_notifier that look for young pages return. */
+#if KERNEL_VERSION(7, 1, 0) > LINUX_VERSION_CODE
+#define compat_young_t	int
+#else
+#define compat_young_t	bool
+#endif
+
+/* Of the section __ex_table: the linker may merge entries since 7.3. */
+#ifdef EXTABLE_SIZE
+#define COMPAT_EXTABLE_FLAGS	"\"aM\", @progbits, " __stringify(EXTABLE_SIZE)
+#else
+#define COMPAT_EXTABLE_FLAGS	"\"a\""
 #endif
 
 #endif /* _COMPAT_COMPAT_H */

@@ -4,8 +4,8 @@
 #define _KVMLITE_BASE_ENTRY_H
 
 /* Offsets, by the numbers of registers in instructions. */
-#define RAX	0x00
-#define RDI	0x38
+#define AT_RAX	0x00
+#define AT_RDI	0x38
 
 .macro FOR_R8_TO_R15 op:req, base:req
 	\op r8, 0x40, \base

@@ -487,7 +487,7 @@ static bool touch_page(const struct fault *f)
 	struct folio *folio = page_folio(pfn_to_page(f->page.pfn));
 	unsigned long mapping = (unsigned long)READ_ONCE(folio->mapping);
 
-	if (!(mapping & PAGE_MAPPING_FLAGS) &&
+	if (!(mapping & FOLIO_MAPPING_FLAGS) &&
 	    mapping_unevictable((struct address_space *)mapping))
 		return false;
 	if (!folio_test_referenced(folio))

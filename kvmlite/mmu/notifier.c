@@ -91,13 +91,14 @@ static bool age(struct kvml_vm *vm, kvml_gfn start, kvml_gfn end)
 }
 
 /* May be under a page-table lock: nothing sleeps. */
-static int clear_young(struct mmu_notifier *mn, struct mm_struct *mm,
-		       unsigned long start, unsigned long end)
+static compat_young_t clear_young(struct mmu_notifier *mn, struct mm_struct *mm,
+				  unsigned long start, unsigned long end)
 {
 	return do_range(mn, start, end, age);
 }
 
-static int test_young(struct mmu_notifier *mn, struct mm_struct *mm, unsigned long address)
+static compat_young_t test_young(struct mmu_notifier *mn, struct mm_struct *mm,
+				 unsigned long address)
 {
 	return do_range(mn, address, address + PAGE_SIZE, kvml_mmu_test_young);
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See caps.h. */
-#include <asm/svm.h>
 #include <asm/tlbflush.h>
 
 #include "svm/caps.h"
+#include "svm/vmcb.h"
 
 struct kvml_svm_caps kvml_svm_caps __ro_after_init;
 
@@ -80,6 +80,6 @@ int __init kvml_svm_caps_init(void)
 	caps->flush_by_asid = boot_cpu_has(X86_FEATURE_FLUSHBYASID);
 	osvw_init(caps->osvw);
 	caps->emulated = boot_cpu_has(X86_FEATURE_HYPERVISOR);
-	caps->la57 = cr4_read_shadow() & X86_CR4_LA57;
+	caps->la57 = native_read_cr4() & X86_CR4_LA57;
 	return 0;
 }

@@ -72,7 +72,7 @@ SYM_FUNC_START(kvml_svm_enter)
 	sti
 	vmload %rax
 	FOR_REGS LOAD_REG, rdi
-	mov RDI(%rdi), %rdi
+	mov AT_RDI(%rdi), %rdi
 
 	VM_CLEAR_CPU_BUFFERS
 	vmrun %rax
@@ -81,7 +81,7 @@ SYM_FUNC_START(kvml_svm_enter)
 
 	pop %rax
 	FOR_REGS SAVE_REG, rax
-	mov %rdi, RDI(%rax)
+	mov %rdi, AT_RDI(%rax)
 
 	pop %rax
 	vmload %rax

@@ -211,7 +211,7 @@ static void after_exit(struct svm_vcpu *svm, bool failed)
 	vcpu->reg[KVML_RAX] = vmcb->save.rax;
 	vcpu->cr2 = vmcb->save.cr2;
 	if (unlikely(failed)) {
-		svm->exit.code = SVM_EXIT_ERR;
+		svm->exit.code = (u32)SVM_EXIT_ERR;
 		return;
 	}
 	take_exit(svm);

@@ -33,7 +33,7 @@ static void vmcb_init_control(struct svm_vcpu *svm)
 	control->msrpm_base_pa = kvml_svm_msr_map;
 	control->int_ctl = V_INTR_MASKING_MASK;
 	control->tsc_offset = svm->vcpu.tsc_offset;
-	control->nested_ctl = SVM_NESTED_CTL_NP_ENABLE;
+	control->misc_ctl = SVM_MISC_ENABLE_NP;
 	control->nested_cr3 = kvml_svm_npt_root(svm->vcpu.vm);
 }
 

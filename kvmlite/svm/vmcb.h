@@ -13,7 +13,7 @@
 #ifndef _KVMLITE_SVM_VMCB_H
 #define _KVMLITE_SVM_VMCB_H
 
-#include <asm/svm.h>
+#include "../../include/compat/vmcb.h"
 
 /* VMCB clean bits, by their numbers (15.15.3). */
 enum vmcb_part {

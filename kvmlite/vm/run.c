@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See run.h. */
-#include <linux/entry-kvm.h>
 #include <linux/kvm_host.h>
+
+#include "../../include/compat/work.h"
 
 #include "base/hardware.h"
 #include "base/kick.h"
@@ -143,13 +144,6 @@ static int enter_guest(struct kvml_vcpu *vcpu)
 	return ret;
 }
 
-/*
- * xfer_to_guest_mode_handle_work() reports a signal in a vCPU of KVM's.  All
- * of ours give it this one; what it writes is not read.
- */
-static struct kvm_run signal_run;
-static struct kvm_vcpu signal_vcpu = { .run = &signal_run };
-
 static int run_loop(struct kvml_vcpu *vcpu)
 {
 	int ret;
@@ -157,8 +151,7 @@ static int run_loop(struct kvml_vcpu *vcpu)
 	do {
 		/* enter_guest() looks again, with interrupts off. */
 		if (unlikely(__xfer_to_guest_mode_work_pending())) {
-			ret = signal_pending(current) ? -EINTR :
-			      xfer_to_guest_mode_handle_work(&signal_vcpu);
+			ret = signal_pending(current) ? -EINTR : compat_handle_work();
 			ret = kvml_tell_signal(vcpu, ret);
 			if (ret)
 				return ret;

@@ -54,8 +54,8 @@ SYM_FUNC_START(kvml_vmx_enter)
 	bt $0, %esi
 	mov %rdi, %rax
 	FOR_REGS LOAD_REG, rax
-	mov RDI(%rax), %rdi
-	mov RAX(%rax), %rax
+	mov AT_RDI(%rax), %rdi
+	mov AT_RAX(%rax), %rax
 
 	CLEAR_CPU_BUFFERS
 	jnc .Lvmlaunch
@@ -79,9 +79,9 @@ SYM_INNER_LABEL_ALIGN(kvml_vmx_exit_point, SYM_L_GLOBAL)
 
 	push %rax
 	mov 8(%rsp), %rax
-	pop RAX(%rax)
+	pop AT_RAX(%rax)
 	FOR_REGS SAVE_REG, rax
-	mov %rdi, RDI(%rax)
+	mov %rdi, AT_RDI(%rax)
 	xor %ebx, %ebx
 
 .Ldone:

@@ -44,7 +44,7 @@ void kvml_vmcs_write_failed(unsigned long field, unsigned long value);
 
 /* _ASM_EXTABLE() from the instruction at 1 to 2, with 0 in the operand "value". */
 #define VMX_FAULT_TO_ZERO						\
-	".pushsection __ex_table, \"a\"\n\t"				\
+	".pushsection __ex_table, " COMPAT_EXTABLE_FLAGS "\n\t"		\
 	".balign 4\n\t"							\
 	".long 1b - .\n\t"						\
 	".long 2b - .\n"						\
