@@ -3,14 +3,11 @@
 #ifndef _COMPAT_ENTRY_H
 #define _COMPAT_ENTRY_H
 
-/* After <asm/nospec-branch.h>. Older kernels have one for all entries. */
-#ifdef UNTRAIN_RET_VM
-#define COMPAT_UNTRAIN_RET_VM	UNTRAIN_RET_VM
-#else
-.macro COMPAT_UNTRAIN_RET_VM
-	UNTRAIN_RET
-	ALTERNATIVE "", "call entry_ibpb", X86_FEATURE_IBPB_ON_VMEXIT
-.endm
+#include <asm/cpufeatures.h>
+
+/* The name since 6.17. */
+#ifndef X86_FEATURE_CLEAR_BHB_VMEXIT
+#define X86_FEATURE_CLEAR_BHB_VMEXIT	X86_FEATURE_CLEAR_BHB_LOOP_ON_VMEXIT
 #endif
 
 #endif /* _COMPAT_ENTRY_H */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the kernel decided about weaknesses of Intel CPUs: see compat.h.  Since 6.19
+ * What the kernel decided about weaknesses of CPUs: see compat.h.  Since 6.19
  * some of it is for the kernel's own KVM alone; then the answer is the cautious one.
  */
 #ifndef _COMPAT_MITIGATION_H
@@ -48,5 +48,15 @@ static inline bool compat_clear_for_devices(void)
 	return boot_cpu_has(X86_FEATURE_CLEAR_CPU_BUF_VM_MMIO);
 }
 #endif
+
+/* An IBPB where a CPU goes from one guest to another. */
+static inline bool compat_branch_barrier(void)
+{
+#ifdef X86_FEATURE_USE_IBPB
+	return cpu_feature_enabled(X86_FEATURE_USE_IBPB);
+#else
+	return cpu_feature_enabled(X86_FEATURE_IBPB) && !cpu_mitigations_off();
+#endif
+}
 
 #endif /* _COMPAT_MITIGATION_H */

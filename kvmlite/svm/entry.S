@@ -17,9 +17,8 @@
 #include <asm/nospec-branch.h>
 #include <asm/percpu.h>
 
-#include "../../include/compat/entry.h"
-
 #include "../base/entry.h"
+#include "../base/speculation.h"
 
 /* Nothing is switched if there is no such MSR, or if VMRUN does it. */
 .macro UNLESS_SPEC_CTRL_IS_OURS label:req
@@ -74,7 +73,7 @@ SYM_FUNC_START(kvml_svm_enter)
 	FOR_REGS LOAD_REG, rdi
 	mov AT_RDI(%rdi), %rdi
 
-	VM_CLEAR_CPU_BUFFERS
+	KVML_CLEAR_CPU_BUFFERS
 	vmrun %rax
 	/* RAX and RSP are the host's again. */
 	vmsave %rax
@@ -91,7 +90,7 @@ SYM_FUNC_START(kvml_svm_enter)
 	FILL_RETURN_BUFFER %rax, RSB_CLEAR_LOOPS, X86_FEATURE_RSB_VMEXIT
 	pop %rcx
 	HOST_SPEC_CTRL
-	COMPAT_UNTRAIN_RET_VM
+	KVML_UNTRAIN_RET
 
 	/* Nothing of the guest's is left for speculation to work on. */
 	xor %eax, %eax

@@ -118,8 +118,8 @@ static bool handle_hot(struct svm_vcpu *svm, bool *again)
 /* For kvml_svm_enter(), which ignores it where it is not ours to switch. */
 static __always_inline u64 spec_ctrl(const struct svm_vcpu *svm)
 {
-	if (!static_cpu_has(X86_FEATURE_MSR_SPEC_CTRL) ||
-	    static_cpu_has(X86_FEATURE_V_SPEC_CTRL))
+	if (!cpu_feature_enabled(X86_FEATURE_MSR_SPEC_CTRL) ||
+	    cpu_feature_enabled(X86_FEATURE_V_SPEC_CTRL))
 		return 0;
 	return svm_spec_ctrl(svm->spec_ctrl, this_cpu_read(x86_spec_ctrl_current));
 }

@@ -141,7 +141,7 @@ void kvml_svm_set_pdptes(struct kvml_vcpu *vcpu, const u64 *pdptes)
 void kvml_svm_set_cr4(struct kvml_vcpu *vcpu, unsigned long cr4)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
-	unsigned long real = cr4 | (cr4_read_shadow() & X86_CR4_MCE);
+	unsigned long real = cr4 | (native_read_cr4() & X86_CR4_MCE);
 
 	svm->vmcb->save.cr4 = real;
 	vmcb_dirty(svm->vmcb, VMCB_CR);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Making, loading and unloading a vCPU. */
 
+#include "base/barrier.h"
 #include "svm/errata.h"
 #include "svm/host.h"
 #include "svm/npt.h"
@@ -90,7 +91,6 @@ void kvml_svm_vcpu_load(struct kvml_vcpu *vcpu, int cpu)
 	if (this_cpu_read(last_vcpu) == svm)
 		return;
 	this_cpu_write(last_vcpu, svm);
-	/* Branches that another guest has trained are not for this one. */
 	if (!cpu_feature_enabled(X86_FEATURE_IBPB_ON_VMEXIT))
-		indirect_branch_prediction_barrier();
+		kvml_branch_barrier();
 }

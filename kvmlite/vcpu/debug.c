@@ -77,7 +77,7 @@ int kvml_debug_exit(struct kvml_vcpu *vcpu, u32 vector, u64 dr6)
 
 void kvml_debug_update(struct kvml_vcpu *vcpu)
 {
-	vcpu->debug_load = vcpu->dr_open || kvml_debug_dr7(vcpu) & DR7_BP_EN_MASK;
+	vcpu->debug_load = vcpu->dr_open || kvml_debug_dr7(vcpu) & KVML_DR7_ENABLE;
 	kvml_ops->update_debug(vcpu);
 	/* TF comes or goes with the flags. */
 	kvml_reg_set(vcpu, KVML_RFLAGS, kvml_reg(vcpu, KVML_RFLAGS));
@@ -91,13 +91,29 @@ void kvml_debug_open(struct kvml_vcpu *vcpu)
 	kvml_debug_update(vcpu);
 }
 
+/* The host's breakpoints, if there are any, while the CPU has others. */
+static DEFINE_PER_CPU(unsigned long [4], host_db);
+
+static void read_db(unsigned long *db)
+{
+	get_debugreg(db[0], 0);
+	get_debugreg(db[1], 1);
+	get_debugreg(db[2], 2);
+	get_debugreg(db[3], 3);
+}
+
+static void write_db(const unsigned long *db)
+{
+	set_debugreg(db[0], 0);
+	set_debugreg(db[1], 1);
+	set_debugreg(db[2], 2);
+	set_debugreg(db[3], 3);
+}
+
 /* What the guest has written to them. */
 static void close_registers(struct kvml_vcpu *vcpu)
 {
-	get_debugreg(vcpu->db[0], 0);
-	get_debugreg(vcpu->db[1], 1);
-	get_debugreg(vcpu->db[2], 2);
-	get_debugreg(vcpu->db[3], 3);
+	read_db(vcpu->db);
 	kvml_ops->fetch_debug(vcpu);
 	vcpu->dr_open = false;
 	kvml_debug_update(vcpu);
@@ -105,26 +121,31 @@ static void close_registers(struct kvml_vcpu *vcpu)
 
 void kvml_debug_load(struct kvml_vcpu *vcpu)
 {
-	/* The debugger's or the guest's */
-	const unsigned long *db = kvml_debug_owns_db(vcpu) ? vcpu->debug_db : vcpu->db;
-
 	set_debugreg(0, 7);
-	set_debugreg(db[0], 0);
-	set_debugreg(db[1], 1);
-	set_debugreg(db[2], 2);
-	set_debugreg(db[3], 3);
+	if (hw_breakpoint_active())
+		read_db(this_cpu_ptr(host_db));
+	/* The debugger's or the guest's */
+	write_db(kvml_debug_owns_db(vcpu) ? vcpu->debug_db : vcpu->db);
 	/* AMD-V loads it with the others of the VMCB, VT-x leaves it alone. */
 	if (vcpu->dr_open)
 		set_debugreg(vcpu->dr6, 6);
 }
 
+/* The kernel's hw_breakpoint_restore() is for its own KVM alone since 6.19. */
 void kvml_debug_unload(struct kvml_vcpu *vcpu)
 {
+	bool loaded = vcpu->debug_load;
+
 	set_debugreg(0, 7);
 	if (vcpu->dr_open)
 		close_registers(vcpu);
-	/* And DR6 has nothing of the guest's. */
-	hw_breakpoint_restore();
+	/* DR6 has nothing of the guest's. */
+	set_debugreg(DR6_RESERVED, 6);
+	if (!hw_breakpoint_active())
+		return;
+	if (loaded)
+		write_db(this_cpu_ptr(host_db));
+	set_debugreg(this_cpu_read(cpu_dr7), 7);
 }
 
 /* ---- #DB ---- */

@@ -12,6 +12,8 @@
 /* Accesses to debug registers give #DB: asked for in DR7, told in DR6. */
 #define KVML_DR7_GD	BIT(13)
 #define KVML_DR6_BD	BIT(13)
+/* Breakpoints that are on. */
+#define KVML_DR7_ENABLE	(DR_LOCAL_ENABLE_MASK | DR_GLOBAL_ENABLE_MASK)
 
 /*
  * KVM_SET_GUEST_DEBUG.  -EINVAL: unknown flags, -EBUSY: an exception is pending

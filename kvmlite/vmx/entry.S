@@ -7,6 +7,7 @@
  * HOST_RIP with HOST_RSP, so the frame made before entry is there again.
  */
 #include <linux/linkage.h>
+#include <linux/objtool.h>
 #include <asm/asm.h>
 #include <asm/msr-index.h>
 #include <asm/nospec-branch.h>
@@ -14,10 +15,47 @@
 #include <asm/unwind_hints.h>
 
 #include "../base/entry.h"
+#include "../base/speculation.h"
 
 #define HOST_RSP	0x6c14		/* field, SDM volume 3, appendix B */
 
 .section .noinstr.text, "ax"
+
+/*
+ * Fills the branch history with branches of ours: the sequence that Intel's text on
+ * branch history injection gives for CPUs without BHI_DIS_S.  RAX and RCX are lost.
+ */
+SYM_FUNC_START(kvml_clear_bhb)
+	ANNOTATE_NOENDBR
+	push %rbp
+	mov %rsp, %rbp
+	mov $5, %ecx
+	ANNOTATE_INTRA_FUNCTION_CALL
+	call .Louter
+	jmp .Lcleared
+	.align 64, 0xcc
+	ANNOTATE_INTRA_FUNCTION_CALL
+.Louter:
+	call .Linner
+	RET
+	.align 64, 0xcc
+.Linner:
+	mov $5, %eax
+.Lagain:
+	jmp .Lcount
+	nop
+.Lcount:
+	sub $1, %eax
+	jnz .Lagain
+	sub $1, %ecx
+	jnz .Louter
+	RET
+.Lcleared:
+	lfence
+	pop %rbp
+	RET
+SYM_FUNC_END(kvml_clear_bhb)
+STACK_FRAME_NON_STANDARD(kvml_clear_bhb)
 
 SYM_FUNC_START(kvml_vmx_enter)
 	push %rbp
@@ -57,7 +95,7 @@ SYM_FUNC_START(kvml_vmx_enter)
 	mov AT_RDI(%rax), %rdi
 	mov AT_RAX(%rax), %rax
 
-	CLEAR_CPU_BUFFERS
+	KVML_CLEAR_CPU_BUFFERS
 	jnc .Lvmlaunch
 
 	UNWIND_HINT_SAVE
@@ -117,7 +155,7 @@ SYM_INNER_LABEL_ALIGN(kvml_vmx_exit_point, SYM_L_GLOBAL)
 .Lsame_spec_ctrl:
 	lfence
 .Lspec_ctrl_done:
-	CLEAR_BRANCH_HISTORY_VMEXIT
+	KVML_CLEAR_BRANCH_HISTORY
 
 	mov %ebx, %eax
 	pop %rbx

@@ -43,12 +43,13 @@ void kvml_vmx_host_save(struct vmx_vcpu *vmx)
 	kvml_vmx_usermsr_load(vmx);
 	if (vmx->host_saved)
 		return;
-	current_save_fsgs();
-	vmx->host_fs = current->thread.fsindex;
-	vmx->host_gs = current->thread.gsindex;
+	savesegment(fs, vmx->host_fs);
+	savesegment(gs, vmx->host_gs);
 	savesegment(ds, vmx->host_ds);
 	savesegment(es, vmx->host_es);
-	vmcs_write(HOST_FS_BASE, current->thread.fsbase);
+	vmcs_write(HOST_FS_BASE, cpu_feature_enabled(X86_FEATURE_FSGSBASE) ?
+		   rdfsbase() : __rdmsr(MSR_FS_BASE));
+	vmx->host_kernel_gs_base = __rdmsr(MSR_KERNEL_GS_BASE);
 	/* Not by way of paravirtual operations: there is no VMX under any. */
 	native_wrmsrq(MSR_KERNEL_GS_BASE, vmx->kernel_gs_base);
 	vmx->host_saved = true;
@@ -110,7 +111,7 @@ void kvml_vmx_vcpu_put(struct kvml_vcpu *vcpu)
 		loadsegment(ds, vmx->host_ds);
 		loadsegment(es, vmx->host_es);
 	}
-	native_wrmsrq(MSR_KERNEL_GS_BASE, current->thread.gsbase);
+	native_wrmsrq(MSR_KERNEL_GS_BASE, vmx->host_kernel_gs_base);
 	invalidate_tss_limit();
 	load_fixmap_gdt(smp_processor_id());
 }

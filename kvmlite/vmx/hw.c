@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* VMXON and VMXOFF (SDM volume 3, 24.7). */
 #include <linux/io.h>
-#include <asm/perf_event.h>
-#include <asm/tlbflush.h>
+
+#include "../../include/compat/vmxe.h"
 
 #include "vmx/host.h"
 
@@ -14,10 +14,10 @@ static DEFINE_PER_CPU(bool, vmxe_ours);
 
 static void vmxe_clear(void)
 {
-	cr4_clear_bits_irqsoff(X86_CR4_VMXE);
+	compat_vmxe_clear();
 	barrier();
 	this_cpu_write(vmxe_ours, false);
-	intel_pt_handle_vmx(0);
+	compat_vmxe_done();
 }
 
 int kvml_vmx_hw_enable(void)
@@ -31,11 +31,10 @@ int kvml_vmx_hw_enable(void)
 	if (err)
 		return err;
 	kvml_vmx_usermsr_read_host();
-	/* Some CPUs cannot trace in VMX operation: perf stops it (SDM 33.5). */
-	intel_pt_handle_vmx(1);
+	compat_vmxe_prepare();
 	this_cpu_write(vmxe_ours, true);
 	barrier();
-	cr4_set_bits_irqsoff(X86_CR4_VMXE);
+	compat_vmxe_set();
 	if (vmx_on(virt_to_phys(region))) {
 		vmxe_clear();
 		return -EIO;
@@ -60,7 +59,7 @@ void kvml_vmx_hw_emergency(void)
 		return;
 	kvml_vmcs_clear_in_crash();
 	vmx_off();
-	cr4_clear_bits_irqsoff(X86_CR4_VMXE);
+	compat_vmxe_clear();
 }
 
 void kvml_vmx_hw_exit(void)
@@ -75,6 +74,10 @@ int __init kvml_vmx_hw_init(void)
 {
 	int cpu;
 
+	if (!compat_vmxe_allowed) {
+		pr_err("kvmlite: this kernel lets only its own KVM switch VT-x on: use one before 6.19, or AMD-V\n");
+		return -EOPNOTSUPP;
+	}
 	for_each_possible_cpu(cpu) {
 		u32 *region = (u32 *)get_zeroed_page(GFP_KERNEL);
 

@@ -193,8 +193,8 @@ static bool handle_hot(struct vmx_vcpu *vmx, bool *again)
 /* The host's page table and CR4 as they are now. */
 static void sync_host(struct vmx_vcpu *vmx)
 {
-	unsigned long cr3 = __get_current_cr3_fast();
-	unsigned long cr4 = cr4_read_shadow();
+	unsigned long cr3 = __native_read_cr3();
+	unsigned long cr4 = native_read_cr4();
 
 	if (unlikely(cr3 != vmx->host_cr3)) {
 		vmcs_write(HOST_CR3, cr3);

@@ -2,6 +2,7 @@
 /* Where a VMCS is. See vmcs.h. */
 #include <linux/io.h>
 
+#include "base/barrier.h"
 #include "base/hardware.h"
 #include "vmx/vmcs.h"
 
@@ -128,8 +129,7 @@ bool kvml_vmcs_load(struct kvml_vmcs *vmcs)
 	}
 	this_cpu_write(current_vmcs, vmcs);
 	vmptrld_page(vmcs->phys);
-	/* Branches that another guest has trained are not for this one. */
-	indirect_branch_prediction_barrier();
+	kvml_branch_barrier();
 	return moved;
 }
 

@@ -65,6 +65,7 @@ struct vmx_vcpu {
 	/* (v) the host's, to be put back by vmx_restore_host() */
 	bool host_saved;
 	u16 host_fs, host_gs, host_ds, host_es;
+	u64 host_kernel_gs_base;
 	u64 host_pebs, host_counters;	/* before this entry, if PEBS was on */
 	bool flush_l1d;		/* before the next entry: see flush.c */
 };

@@ -25,9 +25,11 @@ lab_style() {
 	packages_need style
 	CHECKPATCH=$(kernel_scripts_get)/checkpatch.pl || return
 	style_check NONE include ksmdev kvmlite tests/defects tests/probe \
-		! -name trace.h ! -path kvmlite/base/ops.h ! -path kvmlite/base/entry.h || bad=1
+		! -name trace.h ! -path kvmlite/base/ops.h ! -path kvmlite/base/entry.h \
+		! -path kvmlite/base/speculation.h || bad=1
 	style_check "$STYLE_NOT_IN_OPS" kvmlite/base/ops.h || bad=1
-	style_check SPACING kvmlite/base/entry.h || bad=1
+	style_check SPACING,CAMELCASE,LINE_CONTINUATIONS kvmlite/base/entry.h \
+		kvmlite/base/speculation.h || bad=1
 	style_check "$STYLE_NOT_IN_TRACE" ksmdev kvmlite -name trace.h || bad=1
 	style_check "$STYLE_NOT_IN_PROGRAMS" userspace tests ! -path 'tests/unit/*' \
 		! -regex 'tests/\(fuzz\|orders\)/[^/]*' || bad=1
