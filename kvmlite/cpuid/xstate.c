@@ -101,10 +101,12 @@ bool kvml_xstate_valid(const struct xregs_state *state)
 {
 	u64 components = state->header.xfeatures;
 	u64 allowed = kvml_host_xcr0 ? kvml_xcr0_supported() : XFEATURE_MASK_FPSSE;
-	u64 with_mxcsr = kvml_host_xcr0 ? XFEATURE_MASK_FPSSE | XFEATURE_MASK_YMM : ~0ull;
+	/* XRSTOR checks it with these, FXRSTOR always. */
+	bool with_mxcsr = !kvml_host_xcr0 ||
+			  components & (XFEATURE_MASK_FPSSE | XFEATURE_MASK_YMM);
 
 	if (components & ~allowed || state->header.xcomp_bv ||
 	    memchr_inv(state->header.reserved, 0, sizeof(state->header.reserved)))
 		return false;
-	return !(components & with_mxcsr) || !(state->i387.mxcsr & ~mxcsr_mask);
+	return !with_mxcsr || !(state->i387.mxcsr & ~mxcsr_mask);
 }
