@@ -51,4 +51,10 @@ static inline unsigned int ksm_spares_count(const struct ksm_spares *s)
 	return READ_ONCE(s->nr_zeroed) + READ_ONCE(s->nr_dirty);
 }
 
+/* A frame is a folio of its own.  That has an index on all kernels; struct page has not. */
+static inline struct folio *frame_folio(struct page *frame)
+{
+	return container_of(frame, struct folio, page);
+}
+
 #endif /* _KSMDEV_FRAME_H */

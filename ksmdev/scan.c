@@ -395,7 +395,7 @@ static struct ksm_chunk *owner_trylock(struct ksm_chunk *self,
 				       struct page *page)
 {
 	struct ksm_area *area = ksm_area_of_frame(page);
-	struct ksm_chunk *owner = ksm_chunk_find(area, page->index);
+	struct ksm_chunk *owner = ksm_chunk_find(area, frame_folio(page)->index);
 
 	if (owner == self)
 		return self;
@@ -490,7 +490,7 @@ static void match_drop(struct ksm_scanner *s, struct ksm_chunk *chunk,
 static bool match_promote(struct ksm_scanner *s, struct match *m)
 {
 	struct ksm_chunk *owner = m->owner;
-	unsigned int i = ksm_slot_index(m->page->index);
+	unsigned int i = ksm_slot_index(frame_folio(m->page)->index);
 
 	if (!page_only_mapped(m->page))
 		return false;

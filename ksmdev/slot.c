@@ -148,7 +148,7 @@ static void slot_wait_mapped(struct ksm_chunk *chunk, unsigned int i, struct pag
 	if (!page)
 		page = slot_zero_frame(chunk, i);
 	if (page)
-		wait_on_page_locked(page);
+		folio_wait_locked(frame_folio(page));
 }
 
 static void slot_zap(struct ksm_chunk *chunk, unsigned int i)
@@ -166,7 +166,7 @@ static void slot_own(struct ksm_chunk *chunk, unsigned int i, struct page *frame
 {
 	SetPageDirty(frame);
 	frame->mapping = chunk->area->mapping;
-	frame->index = chunk->first + i;
+	frame_folio(frame)->index = chunk->first + i;
 }
 
 static void slot_count_given(struct ksm_area *area, ksm_slot_t old, enum ksm_use use)

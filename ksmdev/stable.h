@@ -16,7 +16,7 @@
  *   page->private  the hash; of a private frame that is not a candidate, the
  *                  one of the last look, if any
  *   page->lru      the chain link (an hlist_node)
- *   page->index    private frame: offset in the area, in pages, as core mm
+ *   folio index    private frame: offset in the area, in pages, as core mm
  *                  wants it; stable frame: the number of sharing slots
  *   page->mapping  private frame: that of its file; stable frame: NULL
  *
@@ -30,6 +30,8 @@
 #include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/spinlock.h>
+
+#include "frame.h"
 
 /* Entries a bucket, on average, before a bucket is added. */
 #define KSM_TABLE_LOAD 2
@@ -78,8 +80,8 @@ static inline bool page_stable(struct page *page)
 
 static inline atomic_long_t *stable_sharers(struct page *page)
 {
-	BUILD_BUG_ON(sizeof(atomic_long_t) != sizeof(page->index));
-	return (atomic_long_t *)&page->index;
+	BUILD_BUG_ON(sizeof(atomic_long_t) != sizeof(frame_folio(page)->index));
+	return (atomic_long_t *)&frame_folio(page)->index;
 }
 
 #endif /* _KSMDEV_STABLE_H */

@@ -198,7 +198,7 @@ static struct page *fill(struct kunit *test, struct ksm_chunk *chunk,
 	/* Different from each other in the middle of the page only. */
 	word[300] = content;
 	page->mapping = mapping;
-	page->index = chunk->first + i;
+	frame_folio(page)->index = chunk->first + i;
 	page->private = 0;
 	INIT_HLIST_NODE(page_node(page));
 	chunk->slots[i] = slot_make(chunk->slots[i], page, 0);

@@ -271,7 +271,7 @@ static void expect_state(struct kunit *test, enum state state, const char *text)
 	KUNIT_EXPECT_EQ_MSG(test, d->table.nr_stable, state == STABLE, "%s", text);
 	if (state == PRIVATE || state == CLEAN) {
 		KUNIT_EXPECT_PTR_EQ_MSG(test, page->mapping, area->mapping, "%s", text);
-		KUNIT_EXPECT_EQ_MSG(test, page->index, FIRST + SLOT, "%s", text);
+		KUNIT_EXPECT_EQ_MSG(test, frame_folio(page)->index, FIRST + SLOT, "%s", text);
 	}
 	if (state == STABLE)
 		KUNIT_EXPECT_TRUE_MSG(test, page_stable(page), "%s", text);

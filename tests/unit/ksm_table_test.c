@@ -19,7 +19,7 @@ void ksm_frame_free(struct page *page)
 	freed++;
 	page->mapping = NULL;
 	page->private = 0;
-	page->index = 0;
+	frame_folio(page)->index = 0;
 	put_page(page);
 }
 
