@@ -133,7 +133,7 @@ static bool zero_avx2(const u8 *a)
  */
 static bool use_avx2(void)
 {
-	return static_cpu_has(X86_FEATURE_AVX2);
+	return cpu_feature_enabled(X86_FEATURE_AVX2);
 }
 
 bool ksm_content_equal(const void *a, const void *b)

@@ -69,7 +69,7 @@ static void domain_update_scannable(struct ksm_domain *d)
 	else
 		domain_clear_scannable(d);
 	if (wait)
-		mod_delayed_work(system_wq, &d->wake, wait);
+		mod_delayed_work(system_power_efficient_wq, &d->wake, wait);
 }
 
 /* The knobs say something else about when the next pass may begin. */

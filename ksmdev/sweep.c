@@ -18,7 +18,7 @@ static LIST_HEAD(swept);
 static void sweep_work(struct work_struct *work);
 static DECLARE_DELAYED_WORK(sweep, sweep_work);
 
-static unsigned long vma_end_pgoff(struct vm_area_struct *vma)
+static unsigned long vma_pgoff_after(struct vm_area_struct *vma)
 {
 	return vma->vm_pgoff + vma_pages(vma);
 }
@@ -40,7 +40,7 @@ static void pages_covered(struct address_space *mapping, unsigned long first,
 		if (vma->vm_pgoff >= end)
 			break;
 		from = max(vma->vm_pgoff, first);
-		to = min(vma_end_pgoff(vma), end);
+		to = min(vma_pgoff_after(vma), end);
 		if (from < to)
 			bitmap_set(covered, from - first, to - from);
 	}
@@ -72,7 +72,7 @@ static bool area_covered(struct ksm_area *area)
 
 		if (vma->vm_pgoff > covered)
 			break;
-		covered = max(covered, vma_end_pgoff(vma));
+		covered = max(covered, vma_pgoff_after(vma));
 	}
 	i_mmap_unlock_read(area->mapping);
 	return covered >= READ_ONCE(area->end);
