@@ -14,6 +14,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "../include/compat/mmap.h"
 #include "area.h"
 #include "device.h"
 #include "domain.h"
@@ -118,7 +119,7 @@ static int device_mmap(struct file *device, struct vm_area_struct *vma)
 	err = ksm_file_grow(ksm_area_of_file(file), (loff_t)end << PAGE_SHIFT);
 	if (!err) {
 		vma_set_file(vma, file);
-		err = file->f_op->mmap(file, vma);
+		err = vfs_mmap(file, vma);
 	}
 	fput(file);
 	return err;

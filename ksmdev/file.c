@@ -13,6 +13,7 @@
 #include <linux/splice.h>
 #include <linux/uio.h>
 
+#include "../include/compat/mmap.h"
 #include "area.h"
 #include "fault.h"
 #include "file.h"
@@ -493,22 +494,26 @@ static long ksm_file_fallocate(struct file *file, int mode, loff_t pos, loff_t l
 
 /* ---- mappings ---- */
 
-static int ksm_file_mmap(struct file *file, struct vm_area_struct *vma)
+static int ksm_file_map(struct vm_area_desc *desc)
 {
-	struct ksm_area *area = ksm_area_of_file(file);
+	struct ksm_area *area = ksm_area_of_file(desc->file);
+	vm_flags_t flags = compat_desc_flags(desc);
 
 	/* For a path through overlayfs, which does not look at SB_I_NOEXEC. */
 	if (area->kind == KSM_AREA_NAMED) {
-		if (vma->vm_flags & VM_EXEC)
+		if (flags & VM_EXEC)
 			return -EPERM;
-		vm_flags_clear(vma, VM_MAYEXEC);
+		flags &= ~VM_MAYEXEC;
 	}
-	file_accessed(file);
-	vma->vm_ops = READ_ONCE(area->nomerge) ? &ksm_nomerge_vm_ops : &ksm_vm_ops;
+	file_accessed(desc->file);
+	desc->vm_ops = READ_ONCE(area->nomerge) ? &ksm_nomerge_vm_ops : &ksm_vm_ops;
 	if (READ_ONCE(area->registrar) == current)
-		vm_flags_set(vma, ksm_register_vm_flags(area->step));
+		flags |= ksm_register_vm_flags(area->step);
+	compat_desc_set_flags(desc, flags);
 	return 0;
 }
+
+COMPAT_MMAP(ksm_file_map);
 
 /*
  * mmap() looks for an address, with mm->mmap_lock held for writing, before it unmaps
@@ -542,7 +547,7 @@ const struct file_operations ksm_file_fops = {
 	.splice_write = iter_file_splice_write,
 	.fallocate = ksm_file_fallocate,
 	.fsync = noop_fsync,
-	.mmap = ksm_file_mmap,
+	COMPAT_FOPS_MMAP(ksm_file_map),
 	.get_unmapped_area = ksm_file_get_unmapped_area,
 	.unlocked_ioctl = ksm_file_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,

@@ -177,9 +177,12 @@ static inline void compat_shrinker_unregister(struct shrinker *s)
 #if KERNEL_VERSION(6, 10, 0) > LINUX_VERSION_CODE
 #define compat_get_unmapped_area(file, ...)				\
 	(current->mm->get_unmapped_area(file, __VA_ARGS__))
-#else
+#elif KERNEL_VERSION(6, 19, 0) > LINUX_VERSION_CODE
 #define compat_get_unmapped_area(file, ...)				\
 	mm_get_unmapped_area(current->mm, file, __VA_ARGS__)
+#else
+#define compat_get_unmapped_area(file, ...)				\
+	mm_get_unmapped_area(file, __VA_ARGS__)
 #endif
 
 /* kvm_run.immediate_exit, which userspace may change at any time. */
