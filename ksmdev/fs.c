@@ -15,6 +15,7 @@
 #include <linux/slab.h>
 #include <linux/statfs.h>
 
+#include "../include/compat/fs.h"
 #include "area.h"
 #include "domain.h"
 #include "file.h"
@@ -58,7 +59,7 @@ static struct ksm_mount *ksm_mount(struct super_block *sb)
 
 /* ---- inodes ---- */
 
-static struct inode *alloc_inode(struct super_block *sb)
+static struct inode *inode_alloc(struct super_block *sb)
 {
 	struct ksm_inode *k = alloc_inode_sb(sb, inode_cache, GFP_KERNEL);
 
@@ -71,7 +72,7 @@ static struct inode *alloc_inode(struct super_block *sb)
 	return &k->vfs;
 }
 
-static void free_inode(struct inode *inode)
+static void inode_free(struct inode *inode)
 {
 	kmem_cache_free(inode_cache, ksm_inode(inode));
 }
@@ -81,7 +82,7 @@ static void inode_once(void *k)
 	inode_init_once(&((struct ksm_inode *)k)->vfs);
 }
 
-static void evict_inode(struct inode *inode)
+static void inode_evict(struct inode *inode)
 {
 	struct ksm_inode *k = ksm_inode(inode);
 
@@ -94,6 +95,12 @@ static void evict_inode(struct inode *inode)
 	}
 	if (k->domain)
 		ksm_domain_put(k->domain);
+}
+
+/* Nothing is worth keeping of an inode without names and users. */
+static int inode_drop(struct inode *inode)
+{
+	return 1;
 }
 
 static const struct address_space_operations aops = {
@@ -238,7 +245,7 @@ static int dir_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct ia
 	return 0;
 }
 
-static int fileattr_get(struct dentry *dentry, struct fileattr *fa)
+static int fileattr_get(struct dentry *dentry, struct file_kattr *fa)
 {
 	struct ksm_inode *k = ksm_inode(d_inode(dentry));
 
@@ -267,7 +274,7 @@ static int area_set_nomerge(struct ksm_area *area, bool nomerge)
 }
 
 /* chattr +C.  Holds the inode lock. */
-static int fileattr_set(struct mnt_idmap *idmap, struct dentry *dentry, struct fileattr *fa)
+static int fileattr_set(struct mnt_idmap *idmap, struct dentry *dentry, struct file_kattr *fa)
 {
 	struct ksm_inode *k = ksm_inode(d_inode(dentry));
 	bool nomerge = fa->flags & FS_NOCOW_FL;
@@ -297,27 +304,28 @@ static int dir_add(struct inode *dir, struct dentry *dentry, struct inode *inode
 {
 	if (IS_ERR(inode))
 		return PTR_ERR(inode);
-	d_instantiate(dentry, inode);
-	dget(dentry);		/* nothing else keeps the name */
+	d_make_persistent(dentry, inode);	/* nothing else keeps the name */
 	inode_set_mtime_to_ts(dir, inode_set_ctime_current(dir));
 	return 0;
 }
 
 static int dir_create(struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentry,
-		      umode_t mode, bool excl)
+		      umode_t mode)
 {
 	return dir_add(dir, dentry, file_in(dir, mode));
 }
 
-static int dir_mkdir(struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentry,
-		     umode_t mode)
+static struct dentry *dir_mkdir(struct mnt_idmap *idmap, struct inode *dir,
+				struct dentry *dentry, umode_t mode)
 {
 	int err = dir_add(dir, dentry, dir_in(dir->i_sb, dir, mode));
 
 	if (!err)
 		inc_nlink(dir);
-	return err;
+	return ERR_PTR(err);
 }
+
+COMPAT_DIR_OPS(dir_create, dir_mkdir)
 
 static int dir_tmpfile(struct mnt_idmap *idmap, struct inode *dir, struct file *file,
 		       umode_t mode)
@@ -363,8 +371,8 @@ static int dir_rename(struct mnt_idmap *idmap, struct inode *old_dir, struct den
 
 static const struct inode_operations dir_iops = {
 	.lookup = simple_lookup,
-	.create = dir_create,
-	.mkdir = dir_mkdir,
+	.create = COMPAT_CREATE(dir_create),
+	.mkdir = COMPAT_MKDIR(dir_mkdir),
 	.tmpfile = dir_tmpfile,
 	.link = dir_link,
 	.unlink = simple_unlink,
@@ -594,7 +602,7 @@ static void kill_super(struct super_block *sb)
 {
 	struct ksm_mount *m = sb->s_fs_info;
 
-	kill_litter_super(sb);
+	compat_kill_super(sb);
 	kfree(m);
 }
 
@@ -628,10 +636,10 @@ static int fs_show_options(struct seq_file *seq, struct dentry *root)
 }
 
 static const struct super_operations super_ops = {
-	.alloc_inode = alloc_inode,
-	.free_inode = free_inode,
-	.evict_inode = evict_inode,
-	.drop_inode = generic_delete_inode,
+	.alloc_inode = inode_alloc,
+	.free_inode = inode_free,
+	.evict_inode = inode_evict,
+	.drop_inode = inode_drop,
 	.statfs = fs_statfs,
 	.show_options = fs_show_options,
 };
@@ -676,14 +684,14 @@ void ksm_fs_unpin(void)
  * Takes over the reference to @inode.  alloc_file_pseudo() takes none to the module.  The
  * caller has the mount pinned, here and below.
  */
-static struct file *unnamed_open(struct inode *inode, const char *name, int flags,
-				 const struct file_operations *fops)
+static struct file *unnamed_open(struct inode *inode)
 {
 	struct file *file;
 
 	clear_nlink(inode);
 	__module_get(THIS_MODULE);
-	file = alloc_file_pseudo(inode, unnamed_mnt, name, flags, fops);
+	file = alloc_file_pseudo(inode, unnamed_mnt, "ksm", O_RDWR | O_LARGEFILE,
+				 &ksm_file_fops);
 	if (!IS_ERR(file))
 		return file;
 	iput(inode);
@@ -704,23 +712,37 @@ struct file *ksm_fs_unnamed_file(struct ksm_domain *d, enum ksm_area_kind kind,
 		return ERR_CAST(inode);
 	/* Open for writing, for good: else MADV_COLLAPSE takes it for a program's text. */
 	atomic_inc(&inode->i_writecount);
-	file = unnamed_open(inode, "ksm", O_RDWR | O_LARGEFILE, &ksm_file_fops);
+	file = unnamed_open(inode);
 	/* What open() gives, and alloc_file_pseudo() does not. */
 	if (!IS_ERR(file))
 		file->f_mode |= FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE | FMODE_ATOMIC_POS;
 	return file;
 }
 
-/* A new directory, that is a domain. -ENOMEM, -ENFILE. */
+/*
+ * A new directory, that is a domain. -ENOMEM, -ENFILE.  Opened as one with a name, which it has
+ * not: alloc_file_pseudo() of newer kernels takes no directory.
+ */
 struct file *ksm_fs_unnamed_dir(void)
 {
 	struct inode *inode = dir_in(unnamed_mnt->mnt_sb, d_inode(unnamed_mnt->mnt_root), 0700);
+	struct path path = { .mnt = unnamed_mnt };
+	struct file *file;
 
 	if (IS_ERR(inode))
 		return ERR_CAST(inode);
 	inode->i_op = &unnamed_dir_iops;
 	inode->i_fop = &unnamed_dir_fops;
-	return unnamed_open(inode, "ksm-domain", O_RDONLY | O_DIRECTORY, &unnamed_dir_fops);
+	clear_nlink(inode);
+	path.dentry = d_alloc_name(path.mnt->mnt_root, "ksm-domain");
+	if (!path.dentry) {
+		iput(inode);
+		return ERR_PTR(-ENOMEM);
+	}
+	d_instantiate(path.dentry, inode);
+	file = dentry_open(&path, O_RDONLY | O_DIRECTORY, current_cred());
+	dput(path.dentry);
+	return file;
 }
 
 int ksm_fs_init(void)
