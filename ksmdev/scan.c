@@ -5,6 +5,7 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
+#include "../include/compat/lru.h"
 #include "area.h"
 #include "domain.h"
 #include "pass.h"
@@ -190,6 +191,9 @@ static bool slot_unmapped_alone(struct ksm_chunk *chunk, unsigned int i)
 {
 	struct page *page = slot_page(chunk->slots[i]);
 
+	/* It was locked in memory (mlock), and newer kernels leave it in a list of this CPU. */
+	if (page_count(page) != 1 && folio_test_mlocked(frame_folio(page)))
+		compat_lru_drain_this_cpu();
 	if (page_count(page) != 1)
 		return false;
 	smp_rmb();	/* the lock was taken before the reference went */

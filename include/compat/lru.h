@@ -7,17 +7,28 @@
 #ifndef _COMPAT_LRU_H
 #define _COMPAT_LRU_H
 
+#if __has_include(<linux/pagevec.h>)
+#include <linux/pagevec.h>
+#else
+#include <linux/folio_batch.h>
+#endif
+
 #if KERNEL_VERSION(6, 5, 0) > LINUX_VERSION_CODE
 #include <linux/cpu.h>
-#include <linux/pagevec.h>
 #include <linux/workqueue.h>
 
-static inline void compat_lru_drain_this(struct work_struct *work)
+/* Empty those of this CPU.  lru_add_drain() is not exported, and this begins so. */
+static inline void compat_lru_drain_this_cpu(void)
 {
 	struct pagevec none;
 
 	pagevec_init(&none);
-	__pagevec_release(&none);	/* lru_add_drain() is not exported, and this begins so */
+	__pagevec_release(&none);
+}
+
+static inline void compat_lru_drain_this(struct work_struct *work)
+{
+	compat_lru_drain_this_cpu();
 }
 
 /* Empty them on all CPUs, if there is memory for it.  Sleeps, and takes the lock of hotplug. */
@@ -39,6 +50,14 @@ static inline void compat_lru_drain(void)
 	kfree(works);
 }
 #else
+static inline void compat_lru_drain_this_cpu(void)
+{
+	struct folio_batch none;
+
+	folio_batch_init(&none);
+	__folio_batch_release(&none);
+}
+
 static inline void compat_lru_drain(void)
 {
 }
