@@ -7,7 +7,7 @@
 #ifndef _COMPAT_LRU_H
 #define _COMPAT_LRU_H
 
-#if __has_include(<linux/pagevec.h>)
+#if __has_include("linux/pagevec.h")
 #include <linux/pagevec.h>
 #else
 #include <linux/folio_batch.h>

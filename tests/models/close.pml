@@ -23,8 +23,8 @@
  *	function	623a2d613757	area_next
  *	function	c792ad361044	area_keep
  *	function	7fe3b69a189f	area_let_go
- *	function	1aadcff1f705	owner_trylock
- *	function	a9f2bb0f8d7d	evict_inode
+ *	function	b926e171057a	owner_trylock
+ *	function	dbe91ce7997b	inode_evict
  *
  *	holds	SLOTS=2
  *	holds	LOOK_ONCE: pages that are not merged any more get frames, too

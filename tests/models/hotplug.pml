@@ -20,7 +20,7 @@
  *	function	ca9249051bf1	sched_in
  *	function	0a6911699611	kvml_vcpu_load
  *	function	d93c85bc40d4	kvml_vcpu_reload
- *	function	657222835bbc	handle_requests
+ *	function	26813d099b7e	handle_requests
  *	function	f56d38ac6f58	kvml_hardware_here
  *	function	609a8d2d1808	disable_here
  *	function	1f9740c8d574	hardware_offline
@@ -28,7 +28,7 @@
  *	function	f46ec138c76c	kvml_vmx_hw_disable
  *	function	722c609486d2	kvml_vmx_vcpu_load
  *	function	7d8ab1acb06d	kvml_vmx_vcpu_free
- *	function	327e7f208b75	kvml_vmcs_load
+ *	function	c797b90a5c17	kvml_vmcs_load
  *	function	a76b04337bcf	move_here
  *	function	91d6b387ffd9	kvml_vmcs_clear
  *	function	eea8cbb53162	kvml_vmcs_clear_all

@@ -16,16 +16,16 @@
  * README says what the rows are.
  *
  *	function	63e61d626ac7	kvml_vm_request
- *	function	657222835bbc	handle_requests
+ *	function	26813d099b7e	handle_requests
  *	function	e675b0b07d2a	kvml_vcpu_request
  *	function	7d5660371530	leave_guest
  *	function	02c7bb54af89	load_on
  *	function	263c913ebda3	flush_if_asked
- *	function	ef2ed0f304cc	enter_guest(struct kvml_vcpu *vcpu)
+ *	function	a9004ec671e0	enter_guest(struct kvml_vcpu *vcpu)
  *	function	b64c8b879adb	kvml_mmu_flush
  *	function	0653d139ddc5	kvml_mmu_flush_due
  *	function	722c609486d2	kvml_vmx_vcpu_load
- *	function	5d96cd663eea	kvml_svm_vcpu_load
+ *	function	e60a8d0efaed	kvml_svm_vcpu_load
  *
  *	holds	REQUESTERS=2
  *	holds	REQUESTERS=2 SAME_PAGE REQUESTER_ON_CPU: both take the same page

@@ -35,7 +35,7 @@
  *	function	3940c1d1c0a2	fault_wait
  *	function	92f50d5db31a	chunk_drop
  *	function	a2eb4f36f0ba	chunk_sweep
- *	function	9ea32601f63a	pages_covered
+ *	function	e4591316c4a5	pages_covered
  *
  *	holds	DEVICE SCANNER
  *	holds	PEEK DISCARD

@@ -37,10 +37,10 @@
  *	function	2b90a24107af	ksm_area_set_end
  *	function	4efac05812af	ksm_chunk_get
  *	function	3d2f1dc99591	protect_one
- *	function	0747d55d8f1e	slot_unmapped_alone
+ *	function	cd7773e4f847	slot_unmapped_alone
  *	function	552a5eb781b7	slot_unmap
  *	function	0bb257e8dcbc	merge_one
- *	function	b284ad00a498	match_promote
+ *	function	0fd380a225c1	match_promote
  *	function	e7626b28f8d8	spares_give
  *
  *	holds	SCANS=2 PROMOTE WRITES=2

@@ -16,7 +16,7 @@
  *	function	a9cd17bc15c5	fault_map
  *	function	b734310fdc1d	fault_mkwrite
  *	function	8307b4f01084	slot_give
- *	function	29b6fe944996	slot_wait_mapped
+ *	function	13638704bb31	slot_wait_mapped
  *	function	37b2904c6cae	slots_drop
  *	function	ec8563e79e6d	ksm_slot_map
  *	function	2d8d2debe4b8	slot_need
