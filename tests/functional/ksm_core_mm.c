@@ -10,6 +10,7 @@
 #include <linux/userfaultfd.h>
 #include <sys/ptrace.h>
 
+#include "debugger.h"
 #include "ksm_attack.h"
 
 #ifndef MADV_SOFT_OFFLINE
@@ -709,10 +710,10 @@ static void check_debugger(int fd, char *mem)
 	ksm_scan_force(fd);
 	/* By force into what is mapped for reading: no shared mapping allows that. */
 	MUST(mprotect(mem, PAGES * PAGE, PROT_READ));
-	CHECK_ERRNO(pwrite(self, &word, 8, (u64)page_at(mem, 6)), EIO);
+	CHECK_ERRNO(debugger_write(&word, 8, page_at(mem, 6)), EIO);
 	pages_check(mem, PAGES, 5, 0);
 	MUST(mprotect(mem, PAGES * PAGE, PROT_NONE));
-	CHECK_EQ(pread(self, &got, 8, (u64)page_at(mem, 7)), 8);
+	CHECK_EQ(debugger_read(&got, 8, page_at(mem, 7)), 8);
 	CHECK_EQ(got, seed_word(5, 0));
 	ksm_range_do(fd, KSM_UNMERGE, mem, PAGES);
 	CHECK_EQ(ksm_stats(fd).pages_merged, 0);
