@@ -47,6 +47,13 @@ void kvml_fpu_load(struct kvml_vcpu *vcpu)
 
 	vcpu->stat.fpu_reload++;
 	kernel_fpu_begin_mask(0);
+	/*
+	 * AMD CPUs before Zen load the addresses of the last x87 instruction only with an
+	 * exception that is pending: the guest would read those of who was there before
+	 * (CVE-2006-1056).
+	 */
+	if (boot_cpu_has_bug(X86_BUG_FXSAVE_LEAK))
+		asm volatile("fninit");
 	if (kvml_host_xcr0)
 		asm volatile("xrstor64 %0" : : "m" (*vcpu->fpu), "a" ((u32)mask),
 			     "d" ((u32)(mask >> 32)) : "memory");

@@ -29,7 +29,8 @@ static inline void debugger_run(struct debugger *d, pid_t pid, bool write, size_
 	sprintf(path, "/proc/%d/mem", pid);
 	MUST(ptrace(PTRACE_SEIZE, pid, NULL, NULL));
 	fd = MUST(open(path, O_RDWR | O_CLOEXEC));
-	d->ret = write ? pwrite(fd, d->data, len, (off_t)addr) : pread(fd, d->data, len, (off_t)addr);
+	d->ret = write ? pwrite(fd, d->data, len, (off_t)addr) :
+			 pread(fd, d->data, len, (off_t)addr);
 	d->err = errno;
 	_exit(0);
 }

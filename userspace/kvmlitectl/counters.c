@@ -36,7 +36,7 @@ static const struct {
 	{ "irq_injections", "Interrupts injected.", false },
 	{ "nmi_injections", "NMIs injected.", false },
 	{ "tlb_flush", "Second-stage TLB flushes.", false },
-	{ "fpu_reload", "FPU registers loaded again after preemption.", false },
+	{ "fpu_reload", "Entries with the guest's FPU registers.", false },
 	{ "remote_tlb_flush", "Flushes asked of all vCPUs.", false },
 	{ "mmu_unmapped", "Pages unmapped by MMU notifiers.", false },
 	{ "pages_4k", "Pages of 4 KiB mapped now.", true },
