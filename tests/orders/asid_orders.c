@@ -16,7 +16,6 @@
 /* ---- asm/svm.h, asm/debugreg.h ---- */
 
 #define hw_breakpoint_active()	false
-#define hw_breakpoint_restore()	((void)0)
 #define X86_TRAP_DB	1
 #define X86_TRAP_BP	3
 #define X86_TRAP_NM	7

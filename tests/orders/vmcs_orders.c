@@ -28,8 +28,12 @@
 #define X86_FEATURE_CONSTANT_TSC 0
 #define boot_cpu_has(feature) true
 #define check_tsc_unstable() false
-#define indirect_branch_prediction_barrier() barrier_of_branches()
 #define pr_warn_ratelimited(...) FUZZ_CHECK(false, __VA_ARGS__)
+
+/* ---- base/barrier.h ---- */
+
+#define _KVMLITE_BARRIER_H
+#define kvml_branch_barrier() barrier_of_branches()
 
 static void barrier_of_branches(void);
 
