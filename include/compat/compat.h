@@ -15,8 +15,10 @@
 #include <linux/slab.h>
 #include <asm/msr.h>
 #include <asm/processor.h>
+#ifdef __has_include	/* which sparse has not */
 #if __has_include("asm/cpuid/api.h")
 #include <asm/cpuid/api.h>
+#endif
 #endif
 
 #if KERNEL_VERSION(6, 3, 0) > LINUX_VERSION_CODE

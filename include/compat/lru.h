@@ -7,10 +7,16 @@
 #ifndef _COMPAT_LRU_H
 #define _COMPAT_LRU_H
 
-#if __has_include("linux/pagevec.h")
-#include <linux/pagevec.h>
-#else
+#ifdef __has_include	/* which sparse has not */
+#if __has_include("linux/folio_batch.h")
+#define COMPAT_FOLIO_BATCH
+#endif
+#endif
+
+#ifdef COMPAT_FOLIO_BATCH
 #include <linux/folio_batch.h>
+#else
+#include <linux/pagevec.h>
 #endif
 
 #if KERNEL_VERSION(6, 5, 0) > LINUX_VERSION_CODE

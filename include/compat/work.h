@@ -3,7 +3,13 @@
 #ifndef _COMPAT_WORK_H
 #define _COMPAT_WORK_H
 
+#ifdef __has_include	/* which sparse has not */
 #if __has_include("linux/entry-virt.h")
+#define COMPAT_ENTRY_VIRT
+#endif
+#endif
+
+#ifdef COMPAT_ENTRY_VIRT
 #include <linux/entry-virt.h>
 
 #define compat_handle_work()	xfer_to_guest_mode_handle_work()

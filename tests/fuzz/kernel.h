@@ -435,6 +435,8 @@ static inline void xa_destroy(struct xarray *xa)
 
 struct mmu_notifier_range { unsigned long start, end; bool blockable; };
 
+#define compat_young_t	int
+
 struct mmu_notifier_ops {
 	void (*release)(struct mmu_notifier *n, struct mm_struct *mm);
 	int (*invalidate_range_start)(struct mmu_notifier *n,

@@ -28,7 +28,7 @@ static void cpu_walks(void);
 
 #define PMD_SIZE	(1UL << 21)
 #define PMD_MASK	(~(PMD_SIZE - 1))
-#define PAGE_MAPPING_FLAGS 3
+#define FOLIO_MAPPING_FLAGS 3
 #define signal_pending(task) false
 #define cond_resched()	((void)0)
 
